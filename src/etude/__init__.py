@@ -1,0 +1,43 @@
+"""Etude: the classic convolutional networks, read, run, rewritten and reproduced.
+
+    import etude
+
+    etude.names("lecture_*")                          the networks
+    model = etude.build("lecture_residual")           an nn.Module with random weights
+    etude.facts("lecture_residual")                   what its paper says
+    etude.graph(model, (1, 28, 28))                   the operators it runs, with shapes and cost
+    etude.fit("lecture_residual.lecture", seed=0)     train it
+
+Nothing heavy is imported before it is used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from etude.explain.graph import graph
+    from etude.models.registry import build, names
+    from etude.train import fit
+    from etude.verify.facts import facts_of as facts
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "build", "facts", "fit", "graph", "names"]
+
+_HOMES = {
+    "build": "etude.models.registry:build",
+    "facts": "etude.verify.facts:facts_of",
+    "fit": "etude.train:fit",
+    "graph": "etude.explain.graph:graph",
+    "names": "etude.models.registry:names",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'etude' has no attribute {name!r}")
+    module, _, attribute = _HOMES[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""The networks: one file a paper, and a registry that answers without importing torch."""
