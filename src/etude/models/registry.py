@@ -43,7 +43,7 @@ class Row:
     def factory(self) -> Callable[..., "nn.Module"]:
         """The class or function that makes the network. Imports torch."""
         module, _, name = self.target.partition(":")
-        return getattr(importlib.import_module(f"etude.models.{module}"), name)  # type: ignore[no-any-return]
+        return getattr(importlib.import_module(f"etude.models.{module}"), name)
 
 
 MNIST = (1, 28, 28)

@@ -1,109 +1,11 @@
-"""Exact checks: a network's parameters, operators, shapes and costs against what its paper's table expands to."""
+"""What a registered network's paper says about it, without importing torch."""
 
-import itertools
-from dataclasses import dataclass
-from typing import Literal
-
-from torch import nn
-
-from etude.explain.graph import Graph, Node, graph
 from etude.models import registry
-from etude.papers import Fact, Network, Paper, Step, expand, load
-
-Verdict = Literal["exact", "departs"]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One exact claim: what was expected, where the paper says so, what was found.
-
-    printed  what stands in the paper, where that is not what we hold to
-    """
-
-    what: str
-    expected: int
-    found: int
-    unit: str
-    at: str
-    kind: str
-    printed: int | None = None
-    note: str = ""
-
-    @property
-    def verdict(self) -> Verdict:
-        return "exact" if self.expected == self.found else "departs"
-
-
-@dataclass(frozen=True)
-class LayerCheck:
-    """One operator: its row of the expanded table, what ran, and the facts that differ. One of the two may be missing."""
-
-    expected: Step | None
-    found: Node | None
-    differences: tuple[str, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        return "departs" if self.differences else "exact"
+from etude.papers import Network, Paper, load
 
 
 def facts_of(name: str) -> tuple[Paper, Network]:
-    """The paper of a registered network and its architecture there."""
+    """The paper of a registered network, and its architecture there. Raises UsageError for an unknown name."""
     row = registry.row(name)
     paper = load(row.paper)
     return paper, paper.networks[row.network]
-
-
-def parameters(name: str, module: nn.Module | None = None) -> Check:
-    """The parameters of a registered network, or of `module` in its place, against the count its table adds up to.
-
-    Where the paper's facts hold a count of their own, that one is expected and cited.
-    """
-    paper, network = facts_of(name)
-    found = sum(p.numel() for p in (module or registry.build(name)).parameters())
-    if fact := paper.facts.get(f"{network.id}_parameters"):
-        return Check(f"{name}: parameters", fact.held, found, fact.unit, fact.at, fact.kind, note=fact.note)
-    expected = sum(step.parameters for step in expand(paper, network))
-    return Check(f"{name}: parameters", expected, found, "parameters", network.at, network.kind, note=network.note)
-
-
-def layers(name: str, module: nn.Module | None = None) -> tuple[LayerCheck, ...]:
-    """Every operator of a registered network, or of `module` in its place, against the paper's table, in order."""
-    paper, network = facts_of(name)
-    measured = graph(module or registry.build(name), network.input)
-    return compare(expand(paper, network), measured)
-
-
-def compare(steps: tuple[Step, ...], measured: Graph) -> tuple[LayerCheck, ...]:
-    """Operator by operator in order of execution: kind, shape, kernel, stride, padding, bias and parameters."""
-    pairs = itertools.zip_longest(steps, measured.nodes)
-    return tuple(LayerCheck(step, node, tuple(_differences(step, node))) for step, node in pairs)
-
-
-def _differences(step: Step | None, node: Node | None) -> list[str]:
-    if step is None or node is None:
-        return ["missing" if node is None else "not in the paper's table"]
-    if step.op != node.op:
-        return [f"{node.op}, expected {step.op}"]
-    aspects = ("shape", "kernel", "stride", "padding", "bias", "parameters")
-    pairs = ((aspect, getattr(node, aspect), getattr(step, aspect)) for aspect in aspects)
-    return [f"{aspect} {found}, expected {expected}" for aspect, found, expected in pairs if found != expected]
-
-
-def cost_of_reduction() -> tuple[Check, Check]:
-    """The lecture's 5×5 convolution, directly and behind a 1×1 reduction, built and measured (slides 12–13)."""
-    paper = load("lecture")
-    channels, height, width = paper.fact("conv_cost_input").held
-    kernel, out, between = (paper.fact(f"conv_cost_{name}").held for name in ("kernel", "output", "reduction"))
-    direct = nn.Conv2d(channels, out, kernel, padding=kernel // 2)
-    reduced = nn.Sequential(nn.Conv2d(channels, between, 1), nn.Conv2d(between, out, kernel, padding=kernel // 2))
-    shape = (channels, height, width)
-    return (
-        _cost("5×5 convolution, direct", direct, shape, paper.fact("conv_cost_direct")),
-        _cost("5×5 convolution behind a 1×1", reduced, shape, paper.fact("conv_cost_reduced")),
-    )
-
-
-def _cost(what: str, module: nn.Module, shape: tuple[int, ...], fact: Fact) -> Check:
-    printed = None if fact.reading is None else int(fact.value)  # type: ignore[arg-type]
-    return Check(what, fact.held, graph(module, shape).macs, fact.unit, fact.at, fact.kind, printed, fact.note)

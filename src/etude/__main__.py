@@ -1,0 +1,5 @@
+"""`python -m etude` is the command `etude`."""
+
+from etude.cli import main
+
+main()

@@ -1,0 +1,79 @@
+"""`etude data`: the data sets, where their bytes come from, and what is in the cache."""
+
+from pathlib import Path
+
+import click
+
+from etude.cli.render import as_json, say, table
+from etude.data import catalog
+
+
+@click.group()
+def data() -> None:
+    """List the data sets, fetch one, or see what is known of it."""
+
+
+@data.command("ls")
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
+def ls(json_: bool) -> None:
+    """List the data sets."""
+    from etude.data.sources import is_cached
+
+    rows = [
+        {
+            "data": row.name,
+            "images": "×".join(map(str, row.image)),
+            "training": f"{row.train:,}",
+            "test": f"{row.test:,}",
+            "here": "drawn when needed" if not row.files else "yes" if is_cached(row.name) else "no",
+            "about": row.title,
+        }
+        for row in catalog.rows()
+    ]
+    if json_:
+        as_json(rows)
+    else:
+        table(list(rows[0]), [list(row.values()) for row in rows], right=(2, 3))
+        click.echo("A folder of images, one sub-folder a class, works too: etude train RECIPE --data FOLDER")
+
+
+@data.command("get")
+@click.argument("name")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Your folder with the official files.")
+def get(name: str, data_dir: Path | None) -> None:
+    """Fetch the data set NAME into the cache, and check it."""
+    from etude.data.sources import fetch
+
+    row = catalog.row(name)
+    if not row.files:
+        click.echo(f"{name} is drawn from a seed when it is needed; there is nothing to fetch")
+        return
+    click.echo(f"{name}: complete and checked in {fetch(name, data_dir, say)}")
+
+
+@data.command("info")
+@click.argument("name")
+def info(name: str) -> None:
+    """Show what is known of the data set NAME; mean and spread are computed from it when it is here."""
+    from etude.data.sources import cache_folder, is_cached
+
+    row = catalog.row(name)
+    facts = {
+        "title": row.title,
+        "images": f"{'×'.join(map(str, row.image))}, {row.train:,} for training, {row.test:,} for testing",
+        "classes": ", ".join(row.classes),
+        "licence": row.licence,
+    }
+    for key, value in facts.items():
+        click.echo(f"{key:<9}{value}")
+    for file in row.files:
+        click.echo(f"file     {file.name}, {file.size:,} bytes, SHA-256 {file.sha256}")
+    here = is_cached(name)
+    if row.files:
+        click.echo(f"here     {cache_folder() / name if here else f'no; etude data get {name}'}")
+    if here:
+        from etude.data import load
+
+        mean, std = load(name).statistics()
+        click.echo(f"mean     {', '.join(f'{value:.4f}' for value in mean)} (computed now, pixels from 0 to 1)")
+        click.echo(f"std      {', '.join(f'{value:.4f}' for value in std)}")

@@ -1,0 +1,73 @@
+"""The command `etude`, and what it says when something goes wrong: one message, and an exit code that is not 0."""
+
+import errno
+import os
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from etude import __version__
+from etude.errors import EtudeError, nearest
+
+COMMANDS = {
+    "cp": "listing",
+    "data": "data",
+    "ls": "listing",
+    "predict": "train",
+    "reproduce": "reproduce",
+    "runs": "runs",
+    "show": "listing",
+    "train": "train",
+}
+
+
+class Verbs(click.Group):
+    """Imports the module of a command when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            raise click.UsageError(f"no command `{cmd_name}`; {nearest(cmd_name, COMMANDS)}")
+        command: click.Command = getattr(import_module(f"etude.cli.{COMMANDS[cmd_name]}"), cmd_name)
+        return command
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="etude")
+def etude() -> None:
+    """The classic convolutional networks: read, run, rewritten and reproduced."""
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None) -> int:
+    """Run the command line; returns the exit code. What a person can mend is said in one message on standard error."""
+    try:
+        result: Any = etude.main(arguments, prog_name="etude", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except EtudeError as error:
+        return fail(str(error), error.exit_code)
+    except click.ClickException as error:
+        return fail(error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return fail("stopped", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has left
+        return 1
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return fail(f"{error.filename or 'the disk'}: no space left; what was saved before is intact", 1)
+        return fail(f"{error.filename or 'input/output'}: {error.strerror or error}", 1)
+
+
+def fail(message: str, code: int) -> int:
+    click.echo(f"error: {message}", err=True)
+    return code

@@ -1,0 +1,85 @@
+"""What the commands share in showing things: tables, JSON, and progress on a terminal or line by line."""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from etude.train.loop import Progress
+
+LINE_SECONDS = 10.0
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = (), title: str = "") -> None:
+    """Print a table; the columns whose index stands in `right` are aligned to the right."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    for index, column in enumerate(columns):
+        drawn.add_column(column, justify="right" if index in right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*row)
+    width = None if sys.stdout.isatty() else 160
+    Console(width=width, highlight=False, markup=False).print(drawn)
+
+
+def as_json(value: Any) -> None:
+    """Print plain values as JSON; what is not a number becomes null."""
+    click.echo(json.dumps(finite(value), indent=2, ensure_ascii=False))
+
+
+def finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return value
+
+
+def say(message: str) -> None:
+    """A remark, on standard error so that standard output stays clean."""
+    click.echo(message, err=True)
+
+
+def percent(fraction: float, digits: int = 2) -> str:
+    return "–" if math.isnan(fraction) else f"{100 * fraction:.{digits}f} %"
+
+
+def watcher() -> Callable[[str, "Progress"], None]:
+    """A function that shows how far a run is: one line that changes on a terminal, a line every ten seconds elsewhere."""
+    terminal = sys.stderr.isatty()
+    last_name, last_time = "", 0.0
+
+    def watch(name: str, progress: "Progress") -> None:
+        nonlocal last_name, last_time
+        now, done = time.monotonic(), progress.step == progress.steps
+        text = f"{name}  {line(progress)}"
+        if terminal:
+            click.echo(f"\r\x1b[2K{text}", err=True, nl=done)
+        elif done or name != last_name or now - last_time >= LINE_SECONDS:
+            last_name, last_time = name, now
+            click.echo(text, err=True)
+
+    return watch
+
+
+def line(progress: "Progress") -> str:
+    return (
+        f"epoch {progress.epoch}/{progress.epochs}  step {progress.step}/{progress.steps}  loss {progress.loss:.4f}  "
+        f"accuracy {percent(progress.accuracy)}  test {percent(progress.test_accuracy)}  "
+        f"{progress.images_per_second:,.0f} images/s  {clock(progress.seconds_left)} left"
+    )
+
+
+def clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes}:{seconds:02d}"

@@ -1,0 +1,93 @@
+"""Batches cut from tensors in memory: no worker processes, and no state that a resumed run would have to restore."""
+
+import hashlib
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from etude.data.dataset import Split
+
+
+def generator(*key: int | str) -> torch.Generator:
+    """A CPU generator of its own for this key, e.g. (seed, epoch, "augment"): the same key, the same numbers; another, others."""
+    digest = hashlib.sha256(repr(key).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
+    """The order in which to see `count` images in that epoch: a permutation, int64. It depends on the arguments only."""
+    return torch.randperm(count, generator=generator(seed, epoch, "order"))
+
+
+class Batches:
+    """Cuts batches out of a split.
+
+    mean, std      one number per channel, a pixel running from 0 to 1, as `Dataset.statistics` gives them; a channel that is
+                   constant (std 0) comes out as zeros
+    device         where the batches go; the split stays where it is
+    memory_format  torch.channels_last or torch.contiguous_format
+    Raises         ValueError if there is not one mean and std for each channel
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        *,
+        device: torch.device | str = "cpu",
+        memory_format: torch.memory_format = torch.contiguous_format,
+    ):
+        channels = split.images.shape[1]
+        if not channels == len(mean) == len(std):
+            raise ValueError(f"Batches: {len(mean)} means and {len(std)} deviations for images of {channels} channels")
+        self.split = split
+        self.device = torch.device(device)
+        self.memory_format = memory_format
+        scale = [1 / deviation if deviation else 1.0 for deviation in std]
+        # (x / 255 - mean) / std, as one multiplication and one addition in place
+        self._scale = self._per_channel([factor / 255 for factor in scale])
+        self._shift = self._per_channel([-centre * factor for centre, factor in zip(mean, scale, strict=True)])
+
+    def _per_channel(self, values: list[float]) -> Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=self.device).view(1, -1, 1, 1)
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.split)
+
+    def cut(self, index: Tensor, augment: Callable[[Tensor], Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        """The images and labels at `index` (int64): x B×C×H×W float32, normalised, and y B int64.
+
+        augment  applied to the B×C×H×W uint8 images before they are normalised, so that zero padding is black
+        """
+        images = self.split.images.index_select(0, index)
+        if augment is not None:
+            images = augment(images)
+        images = _laid_out(images.to(self.device), self.memory_format)
+        x = images.float().mul_(self._scale).add_(self._shift)
+        return x, self.split.labels.index_select(0, index).to(self.device)
+
+
+def _laid_out(images: Tensor, memory_format: torch.memory_format) -> Tensor:
+    """With one channel both formats are the same bytes; only the strides tell torch which kernels to take."""
+    count, channels, height, width = images.shape
+    if memory_format == torch.channels_last and channels == 1:
+        return images.reshape(count, height, width, 1).permute(0, 3, 1, 2)
+    return images.contiguous(memory_format=memory_format)
+
+
+def random_shift(images: Tensor, pixels: int, random: torch.Generator) -> Tensor:
+    """Each image moved by its own whole number of pixels, from -pixels to pixels in either direction, zeros moving in. B×C×H×W."""
+    count, _, height, width = images.shape
+    windows = F.pad(images, (pixels,) * 4).unfold(2, height, 1).unfold(3, width, 1)  # B×C×(2p+1)×(2p+1)×H×W, a view
+    down, right = torch.randint(0, 2 * pixels + 1, (2, count), generator=random)
+    return windows[torch.arange(count), :, down, right]
+
+
+def random_flip(images: Tensor, random: torch.Generator) -> Tensor:
+    """Each image mirrored left to right or not, by the toss of a coin. B×C×H×W."""
+    tossed = torch.rand(len(images), 1, 1, 1, generator=random) < 0.5
+    return torch.where(tossed, images.flip(3), images)

@@ -1,0 +1,98 @@
+"""A data set in memory, as tensors."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from etude.data import catalog, folder, idx, sources, strokes
+from etude.errors import UsageError, nearest
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """images N×C×H×W uint8, 0 is black; labels N int64."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A training and a test set over the same classes; `source` says in words where they come from."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    test: Split
+    source: str
+
+    def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and population standard deviation of each channel of the training images, a pixel running from 0 to 1."""
+        pairs = [_mean_std(self.train.images[:, channel]) for channel in range(self.train.images.shape[1])]
+        return tuple(mean for mean, _ in pairs), tuple(std for _, std in pairs)
+
+
+def _mean_std(pixels: Tensor) -> tuple[float, float]:
+    """By way of the histogram, which has no rounding, so the numbers do not depend on an order of summation."""
+    counts = torch.bincount(pixels.flatten(), minlength=256).double()
+    values = torch.arange(256, dtype=torch.float64) / 255
+    mean = (counts @ values) / counts.sum()
+    variance = (counts @ (values - mean) ** 2) / counts.sum()
+    return float(mean), float(variance.sqrt())
+
+
+def load(
+    name_or_folder: str | Path,
+    *,
+    image: tuple[int, int, int] = (1, 28, 28),
+    data_dir: str | Path | None = None,
+    say: Callable[[str], None] = sources.silent,
+) -> Dataset:
+    """A data set of the catalog by its name, fetched if need be, or a folder of images (a folder called `mnist` is `./mnist`).
+
+    image     (C, H, W) to which the images of a folder are brought; a set of the catalog has its own and must agree
+    data_dir  the user's folder with the official files, as for `sources.fetch`
+    say       called with one line for each step that takes time
+    Raises    UsageError for an unknown name or the wrong image shape; EtudeError as `sources.fetch` and `folder.read` do
+    """
+    name = str(name_or_folder)
+    if name in catalog.names():
+        return _from_catalog(catalog.row(name), image, data_dir, say)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _from_folder(path, image)
+    raise UsageError(f"no data set and no folder of images {name!r}; {nearest(name, catalog.names())}")
+
+
+def _from_catalog(row: catalog.Row, image: tuple[int, int, int], data_dir: str | Path | None, say: Callable[[str], None]) -> Dataset:
+    if image != row.image:
+        raise UsageError(f"{row.name} has images of {_shape(row.image)}, not {_shape(image)}; choose a model for {_shape(row.image)}")
+    if row.name == "strokes":
+        drawn = strokes.draw(seed=0, train=row.train, test=row.test)
+        train, test = (_split(part.images[:, None], part.labels) for part in drawn)
+        return Dataset(row.name, row.classes, train, test, "drawn from seed 0")
+    where = sources.fetch(row.name, data_dir, say)
+    arrays = [idx.read(where / file.name) for file in row.files]
+    train, test = (_split(images[:, None], labels) for images, labels in (arrays[:2], arrays[2:]))
+    return Dataset(row.name, row.classes, train, test, f"the official files, SHA-256 checked, in {where}")
+
+
+def _from_folder(path: Path, image: tuple[int, int, int]) -> Dataset:
+    classes, train, test = folder.read(path, image)
+    return Dataset(path.resolve().name, classes, _split(*train), _split(*test), f"images in {path}")
+
+
+def _split(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Split:
+    return Split(torch.from_numpy(images), torch.from_numpy(labels).long())
+
+
+def _shape(image: tuple[int, int, int]) -> str:
+    return "×".join(map(str, image))

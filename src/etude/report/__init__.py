@@ -1,0 +1,1 @@
+"""HTML and figures: draws what the other rooms return, computes nothing."""

@@ -1,0 +1,49 @@
+"""The page of a reproduction: one HTML file with everything in it."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from etude.report import figures
+
+if TYPE_CHECKING:
+    from etude.reproduce.jobs import Report, Trained
+
+
+def lecture_page(report: "Report") -> str:
+    """The page of `etude reproduce lecture`, self-contained."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("etude.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "size": size, "word": css_word}
+    template = environment.get_template("lecture.html")
+    curves = {trained.recipe.model: curve(trained) for trained in report.trained}
+    return template.render(report=report, curves=curves, isnan=math.isnan)
+
+
+def curve(trained: "Trained") -> str:
+    """The accuracy curves of one network; nothing when it was not trained and nobody published any."""
+    if not trained.results and trained.published is None:
+        return ""
+    return figures.accuracy_curves(trained.recipe.model, trained.results, trained.published)
+
+
+def number(value: Any) -> str:
+    """12,345; a dash for what means nothing."""
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def size(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
+
+
+def css_word(verdict: str) -> str:
+    """A verdict as the name of a style."""
+    return verdict.replace(" ", "-")

@@ -1,0 +1,16 @@
+"""Training: a recipe in, a run folder and its numbers out."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from etude.train.loop import Progress, Result, fit
+
+__all__ = ["Progress", "Result", "fit"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'etude.train' has no attribute {name!r}")
+    from etude.train import loop
+
+    return getattr(loop, name)

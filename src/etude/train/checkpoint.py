@@ -1,0 +1,70 @@
+"""The whole state of a run in one safetensors file, so that what is saved always belongs together."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from etude.errors import EtudeError
+from etude.files import whole_file
+
+
+def save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: dict[str, Any]) -> None:
+    """Write model, optimiser, torch's random state and `progress` (plain values), whole or not at all."""
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items() if isinstance(value, Tensor)}
+    tensors["random"] = torch.get_rng_state()
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with whole_file(path) as temporary:
+        save_file(tensors, temporary, metadata={"progress": json.dumps(progress)})
+
+
+def restore(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Put model, optimiser and random state back as `save` found them; returns `progress`.
+
+    Raises EtudeError when the file is damaged or belongs to another network.
+    """
+    tensors, progress = read(path)
+    load_model(path, model, tensors)
+    for index, parameter in enumerate(p for group in optimizer.param_groups for p in group["params"]):
+        prefix = f"optimizer.{index}."
+        state = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        optimizer.state[parameter] = {key: _like(value, parameter) for key, value in state.items()}
+    torch.set_rng_state(tensors["random"])
+    return progress
+
+
+def _like(value: Tensor, parameter: Tensor) -> Tensor:
+    """Fused optimisers walk parameter and state side by side in memory, so the layouts have to agree again."""
+    if value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter).copy_(value)
+
+
+def load_model(path: Path, model: nn.Module, tensors: dict[str, Tensor] | None = None) -> None:
+    """Load the weights of a checkpoint into `model`, strictly."""
+    if tensors is None:
+        tensors, _ = read(path)
+    weights = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise EtudeError(f"{path}: holds the weights of another network: {first}") from error
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """All tensors of a checkpoint and its progress. Raises EtudeError for a missing or damaged file."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["progress"])  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise EtudeError(f"{path}: no checkpoint there; the run was not started, or its folder is incomplete") from error
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        message = f"{path}: the checkpoint is damaged ({str(error).splitlines()[0]}); delete the run's folder and train again"
+        raise EtudeError(message) from error

@@ -1,0 +1,101 @@
+"""What a run stands on: the device, the threads, the allocator, and a record of them all."""
+
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from etude import __version__
+from etude.errors import UsageError
+
+PACKAGE = Path(__file__).parent.parent
+ROOMS_BEHIND_NUMBERS = ("models", "data", "train")
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The device of that name, or the best one there is: cuda, then mps, then cpu. Raises UsageError when it is not there."""
+    available = [*(["cuda"] if torch.cuda.is_available() else []), *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
+    if name is None:
+        return torch.device(available[0])
+    if name.partition(":")[0] not in available:
+        raise UsageError(f"device `{name}` is not available here; available: {', '.join(available)}")
+    return torch.device(name)
+
+
+@functools.cache
+def keep_freed_blocks() -> None:
+    """Tell glibc to keep freed memory instead of returning it to the system after every step.
+
+    Fresh mappings cost a page fault per 4 KiB when they are first written, and a training step allocates
+    the same activations every time. Does nothing where the C library is not glibc. See docs/performance.md.
+    """
+    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        return
+    mallopt(mmap_threshold, 2**30)
+    mallopt(trim_threshold, 2**31 - 1)
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """What a later reader needs to know, and what has to be the same for a continued run to be bit-identical."""
+    return {
+        "etude": __version__,
+        "source": source_digest(),
+        "revision": revision(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": processor(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "device": str(device),
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What differs between two environments, of the things that can change a number."""
+    keys = ("source", "torch", "processor", "cpu_capability", "device", "device_name", "threads")
+    return [f"{key} was {before.get(key)}, is {now.get(key)}" for key in keys if before.get(key) != now.get(key)]
+
+
+@functools.cache
+def source_digest() -> str:
+    """A digest of the code that determines the numbers of a run."""
+    digest = hashlib.sha256()
+    for room in ROOMS_BEHIND_NUMBERS:
+        for path in sorted((PACKAGE / room).rglob("*.py")):
+            digest.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def revision() -> str:
+    """The git revision of a checkout, with "+" when files are changed; "" for an installed package."""
+    command = ["git", "-C", str(PACKAGE), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
+    if not (PACKAGE.parent.parent / ".git").exists():
+        return ""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+@functools.cache
+def processor() -> str:
+    """The processor's name, as far as the system tells it."""
+    if sys.platform == "linux":
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        for line in lines:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or os.environ.get("PROCESSOR_IDENTIFIER", "") or platform.machine()

@@ -1,0 +1,193 @@
+"""Recipes: everything that determines a training run, as complete typed values in files. Imports no torch.
+
+A recipe file says once which network and which data, and for each budget (`smoke`, `laptop`, `paper`) how to train.
+`load` gives the `Recipe` of one budget, with nothing left to a default.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+
+from etude.errors import UsageError, nearest
+from etude.tables import TableError, build, read_toml
+
+FOLDER = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class Sgd:
+    """Stochastic gradient descent. `lr` is the peak of the schedule."""
+
+    name: Literal["sgd"]
+    lr: float
+    momentum: float
+    nesterov: bool
+    weight_decay: float
+
+
+@dataclass(frozen=True)
+class AdamW:
+    """Adam with decoupled weight decay. `lr` is the peak of the schedule."""
+
+    name: Literal["adamw"]
+    lr: float
+    betas: tuple[float, float]
+    weight_decay: float
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The learning rate stays as it is."""
+
+    kind: Literal["constant"]
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """The learning rate rises linearly over the first `warmup` of all steps, then falls linearly to zero."""
+
+    kind: Literal["one_cycle"]
+    warmup: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warmup < 1:
+            raise ValueError(f"warmup = {self.warmup}, expected a fraction of the run, 0 ≤ warmup < 1")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long and how to train.
+
+    epochs  passes over the training images
+    batch   images a step; the last batch of an epoch is smaller where it does not divide
+    images  how many of the training images to use, the first ones; all when absent
+    """
+
+    epochs: int
+    batch: int
+    optimizer: Sgd | AdamW
+    schedule: Constant | OneCycle
+    images: int | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("epochs", "batch", "images"):
+            value = getattr(self, key)
+            if value is not None and value < 1:
+                raise ValueError(f"{key} = {value}, expected at least 1")
+
+
+@dataclass(frozen=True)
+class File:
+    """A recipe file. `mean` and `std` are per channel, of pixel values between 0 and 1."""
+
+    name: str
+    model: str
+    data: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    budget: Mapping[str, Budget]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One recipe at one budget: what a run does, completely. Without `mean` and `std` they are taken from the training images."""
+
+    name: str
+    budget: str
+    model: str
+    data: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    epochs: int
+    batch: int
+    optimizer: Sgd | AdamW
+    schedule: Constant | OneCycle
+    images: int | None = None
+
+    def on(self, data: str) -> "Recipe":
+        """The same recipe on other data, whose mean and spread then replace those of the recipe's own."""
+        return self if data == self.data else dataclasses.replace(self, data=data, mean=(), std=())
+
+
+def names() -> tuple[str, ...]:
+    """The recipes that Etude brings."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+
+
+def find(name: str) -> Path:
+    """The file of a recipe: one of ours by name, or a path to a .toml file. Raises UsageError with the nearest names."""
+    if name.endswith(".toml"):
+        return Path(name)
+    if name not in names():
+        raise UsageError(f"no recipe `{name}`; {nearest(name, names())}")
+    return FOLDER / f"{name}.toml"
+
+
+def read(path: Path) -> File:
+    """A recipe file, checked. Raises TableError naming file and key."""
+    return build(File, read_toml(path), path.name, name=path.stem)
+
+
+def load(name: str, budget: str) -> Recipe:
+    """The recipe of that name, or in that .toml file, at one of its budgets."""
+    file = read(find(name))
+    if budget not in file.budget:
+        raise UsageError(f"{file.name} has no budget `{budget}`; {nearest(budget, file.budget)}")
+    how = {field.name: getattr(file.budget[budget], field.name) for field in dataclasses.fields(Budget)}
+    return Recipe(file.name, budget, file.model, file.data, file.mean, file.std, **how)
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The complete recipe as TOML; `from_toml` reads it back to an equal value."""
+    return tomli_w.dumps(_without_none(dataclasses.asdict(recipe)))
+
+
+def from_toml(path: Path) -> Recipe:
+    """A recipe as it stands in a run's folder."""
+    return build(Recipe, read_toml(path), path.name)
+
+
+def change(recipe: Recipe, settings: tuple[str, ...]) -> Recipe:
+    """The recipe with `key=value` settings applied, e.g. "epochs=3", "optimizer.lr=0.05", `model="lecture_residual"`.
+
+    Raises UsageError for a setting that is no assignment, TableError for an unknown key or a wrong value.
+    """
+    table = _without_none(dataclasses.asdict(recipe))
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise UsageError(f"--set {setting}: expected key=value, e.g. --set optimizer.lr=0.05")
+        *path, last = key.strip().split(".")
+        inner = table
+        for part in path:
+            inner = inner.get(part, {})
+            if not isinstance(inner, dict) or not inner:
+                raise TableError(f"--set {setting}: unknown key `{key}`; {nearest(key, _keys(table))}")
+        known = inner if path else {field.name for field in dataclasses.fields(Recipe)}
+        if last not in known:
+            raise TableError(f"--set {setting}: unknown key `{key}`; {nearest(key, _keys(table))}")
+        inner[last] = _value(text)
+    return build(Recipe, table, "--set")
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _keys(table: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Every key of a nested table, dotted."""
+    inner = (_keys(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name] for name, value in table.items())
+    return [key for keys in inner for key in keys]
+
+
+def _without_none(table: dict[str, Any]) -> dict[str, Any]:
+    items = ((key, _without_none(value) if isinstance(value, dict) else value) for key, value in table.items())
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in items if value is not None}
