@@ -74,14 +74,22 @@ def convert(value: Any, hint: Any, where: str) -> Any:
 
 
 def _one_of(value: Any, hints: tuple[Any, ...], where: str) -> Any:
+    """`value` as the first type that admits it; of several dataclasses, the one that its first field (`name`, `kind`) chooses."""
     failures = []
     for hint in hints:
         if hint is not type(None):
             try:
                 return convert(value, hint, where)
             except TableError as error:
-                failures.append(error)
-    raise failures[0]
+                failures.append((_is_chosen(value, hint), error))
+    raise max(failures, key=lambda failure: failure[0])[1]
+
+
+def _is_chosen(value: Any, hint: Any) -> bool:
+    if not (dataclasses.is_dataclass(hint) and isinstance(value, Mapping)):
+        return False
+    tag = dataclasses.fields(hint)[0].name
+    return value.get(tag) in get_args(typing.get_type_hints(hint)[tag])
 
 
 def _tuple(items: list[Any], args: tuple[Any, ...], where: str) -> tuple[Any, ...]:

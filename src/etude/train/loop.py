@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -229,7 +229,7 @@ class Training:
             group["lr"] = learning_rate(recipe, self.state["step"], self.steps)
         loss, right = loss_and_right(self.model, x, y)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self.optimizer.step()
         self.losses.append(torch.stack((loss.detach() * len(y), right.to(loss.dtype))))
         self.state["step"] += 1
@@ -326,7 +326,7 @@ def with_statistics(recipe: Recipe, dataset: Dataset) -> Recipe:
     if recipe.mean:
         return recipe
     mean, std = dataset.statistics()
-    return Recipe(**{**vars(recipe), "mean": mean, "std": std})
+    return replace(recipe, mean=mean, std=std)
 
 
 def make_optimizer(recipe: Recipe, model: nn.Module, device: torch.device) -> torch.optim.Optimizer:

@@ -59,7 +59,7 @@ class OneCycle:
             raise ValueError(f"warmup = {self.warmup}, expected a fraction of the run, 0 ≤ warmup < 1")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Budget:
     """How long and how to train.
 
@@ -93,8 +93,8 @@ class File:
     budget: Mapping[str, Budget]
 
 
-@dataclass(frozen=True)
-class Recipe:
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Budget):
     """One recipe at one budget: what a run does, completely. Without `mean` and `std` they are taken from the training images."""
 
     name: str
@@ -103,11 +103,6 @@ class Recipe:
     data: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    epochs: int
-    batch: int
-    optimizer: Sgd | AdamW
-    schedule: Constant | OneCycle
-    images: int | None = None
 
     def on(self, data: str) -> "Recipe":
         """The same recipe on other data, whose mean and spread then replace those of the recipe's own."""
@@ -139,7 +134,7 @@ def load(name: str, budget: str) -> Recipe:
     if budget not in file.budget:
         raise UsageError(f"{file.name} has no budget `{budget}`; {nearest(budget, file.budget)}")
     how = {field.name: getattr(file.budget[budget], field.name) for field in dataclasses.fields(Budget)}
-    return Recipe(file.name, budget, file.model, file.data, file.mean, file.std, **how)
+    return Recipe(name=file.name, budget=budget, model=file.model, data=file.data, mean=file.mean, std=file.std, **how)
 
 
 def to_toml(recipe: Recipe) -> str:

@@ -1,0 +1,156 @@
+"""The facts: every one complete and immutable, wrong files refused by name, and the expansion against sums done by hand."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import pytest
+
+from etude import papers
+from etude.errors import UsageError
+from etude.papers import facts
+from etude.tables import TableError
+
+PAPERS = [papers.load(name) for name in papers.names()]
+FACTS = [fact for paper in PAPERS for fact in paper.facts.values()]
+NETWORKS = [(paper, network) for paper in PAPERS for network in paper.networks.values()]
+
+MINIMAL = """
+[paper]
+title = "T"
+authors = "A"
+year = 2020
+source = "S"
+
+[facts.size]
+value = 3
+unit = "pixels"
+at = "Table 1"
+kind = "stated"
+read = "printed"
+"""
+
+# reference of the lecture, sections 2.2, 4.2 and 5: parameters by place, worked out there layer by layer
+PARAMETERS = {
+    "lecture_inception": {"conv1": 260, "incep1": 19_104, "conv2": 44_020, "incep2": 19_824, "fc": 14_090},
+    "lecture_residual": {"conv1": 416, "rblock1": 4_640, "conv2": 12_832, "rblock2": 18_496, "fc": 5_130},
+    "lecture_residual_scaled": {"conv1": 416, "rblock1": 4_640, "conv2": 12_832, "rblock2": 18_496, "fc": 5_130},
+    "lecture_residual_conv": {"conv1": 416, "rblock1": 4_640 + 272, "conv2": 12_832, "rblock2": 18_496 + 1_056, "fc": 5_130},
+}
+SHAPES = {
+    "lecture_inception": [(10, 24, 24), (10, 12, 12), (88, 12, 12), (20, 8, 8), (20, 4, 4), (88, 4, 4), (1408,), (10,)],
+    "lecture_residual": [(16, 24, 24), (16, 12, 12), (32, 8, 8), (32, 4, 4), (512,), (10,)],
+}
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.id)
+def test_every_fact_is_complete(fact: papers.Fact) -> None:
+    assert fact.unit
+    assert fact.at
+    if fact.kind in ("deduced", "contradictory"):
+        assert fact.note or fact.at.startswith("L9"), f"{fact.id}: a reader must be told how it was deduced"
+
+
+def test_facts_cannot_be_changed() -> None:
+    paper = papers.load("lecture")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        paper.fact("flatten_size").value = 1  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        paper.facts["flatten_size"] = paper.fact("recipe_batch")  # type: ignore[index]
+
+
+def test_the_slip_of_slide_13_is_kept_as_printed_and_read_by_its_own_formula() -> None:
+    fact = papers.load("lecture").fact("conv_cost_reduced")
+    assert (fact.kind, fact.value) == ("contradictory", 12_433_648)
+    assert fact.held == 1**2 * 28**2 * 192 * 16 + 5**2 * 28**2 * 16 * 32
+    assert papers.load("lecture").fact("conv_cost_direct").held == 5**2 * 28**2 * 192 * 32
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_expansion_has_the_parameters_worked_out_by_hand(name: str) -> None:
+    paper = papers.load("lecture")
+    steps = papers.expand(paper, paper.networks[name])
+    found = {place: sum(s.parameters for s in steps if s.path.split(".")[0] == place) for place in PARAMETERS[name]}
+    assert found == PARAMETERS[name]
+    assert sum(step.parameters for step in steps) == sum(PARAMETERS[name].values())
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_expansion_passes_through_the_shapes_of_the_slides(name: str) -> None:
+    paper = papers.load("lecture")
+    shapes = [step.shape for step in papers.expand(paper, paper.networks[name])]
+    position = 0
+    for shape in SHAPES[name]:
+        assert shape in shapes[position:], f"{shape} does not come after {shapes[:position]}"
+        position = shapes.index(shape, position)
+
+
+def test_multiply_adds_of_the_lecture_networks() -> None:
+    """About 6.02 M and 2.01 M, by the formula kernel²·in·out·height·width, written out here once more."""
+    paper = papers.load("lecture")
+    inception = 24**2 * 25 * 10 + 8**2 * 25 * 88 * 20 + 1408 * 10
+    for channels, side in ((10, 12), (20, 4)):
+        branches = channels * 16 * 3 + 16 * 24 * 25 + 16 * 24 * 9 + 24 * 24 * 9 + channels * 24
+        inception += side**2 * branches
+    residual = 24**2 * 25 * 16 + 12**2 * 2 * 9 * 16**2 + 8**2 * 25 * 16 * 32 + 4**2 * 2 * 9 * 32**2 + 512 * 10
+    for name, expected in (("lecture_inception", inception), ("lecture_residual", residual)):
+        assert sum(step.macs for step in papers.expand(paper, paper.networks[name])) == expected
+    assert math.isclose(inception, 6.02e6, rel_tol=1e-3)
+    assert math.isclose(residual, 2.01e6, rel_tol=2e-3)
+
+
+def test_dense_layers_see_k0_plus_k_times_l_minus_1_channels() -> None:
+    paper = papers.load("lecture")
+    steps = papers.expand(paper, paper.networks["lecture_densenet"])
+    norms = [step.shape[0] for step in steps if step.op == "batch_norm" and "dense_block" in step.path]
+    assert norms == [24, 36, 48, 60, 72, 84, 96, 108, 120]
+
+
+@pytest.mark.parametrize(("paper", "network"), NETWORKS, ids=lambda value: value.id)
+def test_every_network_expands(paper: papers.Paper, network: papers.Network) -> None:
+    steps = papers.expand(paper, network)
+    assert steps[-1].shape == (10,)
+    assert all(side > 0 for step in steps for side in step.shape)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('unit = "pixels"', 'unit = "pixels"\nvalu = 3'), "facts.size: unknown key `valu`; did you mean value"),
+        (('at = "Table 1"\n', ""), "facts.size: missing key `at`"),
+        (('at = "Table 1"', 'at = " "'), "facts.size: `at` is empty"),
+        (("year = 2020", 'year = "2020"'), "paper.year = '2020', expected a whole number"),
+        (("year = 2020", "year = true"), "paper.year = True, expected a whole number"),
+        (('kind = "stated"', 'kind = "certain"'), "facts.size.kind = 'certain', expected one of 'stated'"),
+        (('read = "printed"', 'read = "chosen"'), "facts.size: kind = 'stated' with read = 'chosen'"),
+        (('kind = "stated"', 'kind = "contradictory"'), "facts.size: a contradictory fact, and only such a one, has a `reading`"),
+        (("[facts.size]", "[fact.size]"), "unknown key `fact`; did you mean facts"),
+        (("[paper]", "[facts]\nsize2 = 3\n[paper]"), "facts = "),
+        (("value = 3", "value = "), "is not valid TOML"),
+        (("year = 2020\n", ""), "paper: missing key `year`"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_file_and_key(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    assert change[0] in MINIMAL
+    file = tmp_path / "wrong.toml"
+    file.write_text(MINIMAL.replace(*change), encoding="utf-8")
+    with pytest.raises(TableError) as caught:
+        facts.read(file)
+    assert "wrong.toml" in str(caught.value)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_rows_must_refer_to_blocks_that_are_there(tmp_path: Path) -> None:
+    network = '[networks.n]\ntitle="N"\nat="x"\nkind="stated"\nread="printed"\ninput=[1,2,2]\nlayers=[{op="block",block="inceptoin"}]\n'
+    file = tmp_path / "wrong.toml"
+    file.write_text(MINIMAL + network, encoding="utf-8")
+    with pytest.raises(TableError, match=r"networks\.n\.layers\[0\]\.block = 'inceptoin'"):
+        facts.read(file)
+
+
+def test_unknown_names_suggest_the_nearest() -> None:
+    with pytest.raises(UsageError, match="did you mean lecture"):
+        papers.load("lectur")
+    with pytest.raises(UsageError, match="did you mean flatten_size"):
+        papers.load("lecture").fact("flaten_size")
