@@ -214,7 +214,7 @@ MUTANTS: dict[str, tuple[str, Callable[[], nn.Module]]] = {
     "the original in place of constant scaling": ("lecture_residual_scaled", lambda: etude.build("lecture_residual")),
     "a bias dropped": ("lecture_residual_conv", without_bias),
     "Conv before ReLU in a dense layer": ("lecture_densenet", lambda: with_type("lecture_densenet", "dense_block_2.1", ConvBnRelu)),
-    "another growth rate": ("lecture_densenet", lambda: etude.build("lecture_densenet", growth_rate=8)),
+    "another growth rate": ("lecture_densenet", lambda: etude.build("lecture_densenet", growth_rate=12)),
     "a layer less": ("lecture_densenet", lambda: etude.build("lecture_densenet", num_layers=2)),
 }
 

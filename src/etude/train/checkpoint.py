@@ -1,6 +1,7 @@
 """The whole state of a run in one safetensors file, so that what is saved always belongs together."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +14,37 @@ from etude.errors import EtudeError
 from etude.files import whole_file
 
 
-def save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: dict[str, Any]) -> None:
-    """Write model, optimiser, torch's random state and `progress` (plain values), whole or not at all."""
+def save(path: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer], progress: dict[str, Any]) -> None:
+    """Write model, optimisers, torch's random state and `progress` (plain values), whole or not at all."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items() if isinstance(value, Tensor)}
+    for prefix, _, state in states(optimizers):
+        tensors |= {f"{prefix}{key}": value for key, value in state.items()}
     tensors["random"] = torch.get_rng_state()
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with whole_file(path) as temporary:
         save_file(tensors, temporary, metadata={"progress": json.dumps(progress)})
 
 
-def restore(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Put model, optimiser and random state back as `save` found them; returns `progress`.
+def restore(path: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Any]:
+    """Put model, optimisers and random state back as `save` found them; returns `progress`.
 
     Raises EtudeError when the file is damaged or belongs to another network.
     """
     tensors, progress = read(path)
     load_model(path, model, tensors)
-    for index, parameter in enumerate(p for group in optimizer.param_groups for p in group["params"]):
-        prefix = f"optimizer.{index}."
-        state = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-        optimizer.state[parameter] = {key: _like(value, parameter) for key, value in state.items()}
+    for prefix, parameter, state in states(optimizers):
+        saved = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        state.update({key: _like(value, parameter) for key, value in saved.items()})
     torch.set_rng_state(tensors["random"])
     return progress
+
+
+def states(optimizers: list[torch.optim.Optimizer]) -> Iterator[tuple[str, Tensor, dict[str, Tensor]]]:
+    """The prefix in the file, the parameter, and what its optimiser remembers of it (tensors, in all that we use)."""
+    for which, optimizer in enumerate(optimizers):
+        parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
+        for index, parameter in enumerate(parameters):
+            yield f"optimizer.{which}.{index}.", parameter, optimizer.state[parameter]
 
 
 def _like(value: Tensor, parameter: Tensor) -> Tensor:

@@ -23,7 +23,8 @@ from etude.models import registry
 from etude.train import checkpoint, machine
 from etude.train import recipe as recipes
 from etude.train import run as runs
-from etude.train.recipe import AdamW, OneCycle, Recipe
+from etude.train.muon import Muon
+from etude.train.recipe import AdamW, OneCycle, Recipe, Sgd
 from etude.train.run import Run
 
 CHECKPOINT_SECONDS = 15.0
@@ -132,7 +133,7 @@ def threads_kept() -> Iterator[None]:
 
 
 class Training:
-    """One run in progress. Everything that a continued run needs to know is in `model`, `optimizer` and `state`."""
+    """One run in progress. Everything that a continued run needs to know is in `model`, `optimizers` and `state`."""
 
     def __init__(
         self,
@@ -155,7 +156,7 @@ class Training:
         options = {} if len(dataset.classes) == 10 else {"classes": len(dataset.classes)}
         layout = torch.channels_last
         self.model = registry.build(recipe.model, **options).to(self.device, memory_format=layout)  # type: ignore[call-overload]
-        self.optimizer = make_optimizer(recipe, self.model, self.device)
+        self.optimizers = make_optimizers(recipe, self.model, self.device)
         self.steps_per_epoch = math.ceil(len(self.train) / recipe.batch)
         self.steps = recipe.epochs * self.steps_per_epoch
         self.state: dict[str, Any] = {"step": 0, "seconds": 0.0, "rows": 0, "loss": 0.0, "right": 0, "seen": 0, "warning": ""}
@@ -180,7 +181,7 @@ class Training:
         before = self.run.environment()
         torch.set_num_threads(before["threads"])
         now["threads"] = torch.get_num_threads()
-        self.state = checkpoint.restore(self.run.checkpoint, self.model, self.optimizer)
+        self.state = checkpoint.restore(self.run.checkpoint, self.model, self.optimizers)
         self.run.cut_metrics(self.state["rows"])
         if self.state["rows"]:
             self.test_accuracy = self.run.metrics()[-1]["test_accuracy"]
@@ -223,14 +224,14 @@ class Training:
 
     def step(self, index: Tensor) -> None:
         """One step of the optimiser on the images of that index."""
-        recipe = self.recipe
         x, y = self.train.cut(index)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(recipe, self.state["step"], self.steps)
         loss, right = loss_and_right(self.model, x, y)
-        self.optimizer.zero_grad()
+        self.model.zero_grad()
         loss.backward()
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak_lr"] * share_of_peak(self.recipe, self.state["step"], self.steps)
+            optimizer.step()
         self.losses.append(torch.stack((loss.detach() * len(y), right.to(loss.dtype))))
         self.state["step"] += 1
         self.state["seen"] += len(y)
@@ -292,7 +293,7 @@ class Training:
     def save(self) -> None:
         self.settle()
         try:
-            checkpoint.save(self.run.checkpoint, self.model, self.optimizer, self.state)
+            checkpoint.save(self.run.checkpoint, self.model, self.optimizers, self.state)
         except OSError as error:
             raise EtudeError(
                 f"{self.run.checkpoint}: cannot be written ({error.strerror or error}); the last good checkpoint is untouched: "
@@ -329,21 +330,34 @@ def with_statistics(recipe: Recipe, dataset: Dataset) -> Recipe:
     return replace(recipe, mean=mean, std=std)
 
 
-def make_optimizer(recipe: Recipe, model: nn.Module, device: torch.device) -> torch.optim.Optimizer:
-    """The recipe's optimiser, in the form that updates all parameters in one pass where the device has it."""
-    how = asdict(recipe.optimizer)
-    how.pop("name")
-    kind = torch.optim.AdamW if isinstance(recipe.optimizer, AdamW) else torch.optim.SGD
-    return kind(model.parameters(), fused=device.type in ("cpu", "cuda"), **how)
+def make_optimizers(recipe: Recipe, model: nn.Module, device: torch.device) -> list[torch.optim.Optimizer]:
+    """The recipe's optimisers, in the form that updates all parameters in one pass where the device has it."""
+    how, fused = recipe.optimizer, device.type in ("cpu", "cuda")
+    parameters = list(model.parameters())
+    optimizers: list[torch.optim.Optimizer]
+    if isinstance(how, Sgd):
+        nesterov, decay = how.nesterov, how.weight_decay
+        optimizers = [torch.optim.SGD(parameters, how.lr, how.momentum, nesterov=nesterov, weight_decay=decay, fused=fused)]
+    elif isinstance(how, AdamW):
+        optimizers = [torch.optim.AdamW(parameters, how.lr, how.betas, weight_decay=how.weight_decay, fused=fused)]
+    else:
+        others = [p for p in parameters if p.dim() != 4]
+        optimizers = [
+            Muon([p for p in parameters if p.dim() == 4], how.lr, how.momentum),
+            torch.optim.AdamW(others, how.adam_lr, how.adam_betas, weight_decay=0.0, fused=fused),
+        ]
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["peak_lr"] = group["lr"]
+    return optimizers
 
 
-def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
-    """The learning rate of step `step` (from 0) of `steps`."""
-    peak, schedule = recipe.optimizer.lr, recipe.schedule
-    if not isinstance(schedule, OneCycle):
-        return peak
-    done = step / steps
-    return peak * (done / schedule.warmup if done < schedule.warmup else (1 - done) / (1 - schedule.warmup))
+def share_of_peak(recipe: Recipe, step: int, steps: int) -> float:
+    """The learning rate of step `step` (from 0) of `steps`, as a share of its peak."""
+    if not isinstance(recipe.schedule, OneCycle):
+        return 1.0
+    done, warmup = step / steps, recipe.schedule.warmup
+    return done / warmup if done < warmup else (1 - done) / (1 - warmup)
 
 
 def loss_and_right(model: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -41,6 +41,17 @@ class AdamW:
 
 
 @dataclass(frozen=True)
+class Muon:
+    """Muon for the weights of convolutions, Adam for everything else; see muon.py. Both rates follow the schedule."""
+
+    name: Literal["muon"]
+    lr: float
+    momentum: float
+    adam_lr: float
+    adam_betas: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Constant:
     """The learning rate stays as it is."""
 
@@ -70,7 +81,7 @@ class Budget:
 
     epochs: int
     batch: int
-    optimizer: Sgd | AdamW
+    optimizer: Sgd | AdamW | Muon
     schedule: Constant | OneCycle
     images: int | None = None
 
