@@ -1,6 +1,7 @@
 """`etude ls`, `etude show`, `etude cp`: what there is. None of them imports torch."""
 
 import shutil
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ from etude.models import registry
 
 if TYPE_CHECKING:
     from etude.papers import Step
+
+
+WIDTH = 98
 
 
 @click.command()
@@ -64,22 +68,22 @@ def _show_network(name: str) -> None:
     from etude.verify.facts import facts_of
 
     paper, network = facts_of(name)
-    row = registry.row(name)
     steps = expand(paper, network)
-    click.echo(f"{name}: {network.title}")
-    click.echo(f"  paper       {paper.title}, {paper.authors}, {paper.year}")
-    click.echo(f"  where       {network.at} ({network.kind})")
-    if network.note:
-        click.echo(f"  note        {network.note}")
-    click.echo(f"  departures  {'; '.join(row.departures) or 'none'}")
-    click.echo(f"  parameters  {sum(step.parameters for step in steps):,}")
-    click.echo(f"  MACs        {sum(step.macs for step in steps):,} for one image of {'×'.join(map(str, network.input))}")
-    for curve in paper.curves.values():
-        if curve.network == network.id:
-            last = curve.points[-1]
-            click.echo(f"  result      {last.value} {curve.unit} after {last.epoch} epochs ({curve.at}, one run)")
     recipes = [known for known in recipe.names() if recipe.read(recipe.find(known)).model == name]
-    click.echo(f"  train       {'; '.join(f'etude train {known}' for known in recipes) or 'no recipe yet'}")
+    facts = {
+        "paper": f"{paper.title}, {paper.authors}, {paper.year}",
+        "where": f"{network.at} ({network.kind})",
+        "note": network.note,
+        "departures": "; ".join(registry.row(name).departures) or "none",
+        "parameters": f"{sum(step.parameters for step in steps):,}",
+        "MACs": f"{sum(step.macs for step in steps):,} for one image of {'×'.join(map(str, network.input))}",
+        "result": "; ".join(f"{c.last.value} {c.unit} ({c.at})" for c in paper.curves.values() if c.network == network.id),
+        "train": "; ".join(f"etude train {known}" for known in recipes) or "no recipe yet",
+    }
+    click.echo(f"{name}: {network.title}")
+    for key, text in facts.items():
+        if text:
+            click.echo(textwrap.fill(text, WIDTH, initial_indent=f"  {key:<12}", subsequent_indent=" " * 14, break_on_hyphens=False))
     columns = ("operator", "of", "output", "kernel", "stride", "padding", "parameters", "MACs")
     table(columns, [_cells(step) for step in steps], right=(2, 3, 4, 5, 6, 7))
 

@@ -104,7 +104,7 @@ class Recorder(TorchFunctionMode):
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        if isinstance(result, Tensor) and id(result) not in self.source:
+        if isinstance(result, Tensor) and (id(result) not in self.source or func in OPERATORS):  # in place gives an old tensor
             self.record(func, args, kwargs, result)
         return result
 

@@ -94,9 +94,7 @@ def _conv(layer: Layer, shape: Shape, path: str, words: Mapping[str, int]) -> St
     height, width = _windows(layer, shape)
     weights = kernel * kernel * shape[0] * out
     parameters = weights + (out if layer.bias else 0)
-    return Step(
-        path, "conv", (out, height, width), kernel, layer.stride, layer.padding, layer.bias, parameters, weights * height * width
-    )
+    return Step(path, "conv", (out, height, width), kernel, layer.stride, layer.padding, layer.bias, parameters, weights * height * width)
 
 
 def _windows(layer: Layer, shape: Shape) -> tuple[int, int]:

@@ -17,9 +17,7 @@ FOLDER = Path(__file__).parent
 
 Kind = Literal["stated", "deduced", "silent", "contradictory"]
 Read = Literal["printed", "plot", "derived", "chosen"]
-Op = Literal[
-    "conv", "linear", "batch_norm", "relu", "max_pool", "avg_pool", "global_avg_pool", "flatten", "scale", "block"
-]
+Op = Literal["conv", "linear", "batch_norm", "relu", "max_pool", "avg_pool", "global_avg_pool", "flatten", "scale", "block"]
 
 
 def _check_kind(kind: Kind, read: Read) -> None:

@@ -1,6 +1,5 @@
 """Claims to jobs, jobs to runs, runs to verdicts."""
 
-import dataclasses
 import datetime
 import itertools
 import statistics
@@ -166,10 +165,7 @@ class Trainer:
         now = machine.environment(machine.choose_device(self.device))
         for number in itertools.count(1):
             run = Run(self.folder / recipe.model / (f"seed-{seed}" if number == 1 else f"seed-{seed}-{number}"))
-            if not run.started:
-                return run
-            before = run.recipe() if recipe.mean else dataclasses.replace(run.recipe(), mean=(), std=())
-            if before == recipe and not machine.differences(run.environment(), now):
+            if not run.started or (run.holds(recipe, seed) and not machine.differences(run.environment(), now)):
                 return run
         raise AssertionError
 

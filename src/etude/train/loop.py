@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -96,6 +96,8 @@ def fit(
     recipe = recipes.load(recipe, budget) if isinstance(recipe, str) else recipe
     run = Run(run) if isinstance(run, Path) else run or runs.new(Path("runs"), recipe, seed)
     with run.locked():
+        if run.started and not run.holds(recipe, seed):
+            raise EtudeError(f"{run.folder}: holds a run of another recipe or seed; choose another folder")
         if run.finished:
             return finished(run)
         with torch.random.fork_rng(devices=[]), threads_kept():
@@ -262,16 +264,18 @@ class Training:
         count = len(self.test)
         loss, accuracy = self.means if self.state["seen"] else (None, None)
         self.test_accuracy = test_right / count
-        self.run.append({
-            "epoch": self.state["step"] // self.steps_per_epoch,
-            "step": self.state["step"],
-            "train_loss": loss,
-            "train_accuracy": accuracy,
-            "test_loss": test_loss / count,
-            "test_accuracy": test_right / count,
-            "test_images": count,
-            "seconds": round(self.state["seconds"] + time.monotonic() - started, 3),
-        })
+        self.run.append(
+            {
+                "epoch": self.state["step"] // self.steps_per_epoch,
+                "step": self.state["step"],
+                "train_loss": loss,
+                "train_accuracy": accuracy,
+                "test_loss": test_loss / count,
+                "test_accuracy": test_right / count,
+                "test_images": count,
+                "seconds": round(self.state["seconds"] + time.monotonic() - started, 3),
+            }
+        )
         self.state |= {"loss": 0.0, "right": 0, "seen": 0, "rows": self.state["rows"] + 1}
 
     def report(self, seconds: float, first_step: int) -> None:
@@ -306,15 +310,17 @@ class Training:
     def finish(self) -> Result:
         self.save()
         last = self.run.metrics()[-1]
-        self.run.finish({
-            "seed": self.seed,
-            "epoch": last["epoch"],
-            "step": last["step"],
-            "test_accuracy": last["test_accuracy"],
-            "test_images": last["test_images"],
-            "seconds": last["seconds"],
-            "warning": self.state["warning"],
-        })
+        self.run.finish(
+            {
+                "seed": self.seed,
+                "epoch": last["epoch"],
+                "step": last["step"],
+                "test_accuracy": last["test_accuracy"],
+                "test_images": last["test_images"],
+                "seconds": last["seconds"],
+                "warning": self.state["warning"],
+            }
+        )
         return finished(self.run)
 
 

@@ -1,6 +1,7 @@
 """A run is a folder: recipe.toml, env.json, metrics.jsonl, last.safetensors, result.json. Imports no torch."""
 
 import contextlib
+import dataclasses
 import itertools
 import json
 import os
@@ -44,6 +45,11 @@ class Run:
         if not self.started:
             raise EtudeError(f"{self.folder}: is not the folder of a run (it has no recipe.toml); `etude runs ls` lists runs")
         return recipes.from_toml(self.folder / "recipe.toml")
+
+    def holds(self, recipe: Recipe, seed: int) -> bool:
+        """Whether this is a run of that recipe and seed; mean and spread that came from the data do not count."""
+        mine = self.recipe() if recipe.mean else dataclasses.replace(self.recipe(), mean=(), std=())
+        return mine == recipe and self.environment()["seed"] == seed
 
     def environment(self) -> dict[str, Any]:
         return self._json("env.json")

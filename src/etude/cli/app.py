@@ -15,9 +15,7 @@ COMMANDS = {
     "cp": "listing",
     "data": "data",
     "ls": "listing",
-    "predict": "train",
     "reproduce": "reproduce",
-    "runs": "runs",
     "show": "listing",
     "train": "train",
 }

@@ -1,0 +1,164 @@
+"""The command line as a person meets it: quick, and one message for whatever goes wrong."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from etude.cli import app as cli
+from etude.models import registry
+from etude.train import recipe as recipes
+
+
+def etude(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
+    command = [sys.executable, "-W", "error", "-m", "etude", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, cwd=cwd, check=False)
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """The command in this process: exit code, standard output, standard error."""
+    code = cli.run(list(arguments))
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["ls"], ["ls", "--recipes"], ["data", "ls"], ["show", "lecture_inception"]], ids=" ".join
+)
+def test_looking_around_imports_no_torch(arguments: list[str]) -> None:
+    code = "import sys; from etude.cli.app import run; code = run(sys.argv[1:]); sys.exit(code or 3 * ('torch' in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr or "torch was imported"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["ls"]], ids=" ".join)
+def test_looking_around_is_quick(arguments: list[str]) -> None:
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        assert etude(*arguments).returncode == 0
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.4, f"{arguments} takes {min(times):.2f} s"
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    for name in cli.COMMANDS:
+        assert f"\n  {name} " in out
+        assert run(capsys, name, "--help")[0] == 0
+
+
+def test_ls_lists_every_network_and_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "ls")
+    assert all(name in out for name in registry.names())
+    _, out, _ = run(capsys, "ls", "--recipes")
+    assert all(name in out for name in recipes.names())
+    _, out, _ = run(capsys, "ls", "lecture_res*", "--json")
+    assert out.count('"network"') == 3
+
+
+@pytest.mark.parametrize("name", [*registry.names(), *recipes.names()])
+def test_show_knows_every_name_and_fits_a_terminal(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    code, out, _ = run(capsys, "show", name)
+    assert code == 0
+    assert name in out
+    if name in registry.names():
+        assert max(map(len, out.splitlines())) <= 100
+
+
+def test_cp_gives_a_recipe_to_edit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    assert run(capsys, "cp", "lecture_residual.lecture", str(file))[0] == 0
+    assert recipes.read(file).model == "lecture_residual"
+    code, _, err = run(capsys, "cp", "lecture_residual.lecture", str(file))
+    assert (code, "is there already" in err) == (1, True)
+    arguments = ("train", str(file), "--budget", "smoke", "--data", "strokes", "--set", "images=64", "--runs", str(tmp_path / "runs"))
+    code, out, _ = run(capsys, *arguments)
+    assert code == 0
+    assert "of the test images right" in out
+
+
+def test_train_says_where_the_run_is_and_resumes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = ("train", "lecture_residual.lecture", "--budget", "smoke", "--data", "strokes", "--runs", str(tmp_path))
+    code, out, err = run(capsys, *arguments)
+    folder = tmp_path / "lecture_residual.lecture" / "smoke-seed0"
+    assert (code, f"run: {folder}" in out) == (0, True)
+    assert "images/s" in err
+    assert "\r" not in err, "no terminal: progress goes line by line"
+    assert run(capsys, "train", "--resume", str(folder))[:2] == (0, out)
+    assert run(capsys, *arguments)[0] == 0
+    assert (tmp_path / "lecture_residual.lecture" / "smoke-seed0-2").is_dir()
+
+
+IDX = "train-images-idx3-ubyte"
+
+
+@pytest.fixture
+def bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of things that are wrong, and an empty cache."""
+    monkeypatch.setenv("ETUDE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "idx").mkdir()
+    (tmp_path / "idx" / IDX).write_bytes(b"\x00\x00\x08\x03" + b"\x00" * 50)
+    (tmp_path / "empty" / "cat").mkdir(parents=True)
+    (tmp_path / "empty" / "dog").mkdir()
+    (tmp_path / "file").write_text("a file\n")
+    (tmp_path / "bad.toml").write_text('model = "lecture_residual"\n')
+    return tmp_path
+
+
+TRAIN = ("train", "lecture_residual.lecture", "--budget", "smoke")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("trian",), 2, "no command `trian`; did you mean train?"),
+        (("train",), 2, "which recipe? `etude ls --recipes` lists them"),
+        (("train", "lecture_residul.lecture"), 2, "no recipe `lecture_residul.lecture`; did you mean lecture_residual.lecture"),
+        (("train", "BAD/bad.toml"), 1, "bad.toml: missing key `data`"),
+        (("train", "BAD/gone.toml"), 1, "gone.toml: cannot be read (No such file or directory)"),
+        ((*TRAIN, "--set", "epocs=3"), 1, "unknown key `epocs`; did you mean epochs?"),
+        ((*TRAIN, "--set", "model=lecture_residul", "--data", "strokes", "--runs", "BAD/r"), 2, "no model `lecture_residul`; did you mean"),
+        (("train", "lecture_residual.lecture", "--budget", "papr"), 2, "no budget `papr`; did you mean paper?"),
+        ((*TRAIN, "--data", "mnits"), 2, "no data set and no folder of images 'mnits'; did you mean mnist"),
+        ((*TRAIN, "--data", "BAD/empty", "--runs", "BAD/r"), 1, "cat"),
+        ((*TRAIN, "--data-dir", "BAD/idx", "--runs", "BAD/r"), 1, "54 bytes uncompressed, expected 47,040,016"),
+        ((*TRAIN, "--data-dir", "BAD/nowhere", "--runs", "BAD/r"), 1, "nowhere: cannot be read"),
+        ((*TRAIN, "--data", "strokes", "--runs", "BAD/file"), 1, "file: cannot be written"),
+        ((*TRAIN, "--data", "strokes", "--device", "tpu", "--runs", "BAD/r"), 2, "device `tpu` is not available here"),
+        (("train", "--resume", "BAD/empty"), 1, "is not the folder of a run"),
+        (("train", "--resume", "BAD/empty", "--set", "epochs=2"), 2, "--resume continues a run as it was started"),
+        (("show", "lecture_resnet"), 2, "no network or recipe `lecture_resnet`; did you mean"),
+        (("ls", "vgg*"), 2, "nothing matches `vgg*`"),
+        (("data", "get", "mnits"), 2, "mnits"),
+        (("data", "info", "mnits"), 2, "mnits"),
+        (("reproduce", "lectur"), 2, "no reproduction `lectur`; did you mean lecture?"),
+        (("reproduce", "lecture", "--seeds", "0"), 2, "--seeds"),
+        (("cp", "lecture_residual.lecture", "BAD/mine.txt"), 2, "a recipe's file ends in .toml"),
+    ],
+)
+def test_bad_input_gets_one_line(
+    capsys: pytest.CaptureFixture[str], bad: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    found, out, err = run(capsys, *(argument.replace("BAD", str(bad)) for argument in arguments))
+    assert (found, out) == (code, "")
+    lines = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, err
+    assert err.splitlines()[-1] == lines[0], "and nothing after it"
+    assert message in lines[0]
+
+
+def test_a_failed_start_leaves_no_folder_behind(capsys: pytest.CaptureFixture[str], bad: Path) -> None:
+    assert run(capsys, *TRAIN, "--data", str(bad / "empty"), "--runs", str(bad / "r"))[0] == 1
+    assert not list((bad / "r").rglob("recipe.toml"))
+
+
+def test_no_traceback_from_the_shell(tmp_path: Path) -> None:
+    done = etude("train", "nothing", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: no recipe `nothing`")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,85 @@
+"""The recorded graph: the same for every style of writing, with costs that torch's own counter agrees with."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+import etude
+from etude.explain.graph import Graph
+from etude.models import registry
+
+
+@pytest.mark.parametrize("row", registry.ROWS, ids=lambda row: row.name)
+def test_multiply_adds_agree_with_torchs_counter(row: registry.Row) -> None:
+    model = etude.build(row.name).eval()
+    with FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, *row.input))
+    assert 2 * etude.graph(model, row.input).macs == counter.get_total_flops()
+
+
+class Functional(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, 3, 3, 3))
+        self.head = nn.Parameter(torch.randn(5, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.relu(F.conv2d(x, self.weight, padding=1))
+        x = x + 0.5 * x
+        return F.linear(x.mean((-2, -1)), self.head)
+
+
+class Modules(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1, bias=False)
+        self.act = nn.ReLU(inplace=True)
+        self.head = nn.Linear(4, 5, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.act(self.conv(x))
+        return self.head(torch.add(x, x.mul(0.5)).mean(dim=[2, 3]))
+
+
+def signature(graph: Graph) -> list[tuple[object, ...]]:
+    return [(n.op, n.inputs, n.shape, n.kernel, n.stride, n.padding, n.bias, n.parameters, n.macs) for n in graph.nodes]
+
+
+def test_functions_and_modules_give_the_same_graph() -> None:
+    one, other = (etude.graph(module, (3, 8, 8)) for module in (Functional(), Modules()))
+    assert [node.op for node in one.nodes] == ["conv", "relu", "scale", "add", "global_avg_pool", "linear"]
+    assert signature(one) == signature(other)
+    assert [node.path for node in other.nodes] == ["conv", "act", "", "", "", "head"]
+
+
+def test_edges_say_what_a_concatenation_joins() -> None:
+    graph = etude.graph(etude.build("lecture_inception"), (1, 28, 28))
+    joins = [node for node in graph.nodes if node.op == "concat"]
+    assert [[graph.nodes[i].path for i in join.inputs] for join in joins] == [
+        [f"{block}.{end}" for end in ("branch1x1", "branch5x5_2", "branch3x3_3", "branch_pool")] for block in ("incep1", "incep2")
+    ]
+
+
+def test_a_weight_used_twice_is_counted_once() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.conv(self.conv(x))
+
+    graph = etude.graph(Twice(), (3, 5, 5))
+    assert [node.parameters for node in graph.nodes] == [84, 0]
+    assert graph.parameters == 84
+    assert graph.macs == 2 * 25 * 81
+
+
+def test_what_has_no_name_is_other() -> None:
+    class Odd(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.fft.rfft2(x).abs() - 1
+
+    assert [node.op for node in etude.graph(Odd(), (1, 4, 4)).nodes] == ["other", "other", "other"]

@@ -1,0 +1,309 @@
+"""Training on drawn strokes: the same numbers twice, whatever happens in between, and one message when it goes wrong."""
+
+import dataclasses
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import etude
+from etude import data
+from etude.data.dataset import Dataset, Split
+from etude.errors import EtudeError, UsageError
+from etude.models import registry
+from etude.train import checkpoint, loop, machine, muon
+from etude.train import recipe as recipes
+from etude.train import run as runs
+from etude.train.recipe import Recipe
+from etude.train.run import Run
+
+SMOKE = [name for name in recipes.names() if "smoke" in recipes.read(recipes.find(name)).budget]
+
+
+def small(name: str = "lecture_residual.lecture", **changes: Any) -> Recipe:
+    """A recipe that takes a second or two: 640 strokes."""
+    return dataclasses.replace(recipes.load(name, "smoke").on("strokes"), **changes)
+
+
+def numbers(run: Run) -> list[dict[str, Any]]:
+    """The metrics of a run, times aside."""
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in run.metrics()]
+
+
+@pytest.mark.parametrize("name", SMOKE)
+def test_the_same_seed_gives_the_same_numbers(name: str, tmp_path: Path) -> None:
+    one, other, third = (Run(tmp_path / folder) for folder in ("one", "other", "third"))
+    loop.fit(small(name), seed=3, run=one)
+    torch.manual_seed(99)  # what the process did before must not matter
+    loop.fit(small(name), seed=3, run=other)
+    loop.fit(small(name), seed=4, run=third)
+    assert numbers(one) == numbers(other)
+    assert numbers(one) != numbers(third)
+    assert [row["epoch"] for row in numbers(one)] == [0, 1]
+
+
+def test_a_network_learns_the_strokes(tmp_path: Path) -> None:
+    result = loop.fit(small(epochs=3, images=None, batch=50), run=Run(tmp_path / "run"))
+    assert result.test_accuracy > 0.9
+    assert result.metrics[0]["test_accuracy"] < 0.3
+    assert result.test_accuracy == result.metrics[-1]["test_accuracy"]
+
+
+def test_a_run_folder_explains_itself(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    result = loop.fit(small(), seed=1, run=run)
+    recipe = run.recipe()
+    assert (recipe.data, len(recipe.mean), recipe.model) == ("strokes", 1, "lecture_residual")
+    environment = run.environment()
+    assert environment["threads"] == torch.get_num_threads()
+    assert environment["torch"] == torch.__version__
+    assert environment["seed"] == 1
+    assert run.result()["test_accuracy"] == result.test_accuracy
+    model = registry.build("lecture_residual")
+    checkpoint.load_model(run.checkpoint, model)
+    assert not list(run.folder.glob("*.part"))
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    first = loop.fit(small(), run=run)
+    before = run.checkpoint.stat().st_mtime_ns
+    assert loop.fit(small(), run=run) == first
+    assert run.checkpoint.stat().st_mtime_ns == before
+
+
+def test_fit_leaves_the_random_state_and_the_threads_of_its_caller_alone(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    loop.fit(small(), run=Run(tmp_path / "run"))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    recipe = small()
+    shares = [loop.share_of_peak(recipe, step, 100) for step in range(100)]
+    assert shares[0] == 0
+    assert max(shares) == shares[10] == 1
+    assert shares[55] == pytest.approx(0.5)
+    assert 0 < shares[99] < 0.02
+    assert loop.share_of_peak(recipes.load("lecture_residual.lecture", "paper"), 7, 100) == 1
+
+
+def test_every_optimiser_of_a_recipe_moves_every_parameter(tmp_path: Path) -> None:
+    tables = (
+        {"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-4},
+        {"name": "adamw", "lr": 0.01, "betas": [0.9, 0.99], "weight_decay": 0.0},
+        {"name": "muon", "lr": 0.01, "momentum": 0.9, "adam_lr": 0.01, "adam_betas": [0.9, 0.99]},
+    )
+    for table in tables:
+        recipe = recipes.change(small(), (f"optimizer={json.dumps(table)}",))
+        model = registry.build("lecture_densenet").to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        before = {name: p.detach().clone() for name, p in model.named_parameters()}
+        optimizers = loop.make_optimizers(recipe, model, torch.device("cpu"))
+        loss, _ = loop.loss_and_right(model, torch.randn(8, 1, 28, 28), torch.arange(8))
+        loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+        still = [name for name, p in model.named_parameters() if torch.equal(p, before[name])]
+        assert not still, f"{table['name']} does not move {still}"
+
+
+def test_orthogonalisation_agrees_with_the_singular_value_decomposition() -> None:
+    """The iteration maps each singular value by x ← ax + bx³ + cx⁵ and keeps the vectors, which an SVD shows independently."""
+    torch.manual_seed(0)
+    matrices = [torch.randn(*shape) for shape in ((10, 25), (16, 10), (24, 400), (20, 2200), (30, 5), (1, 9))]
+    for matrix, found in zip(matrices, muon.orthogonalized(matrices), strict=True):
+        u, values, v = torch.linalg.svd(matrix.double(), full_matrices=False)
+        values = values / values.norm()
+        for _ in range(5):
+            values = 3.4445 * values - 4.7750 * values**3 + 2.0315 * values**5
+        torch.testing.assert_close(found.double(), u @ torch.diag(values) @ v, rtol=1e-4, atol=1e-5)
+
+
+# ── Accidents ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_loss_that_is_no_number_stops_the_run_with_step_and_cause(tmp_path: Path) -> None:
+    recipe = recipes.change(small(), ("optimizer.lr=1e9", "optimizer.adam_lr=1e9"))
+    with pytest.raises(EtudeError, match=r"the loss is (nan|inf) at step \d+ of 10: .*learning rate .*1000000000.*--set optimizer\.lr="):
+        loop.fit(recipe, run=Run(tmp_path / "run"))
+
+
+def test_two_runs_never_write_into_one_folder(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    with run.locked(), pytest.raises(EtudeError, match="another process is writing this run"):
+        loop.fit(small(), run=run)
+    one, other = (runs.new(tmp_path, small(), 0) for _ in range(2))
+    assert one.folder.name == "smoke-seed0"
+    assert other.folder.name == "smoke-seed0-2"
+
+
+def test_a_folder_keeps_to_its_recipe_and_seed(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    loop.fit(small(), run=run)
+    for recipe, seed in ((small(epochs=2), 0), (small(), 1)):
+        with pytest.raises(EtudeError, match="holds a run of another recipe or seed"):
+            loop.fit(recipe, seed=seed, run=run)
+
+
+def test_a_full_disk_stops_with_one_message_and_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, calls = Run(tmp_path / "run"), []
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+
+    def full_after_four(*args: Any, **kwargs: Any) -> None:
+        calls.append(args)
+        if len(calls) > 4:
+            Path(args[1]).write_bytes(b"half a file")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save_file(*args, **kwargs)
+
+    monkeypatch.setattr(checkpoint, "save_file", full_after_four)
+    with pytest.raises(EtudeError, match=r"No space left on device.*last good checkpoint is untouched.*--resume"):
+        loop.fit(small(), run=run)
+    assert not list(run.folder.glob("*.part"))
+    monkeypatch.undo()
+    _, progress = checkpoint.read(run.checkpoint)
+    assert progress["step"] == 4
+    whole = Run(tmp_path / "whole")
+    loop.fit(small(), run=whole)
+    loop.resume(run)
+    assert numbers(run) == numbers(whole)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "rubbish", "empty"])
+def test_a_broken_checkpoint_is_named(tmp_path: Path, damage: str) -> None:
+    run = Run(tmp_path / "run")
+    loop.fit(small(), run=run)
+    (run.folder / "result.json").unlink()
+    whole = run.checkpoint.read_bytes()
+    run.checkpoint.write_bytes({"truncated": whole[:1000], "rubbish": b"\x07" * 5000, "empty": b""}[damage])
+    with pytest.raises(EtudeError, match=r"last\.safetensors: the checkpoint is damaged"):
+        loop.resume(run)
+
+
+def test_the_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    loop.fit(small(), run=run)
+    with pytest.raises(EtudeError, match="another network"):
+        checkpoint.load_model(run.checkpoint, registry.build("lecture_inception"))
+
+
+def test_a_folder_that_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
+    with pytest.raises(EtudeError, match="is not the folder of a run"):
+        loop.resume(Run(tmp_path))
+
+
+def test_a_half_written_line_of_metrics_is_written_again(tmp_path: Path) -> None:
+    run, whole = Run(tmp_path / "run"), Run(tmp_path / "whole")
+    for each in (run, whole):
+        loop.fit(small(), run=each)
+    (run.folder / "result.json").unlink()
+    with run.metrics_file.open("a", encoding="utf-8") as file:
+        file.write('{"epoch": 1, "st')
+    loop.resume(run)
+    assert numbers(run) == numbers(whole)
+
+
+def test_another_machine_is_not_bit_identical_and_says_so(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    said: list[str] = []
+    loop.fit(small(), run=run)
+    (run.folder / "result.json").unlink()
+    environment = run.environment() | {"processor": "abacus"}
+    (run.folder / "env.json").write_text(json.dumps(environment), encoding="utf-8")
+    result = loop.resume(run, say=said.append)
+    assert "not bit-identical: processor was abacus" in result.warning
+    assert result.warning in said
+
+
+def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
+    run, whole = Run(tmp_path / "run"), Run(tmp_path / "whole")
+    recipe = small(epochs=30)
+    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(loop.Interrupted, match=r"stopped and saved at step \d+ of 300; continue with: etude train --resume") as caught:
+        loop.fit(recipe, run=run)
+    assert caught.value.exit_code == 130
+    loop.resume(run)
+    loop.fit(recipe, run=whole)
+    assert numbers(run) == numbers(whole)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is of POSIX")
+@pytest.mark.parametrize("name", ["lecture_inception.lecture", "lecture_residual.lecture", "lecture_densenet.lecture"])
+def test_a_killed_run_ends_with_the_same_numbers(tmp_path: Path, name: str) -> None:
+    """kill -9 while it trains, with a checkpoint after every step, then continue: bit for bit what it would have been."""
+    killed, whole = Run(tmp_path / "killed"), Run(tmp_path / "whole")
+    recipe = small(name, epochs=8)
+    code = (
+        "import sys; from pathlib import Path; from etude.train import loop, recipe; from etude.train.run import Run; "
+        "loop.CHECKPOINT_SECONDS = 0.05; loop.fit(recipe.from_toml(Path(sys.argv[1])), run=Run(Path(sys.argv[2])))"
+    )
+    file = tmp_path / "recipe.toml"
+    file.write_text(recipes.to_toml(recipe), encoding="utf-8")
+    process = subprocess.Popen([sys.executable, "-c", code, str(file), str(killed.folder)])
+    while not killed.checkpoint.exists():
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.01)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not killed.finished, "it was killed too late to show anything"
+    loop.resume(killed)
+    loop.fit(recipe, run=whole)
+    assert numbers(killed) == numbers(whole)
+    one, other = (checkpoint.read(run.checkpoint)[0] for run in (killed, whole))
+    assert all(torch.equal(one[key], other[key]) for key in whole_keys(one, other))
+
+
+def whole_keys(one: dict[str, Any], other: dict[str, Any]) -> set[str]:
+    assert set(one) == set(other)
+    return set(one)
+
+
+# ── Devices, threads, data ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    assert machine.choose_device("cpu").type == "cpu"
+    with pytest.raises(UsageError, match="device `tpu` is not available here"):
+        machine.choose_device("tpu")
+
+
+def test_threads_are_restored_for_a_continued_run(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        loop.fit(small(), run=run)
+    finally:
+        torch.set_num_threads(before)
+    (run.folder / "result.json").unlink()
+    assert loop.resume(run).warning == ""
+    assert torch.get_num_threads() == before
+
+
+def test_a_network_takes_as_many_classes_as_the_data_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    labels = torch.arange(60) % 3
+    images = (labels[:, None, None, None] * 100 + torch.randint(0, 20, (60, 1, 28, 28))).to(torch.uint8)
+    dataset = Dataset("three", ("a", "b", "c"), Split(images, labels), Split(images, labels), "made here")
+    monkeypatch.setattr(data, "load", lambda *args, **kwargs: dataset)
+    run = Run(tmp_path / "run")
+    loop.fit(small(epochs=1, images=None), run=run)
+    assert run.environment()["classes"] == ["a", "b", "c"]
+    assert checkpoint.read(run.checkpoint)[0]["model.fc.bias"].shape == (3,)
+
+
+def test_fit_is_public(tmp_path: Path) -> None:
+    assert etude.fit(small(), run=tmp_path / "run").test_images == 1000
