@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from etude.papers import Curve
     from etude.train.loop import Result
 
+    Results = Sequence[Result]
+
 GREY = "#7a7f87"
 OURS = "#c2410c"
 THEIRS = "#2563eb"
+TICKS = (10, 50, 90, 95, 98, 99, 99.5)
 STYLE: Any = {
     "font.size": 10,
     "font.family": "sans-serif",
@@ -46,58 +49,58 @@ def svg(drawn: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def accuracy_curves(title: str, results: Sequence["Result"], published: "Curve | None") -> str:
-    """Test accuracy after each epoch: every seed, over the source's own curve where there is one.
+def accuracy_curves(title: str, results: "Results", published: "Curve | None", beside: "Results" = ()) -> str:
+    """Test accuracy over epochs: a line for every seed, over the source's own curve where there is one.
 
-    The untrained networks stand below the frame: the axis shows the part where networks differ.
+    beside  runs of the network that this one is compared with
     """
-    with figure(6.4, 3.4) as drawn:
-        axes = drawn.add_subplot()
-        draw_curves(axes, results, published)
-        axes.set_title(title, loc="left", color=GREY)
+    with figure(6.4, 3.6) as drawn:
+        draw_curves(drawn.add_subplot(), title, results, published, beside)
         return svg(drawn)
 
 
-def lecture_picture(panels: Mapping[str, tuple[Sequence["Result"], "Curve | None"]]) -> str:
-    """Several networks side by side, for the README."""
-    with figure(10, 3.2) as drawn:
-        for axes, (title, (results, published)) in zip(drawn.subplots(1, len(panels), sharey=True), panels.items(), strict=True):
-            draw_curves(axes, results, published)
-            axes.set_title(title, loc="left", color=GREY)
+def side_by_side(panels: Mapping[str, tuple["Results", "Curve | None"]]) -> str:
+    """The accuracy curves of several networks in one row."""
+    with figure(10, 3.4) as drawn:
+        for axes, (title, (results, published)) in zip(drawn.subplots(1, len(panels)), panels.items(), strict=True):
+            draw_curves(axes, title, results, published)
         return svg(drawn)
 
 
-def draw_curves(axes: Any, results: Sequence["Result"], published: "Curve | None") -> None:
+def draw_curves(axes: Any, title: str, results: "Results", published: "Curve | None", beside: "Results" = ()) -> None:
+    """On a logit scale, where 10 %, 90 % and 99 % lie equally far apart, so that the start and the end can both be read."""
     if published is not None:
         draw_published(axes, published)
-    for result in results:
-        epochs = [row["epoch"] for row in result.metrics]
-        accuracy = [100 * row["test_accuracy"] for row in result.metrics]
-        label = f"ours, {result.recipe.budget} budget" if result is results[0] else None
-        axes.plot(epochs, accuracy, color=OURS, marker="o", markersize=4, linewidth=1.2, alpha=0.8, label=label)
-    lowest = [100 * row["test_accuracy"] for result in results for row in result.metrics if row["epoch"] > 0]
-    lowest += [point.value for point in published.points if point.epoch > 0] if published else []
-    axes.set_ylim(max(0.0, min(lowest, default=0.0) - 0.6), 100.0)
-    last = max([10 if published else 1, *(row["epoch"] for result in results for row in result.metrics)])
-    axes.set_xlim(-0.3, last + 0.3)
-    axes.set_xticks(range(0, last + 1))
+    for name, runs, color in (("beside", beside, GREY), ("ours", results, OURS)):
+        for run in runs:
+            label = f"{run.recipe.model if name == 'beside' else name}, {run.recipe.budget} budget" if run is runs[0] else None
+            epochs = [row["epoch"] for row in run.metrics]
+            axes.plot(epochs, clear_of_the_ends(run), color=color, marker="o", markersize=3.5, linewidth=1.1, alpha=0.8, label=label)
+    axes.set_yscale("logit")
+    axes.set_yticks([tick / 100 for tick in TICKS], [f"{tick:g}" for tick in TICKS])
+    axes.minorticks_off()
+    axes.set_ylim(0.04, 0.997)
+    last = max([1, *(point.epoch for point in (published.points if published else ())), *(run.recipe.epochs for run in results)])
+    axes.set_xticks(range(last + 1))
+    axes.set_xlim(-0.03 * last, 1.03 * last)
     axes.set_xlabel("epoch")
     axes.set_ylabel("test accuracy, %")
-    if published is not None or results:
-        axes.legend(loc="lower right")
+    axes.set_title(title, loc="left", color=GREY)
+    axes.legend(loc="lower right")
+
+
+def clear_of_the_ends(run: "Result") -> list[float]:
+    """The accuracies of a run as fractions; a logit scale has no place for 0 and 1, which stand for half an image less."""
+    rows = run.metrics
+    return [min(max(row["test_accuracy"], 0.5 / row["test_images"]), 1 - 0.5 / row["test_images"]) for row in rows]
 
 
 def draw_published(axes: Any, published: "Curve") -> None:
-    axes.plot([p.epoch for p in published.points], [p.value for p in published.points], color=THEIRS, linewidth=1.2, alpha=0.6)
-    for read, filled in (("printed", True), ("plot", False)):
-        points = [point for point in published.points if point.read == read]
-        axes.plot(
-            [point.epoch for point in points],
-            [point.value for point in points],
-            linestyle="none",
-            marker="o",
-            markersize=5,
-            color=THEIRS,
-            fillstyle="full" if filled else "none",
-            label=f"lecture, {published.at}, {'printed' if filled else 'read off the plot'}",
-        )
+    """The source's curve, points that were read off a plot hollow."""
+    points = published.points
+    axes.plot([p.epoch for p in points], [p.value / 100 for p in points], color=THEIRS, linewidth=1.1, alpha=0.6)
+    for read, fill, words in (("printed", "full", "printed"), ("plot", "none", "read off the plot")):
+        some = [point for point in points if point.read == read]
+        label = f"lecture, {published.at}, {words}"
+        where, values = [p.epoch for p in some], [p.value / 100 for p in some]
+        axes.plot(where, values, "o", markersize=5, color=THEIRS, fillstyle=fill, label=label)

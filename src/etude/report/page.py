@@ -1,6 +1,6 @@
 """The page of a reproduction: one HTML file with everything in it."""
 
-import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import jinja2
@@ -9,6 +9,7 @@ from etude.report import figures
 
 if TYPE_CHECKING:
     from etude.reproduce.jobs import Report, Trained
+    from etude.train.loop import Result
 
 
 def lecture_page(report: "Report") -> str:
@@ -22,15 +23,16 @@ def lecture_page(report: "Report") -> str:
     )
     environment.filters |= {"number": number, "size": size, "word": css_word}
     template = environment.get_template("lecture.html")
-    curves = {trained.recipe.model: curve(trained) for trained in report.trained}
-    return template.render(report=report, curves=curves, isnan=math.isnan)
+    results = {trained.claim.recipe: trained.results for trained in report.trained}
+    curves = {trained.recipe.model: curve(trained, results.get(trained.claim.beside, ())) for trained in report.trained}
+    return template.render(report=report, curves=curves)
 
 
-def curve(trained: "Trained") -> str:
+def curve(trained: "Trained", beside: Sequence["Result"]) -> str:
     """The accuracy curves of one network; nothing when it was not trained and nobody published any."""
     if not trained.results and trained.published is None:
         return ""
-    return figures.accuracy_curves(trained.recipe.model, trained.results, trained.published)
+    return figures.accuracy_curves(trained.recipe.model, trained.results, trained.published, beside)
 
 
 def number(value: Any) -> str:
