@@ -384,7 +384,8 @@ def test_no_source(row: catalog.Row, tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(EtudeError) as caught:
         sources.fetch("mnist", tmp_path / "own")
     assert str(caught.value).splitlines() == [
-        "mnist: no source has the data; tried",
+        "mnist: no source has the data",
+        "Tried:",
         f"  the cache {tmp_path / 'cache' / 'mnist'}: not there, or not whole",
         f"  your folder {tmp_path / 'own'}: none of the files there",
         "  Debian package dataset-mnist: none of the files there",

@@ -128,12 +128,12 @@ def test_other_data_is_not_judged(trained: list[float], tmp_path: Path) -> None:
 
 def test_without_data_the_exact_facts_are_still_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(*args: object, **kwargs: object) -> Path:
-        raise sources.NoSource("mnist: no source has the data; tried\n  everything")
+        raise sources.NoSource("mnist: no source has the data\n  everything")
 
     monkeypatch.setattr(sources, "fetch", offline)
     report = jobs.reproduce("lecture", budget="smoke", root=tmp_path)
     assert not report.failed
-    assert {entry.verdict.why for entry in report.trained} == {"mnist: no source has the data; tried"}
+    assert {entry.verdict.why for entry in report.trained} == {"mnist: no source has the data"}
     assert "no source has the data" in lecture_page(report)
 
 

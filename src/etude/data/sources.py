@@ -131,7 +131,8 @@ def _no_source(row: Row, folder: Path, tried: list[str]) -> str:
     *first, last = [file.name for file in row.files]
     return "\n".join(
         [
-            f"{row.name}: no source has the data; tried",
+            f"{row.name}: no source has the data",
+            "Tried:",
             f"  the cache {folder}: not there, or not whole",
             *(f"  {line}" for line in tried),
             "Two ways out:",
