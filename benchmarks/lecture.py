@@ -97,6 +97,8 @@ def apart(*arguments: str) -> dict[str, Any]:
 
 
 def child(arguments: list[str]) -> None:
+    import torch._dynamo  # noqa: F401  the first optimiser imports it, more than a second; imports are left out for both
+
     how, network, number = arguments
     found = lectures_way(network, int(number)) if how == "lecture" else ours(network, int(number))
     print(json.dumps(found))

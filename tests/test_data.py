@@ -206,7 +206,7 @@ def _no_test(root: Path) -> None:
     [
         (_nothing, "images: has no class folders"),
         (_one_class, r"has one class folder only \(only\)"),
-        (_empty_class, "b: a class folder without images"),
+        (_empty_class, "b: a folder without images"),
         (_few, "a: 4 images, expected 5 or more"),
         (_unreadable, r"4\.png: not a readable image"),
         (_differing, r"train/ and test/ differ in their class folders \(b, c\)"),

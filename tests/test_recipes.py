@@ -48,6 +48,7 @@ def test_the_paper_budget_is_the_lectures_own_recipe(name: str) -> None:
     optimizer = {"name": "sgd", "nesterov": False, "weight_decay": 0.0}
     optimizer |= {"lr": fact("recipe_learning_rate").held, "momentum": fact("recipe_momentum").held}
     assert dataclasses.asdict(recipe.optimizer) == optimizer
+    assert recipe.label_smoothing == 0
     assert recipe.schedule.kind == "constant"
     assert recipe.images is None
 
@@ -77,8 +78,11 @@ def test_settings_change_one_value(recipe: Recipe) -> None:
         ("epocs=3", "unknown key `epocs`; did you mean epochs"),
         ("optimizer.lrr=3", "unknown key `optimizer.lrr`; did you mean optimizer.lr"),
         ("optimiser.lr=3", "unknown key `optimiser.lr`; did you mean optimizer.lr"),
-        ("epochs=three", "epochs = 'three', expected a whole number"),
-        ("epochs=0", "epochs = 0, expected at least 1"),
+        ("epochs=three", "epochs = 'three', expected a number"),
+        ("epochs=0", "epochs = 0, expected more than 0"),
+        ("label_smoothing=1", "label_smoothing = 1, expected 0 ≤ label_smoothing < 1"),
+        ("batch=0", "batch = 0, expected at least 1"),
+        ("batch=1.5", "batch = 1.5, expected a whole number"),
         ("optimizer.name=sdg", "optimizer.name = 'sdg', expected one of 'sgd'"),
         ("schedule.kind=one_cycle", "schedule: missing key `warmup`"),
         ('schedule={"kind": "one_cycle", "warmup": 2}', "warmup = 2.0, expected a fraction"),

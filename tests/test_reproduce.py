@@ -16,7 +16,7 @@ from etude.reproduce import claims, jobs
 from etude.reproduce.jobs import Report
 from etude.tables import TableError, build
 from etude.train import recipe as recipes
-from etude.train.loop import Result
+from etude.train.result import Result
 from etude.train.run import Run
 
 

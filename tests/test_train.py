@@ -21,10 +21,11 @@ from etude import data
 from etude.data.dataset import Dataset, Split
 from etude.errors import EtudeError, UsageError
 from etude.models import registry
-from etude.train import checkpoint, loop, machine, muon
+from etude.train import checkpoint, loop, machine, muon, optimizers
 from etude.train import recipe as recipes
 from etude.train import run as runs
 from etude.train.recipe import Recipe
+from etude.train.result import Interrupted
 from etude.train.run import Run
 
 SMOKE = [name for name in recipes.names() if "smoke" in recipes.read(recipes.find(name)).budget]
@@ -57,6 +58,12 @@ def test_a_network_learns_the_strokes(tmp_path: Path) -> None:
     assert result.test_accuracy > 0.9
     assert result.metrics[0]["test_accuracy"] < 0.3
     assert result.test_accuracy == result.metrics[-1]["test_accuracy"]
+
+
+def test_a_part_of_an_epoch_ends_with_a_test(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    loop.fit(small(epochs=1.5), run=run)  # 640 images in batches of 64: 10 steps an epoch
+    assert [(row["step"], row["epoch"]) for row in run.metrics()] == [(0, 0), (10, 1), (15, 1.5)]
 
 
 def test_a_run_folder_explains_itself(tmp_path: Path) -> None:
@@ -92,12 +99,12 @@ def test_fit_leaves_the_random_state_and_the_threads_of_its_caller_alone(tmp_pat
 
 def test_the_learning_rate_rises_and_falls() -> None:
     recipe = small()
-    shares = [loop.share_of_peak(recipe, step, 100) for step in range(100)]
+    shares = [optimizers.share_of_peak(recipe, step, 100) for step in range(100)]
     assert shares[0] == 0
     assert max(shares) == shares[10] == 1
     assert shares[55] == pytest.approx(0.5)
     assert 0 < shares[99] < 0.02
-    assert loop.share_of_peak(recipes.load("lecture_residual.lecture", "paper"), 7, 100) == 1
+    assert optimizers.share_of_peak(recipes.load("lecture_residual.lecture", "paper"), 7, 100) == 1
 
 
 def test_every_optimiser_of_a_recipe_moves_every_parameter(tmp_path: Path) -> None:
@@ -110,10 +117,10 @@ def test_every_optimiser_of_a_recipe_moves_every_parameter(tmp_path: Path) -> No
         recipe = recipes.change(small(), (f"optimizer={json.dumps(table)}",))
         model = registry.build("lecture_densenet").to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         before = {name: p.detach().clone() for name, p in model.named_parameters()}
-        optimizers = loop.make_optimizers(recipe, model, torch.device("cpu"))
-        loss, _ = loop.loss_and_right(model, torch.randn(8, 1, 28, 28), torch.arange(8))
+        made = optimizers.make_optimizers(recipe, model, torch.device("cpu"))
+        loss, _ = loop.loss_and_right(model, torch.randn(8, 1, 28, 28), torch.arange(8), 0.0)
         loss.backward()
-        for optimizer in optimizers:
+        for optimizer in made:
             optimizer.step()
         still = [name for name, p in model.named_parameters() if torch.equal(p, before[name])]
         assert not still, f"{table['name']} does not move {still}"
@@ -231,7 +238,7 @@ def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(tmp_path: Path) ->
     run, whole = Run(tmp_path / "run"), Run(tmp_path / "whole")
     recipe = small(epochs=30)
     threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(loop.Interrupted, match=r"stopped and saved at step \d+ of 300; continue with: etude train --resume") as caught:
+    with pytest.raises(Interrupted, match=r"stopped and saved at step \d+ of 300; continue with: etude train --resume") as caught:
         loop.fit(recipe, run=run)
     assert caught.value.exit_code == 130
     loop.resume(run)

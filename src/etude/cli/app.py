@@ -15,7 +15,9 @@ COMMANDS = {
     "cp": "listing",
     "data": "data",
     "ls": "listing",
+    "predict": "runs",
     "reproduce": "reproduce",
+    "runs": "runs",
     "show": "listing",
     "train": "train",
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from etude.train.loop import Progress
+    from etude.train.result import Progress
 
 LINE_SECONDS = 10.0
 
@@ -74,7 +74,7 @@ def watcher() -> Callable[[str, "Progress"], None]:
 
 def line(progress: "Progress") -> str:
     return (
-        f"epoch {progress.epoch}/{progress.epochs}  step {progress.step}/{progress.steps}  loss {progress.loss:.4f}  "
+        f"epoch {progress.epoch:.2f}/{progress.epochs:g}  step {progress.step}/{progress.steps}  loss {progress.loss:.4f}  "
         f"accuracy {percent(progress.accuracy)}  test {percent(progress.test_accuracy)}  "
         f"{progress.images_per_second:,.0f} images/s  {clock(progress.seconds_left)} left"
     )

@@ -56,7 +56,7 @@ def train(
     )
     right = round(result.test_accuracy * result.test_images)
     click.echo(
-        f"{recipe.model}: {percent(result.test_accuracy)} of the test images right ({right:,} of {result.test_images:,}) after epoch "
-        f"{recipe.epochs}, {result.seconds:.1f} s, seed {result.seed}"
+        f"{recipe.model}: {percent(result.test_accuracy)} of the test images right ({right:,} of {result.test_images:,}) after "
+        f"{recipe.epochs:g} epochs, {result.seconds:.1f} s, seed {result.seed}"
     )
     click.echo(f"run: {result.folder}")

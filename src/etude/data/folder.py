@@ -79,18 +79,11 @@ def _classes(root: Path) -> dict[str, list[Path]]:
         raise EtudeError(f"{root}: has no class folders; expected CLASS/*.png, or train/CLASS/* and test/CLASS/*")
     if len(folders) == 1:
         raise EtudeError(f"{root}: has one class folder only ({folders[0].name}), expected two or more")
-    return {folder.name: _images(folder) for folder in folders}
+    return {folder.name: images_in(folder) for folder in folders}
 
 
 def _folders(root: Path) -> list[Path]:
     return [path for path in _entries(root) if path.is_dir()]
-
-
-def _images(folder: Path) -> list[Path]:
-    images = [path for path in _entries(folder) if path.suffix.lower() in ENDINGS and path.is_file()]
-    if not images:
-        raise EtudeError(f"{folder}: a class folder without images; expected {', '.join(ENDINGS)} files, or remove it")
-    return images
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -115,15 +108,35 @@ def _pictures(labelled: Labelled, image: tuple[int, int, int]) -> Pictures:
 
 def picture(path: Path, image: tuple[int, int, int]) -> Bytes:
     """One image file as C×H×W uint8. Raises EtudeError if it cannot be read."""
-    channels, height, width = image
+    return fitted(opened(path), image)
+
+
+def opened(path: Path) -> Image.Image:
+    """An image file as it is, turned as its EXIF says. Raises EtudeError, naming the file, if it cannot be read."""
     try:
-        with Image.open(path) as opened:
-            drawn = _in_mode(ImageOps.exif_transpose(opened), "L" if channels == 1 else "RGB")
+        with Image.open(path) as file:
+            return ImageOps.exif_transpose(file).copy()
+    except FileNotFoundError as error:
+        raise EtudeError(f"{path}: no such file") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise EtudeError(f"{path}: not a readable image; replace or remove it") from error
+
+
+def fitted(drawn: Image.Image, image: tuple[int, int, int]) -> Bytes:
+    """An opened image as C×H×W uint8, made grey or RGB and scaled where it has to be."""
+    channels, height, width = image
+    drawn = _in_mode(drawn, "L" if channels == 1 else "RGB")
     if drawn.size != (width, height):
         drawn = drawn.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(drawn, np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The image files in a folder, in the order of their names. Raises EtudeError if there is none."""
+    images = [path for path in _entries(folder) if path.suffix.lower() in ENDINGS and path.is_file()]
+    if not images:
+        raise EtudeError(f"{folder}: a folder without images; expected {', '.join(ENDINGS)} files; add some, or remove it")
+    return images
 
 
 def _in_mode(opened: Image.Image, mode: str) -> Image.Image:

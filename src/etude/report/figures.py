@@ -1,6 +1,7 @@
 """Figures as SVG text, readable on a light and on a dark page."""
 
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from etude.papers import Curve
-    from etude.train.loop import Result
+    from etude.train.result import Result
 
     Results = Sequence[Result]
 
@@ -80,7 +81,7 @@ def draw_curves(axes: Any, title: str, results: "Results", published: "Curve | N
     axes.set_yticks([tick / 100 for tick in TICKS], [f"{tick:g}" for tick in TICKS])
     axes.minorticks_off()
     axes.set_ylim(0.04, 0.997)
-    last = max([1, *(point.epoch for point in (published.points if published else ())), *(run.recipe.epochs for run in results)])
+    last = max([1, *(point.epoch for point in (published.points if published else ())), *(math.ceil(run.recipe.epochs) for run in results)])
     axes.set_xticks(range(last + 1))
     axes.set_xlim(-0.03 * last, 1.03 * last)
     axes.set_xlabel("epoch")

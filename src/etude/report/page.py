@@ -9,7 +9,7 @@ from etude.report import figures
 
 if TYPE_CHECKING:
     from etude.reproduce.jobs import Report, Trained
-    from etude.train.loop import Result
+    from etude.train.result import Result
 
 
 def lecture_page(report: "Report") -> str:

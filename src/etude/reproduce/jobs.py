@@ -16,8 +16,9 @@ from etude.reproduce.claims import Claim, Claims
 from etude.reproduce.verdict import Sample, Verdict, judge
 from etude.train import machine
 from etude.train import recipe as recipes
-from etude.train.loop import Progress, Result, fit
+from etude.train.loop import fit
 from etude.train.recipe import Recipe
+from etude.train.result import Progress, Result
 from etude.train.run import Run
 from etude.verify import exact
 from etude.verify.exact import Check, LayerCheck

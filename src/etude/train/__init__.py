@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from etude.train.loop import Progress, Result, fit
+    from etude.train.loop import fit
+    from etude.train.result import Progress, Result
 
 __all__ = ["Progress", "Result", "fit"]
 
@@ -11,6 +12,6 @@ __all__ = ["Progress", "Result", "fit"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'etude.train' has no attribute {name!r}")
-    from etude.train import loop
+    from etude.train import loop, result
 
-    return getattr(loop, name)
+    return getattr(loop if name == "fit" else result, name)

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,54 +23,14 @@ from etude.models import registry
 from etude.train import checkpoint, machine
 from etude.train import recipe as recipes
 from etude.train import run as runs
-from etude.train.muon import Muon
-from etude.train.recipe import AdamW, OneCycle, Recipe, Sgd
+from etude.train.optimizers import make_optimizers, set_learning_rates, share_of_peak
+from etude.train.recipe import Recipe
+from etude.train.result import Interrupted, Progress, Result, finished
 from etude.train.run import Run
 
 CHECKPOINT_SECONDS = 15.0
 REPORT_SECONDS = 0.25
 EVALUATION_BATCH = 500
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is. Loss and accuracy (a fraction) are means over the training images of this epoch so far."""
-
-    step: int
-    steps: int
-    epoch: int
-    epochs: int
-    loss: float
-    accuracy: float
-    test_accuracy: float
-    images_per_second: float
-    seconds_left: float
-
-
-@dataclass(frozen=True)
-class Result:
-    """A finished run.
-
-    test_accuracy   fraction of the test images, after the last epoch
-    metrics         one dict an evaluation: the untrained network first, then after every epoch
-    seconds         from the first step to the last evaluation, interruptions left out
-    warning         why a continued run may not be bit-identical, or ""
-    """
-
-    folder: Path
-    recipe: Recipe
-    seed: int
-    test_accuracy: float
-    test_images: int
-    seconds: float
-    metrics: tuple[dict[str, Any], ...] = field(repr=False)
-    warning: str = ""
-
-
-class Interrupted(EtudeError):
-    """Ctrl-C: the step was finished and everything saved."""
-
-    exit_code = 130
 
 
 def fit(
@@ -109,21 +69,6 @@ def resume(run: Run, **how: Any) -> Result:
     return fit(run.recipe(), seed=int(run.environment()["seed"]), run=run, **how)
 
 
-def finished(run: Run) -> Result:
-    """The result of a run that has ended, from its folder."""
-    numbers = run.result()
-    return Result(
-        run.folder,
-        run.recipe(),
-        numbers["seed"],
-        numbers["test_accuracy"],
-        numbers["test_images"],
-        numbers["seconds"],
-        tuple(run.metrics()),
-        numbers["warning"],
-    )
-
-
 @contextlib.contextmanager
 def threads_kept() -> Iterator[None]:
     """Leave torch's thread count as it was found."""
@@ -155,15 +100,15 @@ class Training:
         self.recipe = recipe = with_statistics(recipe, dataset)
         self.train, self.test = (self.batches(split) for split in (first(dataset.train, recipe.images), dataset.test))
         torch.manual_seed(seed)
-        options = {} if len(dataset.classes) == 10 else {"classes": len(dataset.classes)}
-        layout = torch.channels_last
-        self.model = registry.build(recipe.model, **options).to(self.device, memory_format=layout)  # type: ignore[call-overload]
+        model = registry.build(recipe.model, classes=len(dataset.classes))
+        self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizers = make_optimizers(recipe, self.model, self.device)
         self.steps_per_epoch = math.ceil(len(self.train) / recipe.batch)
-        self.steps = recipe.epochs * self.steps_per_epoch
+        self.steps = max(1, round(recipe.epochs * self.steps_per_epoch))
         self.state: dict[str, Any] = {"step": 0, "seconds": 0.0, "rows": 0, "loss": 0.0, "right": 0, "seen": 0, "warning": ""}
         self.classes = dataset.classes
         self.losses: list[Tensor] = []
+        self.began, self.first = 0.0, (0.0, 0)
         self.means = (math.nan, math.nan)
         self.test_accuracy = math.nan
         self.restore_or_start(say)
@@ -194,45 +139,43 @@ class Training:
 
     def run_to_the_end(self) -> Result:
         """Take every step that is left. Raises Interrupted, or EtudeError when the loss is no longer a number."""
-        began = time.monotonic()
-        before, first_step = self.state["seconds"], self.state["step"]
+        self.began = time.monotonic() - self.state["seconds"]
         if self.state["rows"] == 0:
             self.evaluate()
-        stepping = saved = reported = time.monotonic()
-        order = torch.empty(0)
+        saved = reported = time.monotonic()
+        self.first = (saved, self.state["step"])
         with ctrl_c_noted() as interrupted:
-            while self.state["step"] < self.steps:
-                epoch, position = divmod(self.state["step"], self.steps_per_epoch)
-                if position == 0 or not len(order):
-                    order = epoch_order(len(self.train), self.seed, epoch).to(self.device)
-                self.step(order[position * self.recipe.batch : (position + 1) * self.recipe.batch])
-                now = time.monotonic()
-                self.state["seconds"] = before + now - began
-                if (self.state["step"]) % self.steps_per_epoch == 0:
-                    self.settle()
+            for index in self.batches_left():
+                self.step(index)
+                if self.state["step"] % self.steps_per_epoch == 0 or self.state["step"] == self.steps:
                     self.evaluate()
-                    self.state["seconds"] = before + time.monotonic() - began
                     reported = 0.0
-                if interrupted.is_set() or now - saved >= CHECKPOINT_SECONDS:
+                if interrupted.is_set() or time.monotonic() - saved >= CHECKPOINT_SECONDS:
                     self.save()
                     saved = time.monotonic()
                 if interrupted.is_set():
                     raise Interrupted(self.how_to_continue())
-                if now - reported >= REPORT_SECONDS:
-                    self.settle()
-                    self.report(time.monotonic() - stepping, first_step)
+                if time.monotonic() - reported >= REPORT_SECONDS:
+                    self.report()
                     reported = time.monotonic()
         return self.finish()
 
+    def batches_left(self) -> Iterator[Tensor]:
+        """The indices of every batch from this step on. Their order depends on seed and epoch alone."""
+        while self.state["step"] < self.steps:
+            epoch, position = divmod(self.state["step"], self.steps_per_epoch)
+            order = epoch_order(len(self.train), self.seed, epoch).to(self.device)
+            left = self.steps - self.state["step"]
+            yield from torch.split(order, self.recipe.batch)[position : position + left]
+
     def step(self, index: Tensor) -> None:
-        """One step of the optimiser on the images of that index."""
+        """One step of the optimisers on the images of that index."""
         x, y = self.train.cut(index)
-        loss, right = loss_and_right(self.model, x, y)
+        loss, right = loss_and_right(self.model, x, y, self.recipe.label_smoothing)
         self.model.zero_grad()
         loss.backward()
+        set_learning_rates(self.optimizers, share_of_peak(self.recipe, self.state["step"], self.steps))
         for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak_lr"] * share_of_peak(self.recipe, self.state["step"], self.steps)
             optimizer.step()
         self.losses.append(torch.stack((loss.detach() * len(y), right.to(loss.dtype))))
         self.state["step"] += 1
@@ -246,56 +189,65 @@ class Training:
         self.losses.clear()
         if not rows.isfinite().all():
             bad = int((~rows.isfinite().all(dim=1)).nonzero()[0])
-            step = self.state["step"] - len(rows) + bad + 1
-            raise EtudeError(
-                f"{self.run.folder}: the loss is {rows[bad, 0].item()} at step {step} of {self.steps}: training diverged; the likely "
-                f"cause is a learning rate (now {self.recipe.optimizer.lr} at its peak) that is too high: try --set optimizer.lr="
-                f"{self.recipe.optimizer.lr / 3:.2g}"
-            )
+            raise self.diverged(rows[bad, 0].item(), self.state["step"] - len(rows) + bad + 1)
         for loss, right in rows.tolist():
             self.state["loss"] += loss
             self.state["right"] += int(right)
         self.means = (self.state["loss"] / self.state["seen"], self.state["right"] / self.state["seen"])
 
+    def diverged(self, loss: float, step: int) -> EtudeError:
+        peak = self.recipe.optimizer.lr
+        return EtudeError(
+            f"{self.run.folder}: the loss is {loss} at step {step} of {self.steps}: training diverged; the likely cause is a learning "
+            f"rate (now {peak} at its peak) that is too high: try --set optimizer.lr={peak / 3:.2g}"
+        )
+
     def evaluate(self) -> None:
         """Test the network and write one line of metrics; the sums of the epoch start anew."""
-        started = time.monotonic()
+        self.settle()
         test_loss, test_right = test(self.model, self.test)
+        if not math.isfinite(test_loss):
+            raise self.diverged(test_loss, self.state["step"])
         count = len(self.test)
         loss, accuracy = self.means if self.state["seen"] else (None, None)
         self.test_accuracy = test_right / count
         self.run.append(
             {
-                "epoch": self.state["step"] // self.steps_per_epoch,
+                "epoch": self.state["step"] / self.steps_per_epoch,
                 "step": self.state["step"],
                 "train_loss": loss,
                 "train_accuracy": accuracy,
                 "test_loss": test_loss / count,
                 "test_accuracy": test_right / count,
                 "test_images": count,
-                "seconds": round(self.state["seconds"] + time.monotonic() - started, 3),
+                "seconds": round(time.monotonic() - self.began, 3),
             }
         )
         self.state |= {"loss": 0.0, "right": 0, "seen": 0, "rows": self.state["rows"] + 1}
 
-    def report(self, seconds: float, first_step: int) -> None:
-        state, steps_a_second = self.state, (self.state["step"] - first_step) / seconds
+    def report(self) -> None:
+        """Tell how far the run is."""
+        self.settle()
+        began, first_step = self.first
+        step, steps_a_second = self.state["step"], (self.state["step"] - first_step) / (time.monotonic() - began)
         self.watch(
             Progress(
-                step=state["step"],
+                step=step,
                 steps=self.steps,
-                epoch=min(state["step"] // self.steps_per_epoch + 1, self.recipe.epochs),
+                epoch=step / self.steps_per_epoch,
                 epochs=self.recipe.epochs,
                 loss=self.means[0],
                 accuracy=self.means[1],
                 test_accuracy=self.test_accuracy,
                 images_per_second=steps_a_second * self.recipe.batch,
-                seconds_left=(self.steps - state["step"]) / steps_a_second,
+                seconds_left=(self.steps - step) / steps_a_second,
             )
         )
 
     def save(self) -> None:
+        """Write the checkpoint."""
         self.settle()
+        self.state["seconds"] = time.monotonic() - self.began
         try:
             checkpoint.save(self.run.checkpoint, self.model, self.optimizers, self.state)
         except OSError as error:
@@ -310,17 +262,8 @@ class Training:
     def finish(self) -> Result:
         self.save()
         last = self.run.metrics()[-1]
-        self.run.finish(
-            {
-                "seed": self.seed,
-                "epoch": last["epoch"],
-                "step": last["step"],
-                "test_accuracy": last["test_accuracy"],
-                "test_images": last["test_images"],
-                "seconds": last["seconds"],
-                "warning": self.state["warning"],
-            }
-        )
+        numbers = {key: last[key] for key in ("test_accuracy", "test_images", "seconds")}
+        self.run.finish({"seed": self.seed, **numbers, "warning": self.state["warning"]})
         return finished(self.run)
 
 
@@ -336,37 +279,7 @@ def with_statistics(recipe: Recipe, dataset: Dataset) -> Recipe:
     return replace(recipe, mean=mean, std=std)
 
 
-def make_optimizers(recipe: Recipe, model: nn.Module, device: torch.device) -> list[torch.optim.Optimizer]:
-    """The recipe's optimisers, in the form that updates all parameters in one pass where the device has it."""
-    how, fused = recipe.optimizer, device.type in ("cpu", "cuda")
-    parameters = list(model.parameters())
-    optimizers: list[torch.optim.Optimizer]
-    if isinstance(how, Sgd):
-        nesterov, decay = how.nesterov, how.weight_decay
-        optimizers = [torch.optim.SGD(parameters, how.lr, how.momentum, nesterov=nesterov, weight_decay=decay, fused=fused)]
-    elif isinstance(how, AdamW):
-        optimizers = [torch.optim.AdamW(parameters, how.lr, how.betas, weight_decay=how.weight_decay, fused=fused)]
-    else:
-        others = [p for p in parameters if p.dim() != 4]
-        optimizers = [
-            Muon([p for p in parameters if p.dim() == 4], how.lr, how.momentum),
-            torch.optim.AdamW(others, how.adam_lr, how.adam_betas, weight_decay=0.0, fused=fused),
-        ]
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["peak_lr"] = group["lr"]
-    return optimizers
-
-
-def share_of_peak(recipe: Recipe, step: int, steps: int) -> float:
-    """The learning rate of step `step` (from 0) of `steps`, as a share of its peak."""
-    if not isinstance(recipe.schedule, OneCycle):
-        return 1.0
-    done, warmup = step / steps, recipe.schedule.warmup
-    return done / warmup if done < warmup else (1 - done) / (1 - warmup)
-
-
-def loss_and_right(model: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def loss_and_right(model: nn.Module, x: Tensor, y: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:
     """The loss of a batch, and how many of its images are classified rightly.
 
     A network with auxiliary heads defines `loss` itself; of its accuracy in training nothing is known (0).
@@ -374,7 +287,7 @@ def loss_and_right(model: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, Tens
     if callable(own_loss := getattr(model, "loss", None)):
         return own_loss(x, y), torch.zeros((), device=x.device)
     logits = model(x)
-    return F.cross_entropy(logits, y), (logits.argmax(dim=1) == y).sum()
+    return F.cross_entropy(logits, y, label_smoothing=label_smoothing), (logits.argmax(dim=1) == y).sum()
 
 
 @torch.no_grad()

@@ -22,7 +22,7 @@ A, B, C = 3.4445, -4.7750, 2.0315  # the coefficients of the source: they pull s
 def orthogonalized(matrices: list[Tensor]) -> list[Tensor]:
     """Each matrix with its singular values pulled near 1 and its singular vectors kept. Float32, any shapes."""
     wide = [m if m.shape[0] <= m.shape[1] else m.T for m in matrices]
-    wide = [m / (m.norm() + 1e-7) for m in wide]
+    wide = list(torch._foreach_div(wide, torch._foreach_add(torch._foreach_norm(wide), 1e-7)))
     size = max(m.shape[0] for m in wide)
     gram = wide[0].new_zeros(len(wide), size, size)
     for slot, m in zip(gram, wide, strict=True):
@@ -58,18 +58,21 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
             weights = [p for p in group["params"] if p.grad is not None]
-            matrices = [as_matrix(self._momentum(p, group["momentum"])) for p in weights]
-            for weight, update in zip(weights, orthogonalized(matrices), strict=True):
+            gradients = [p.grad for p in weights if p.grad is not None]
+            averages = [self._average(p) for p in weights]
+            torch._foreach_lerp_(averages, gradients, 1 - group["momentum"])
+            directions = torch._foreach_lerp(gradients, averages, group["momentum"])
+            updates = orthogonalized([as_matrix(direction) for direction in directions])
+            for weight, update in zip(weights, updates, strict=True):
                 rows, columns = update.shape
                 as_matrix(weight).add_(update, alpha=-group["lr"] * max(1.0, rows / columns) ** 0.5)
 
-    def _momentum(self, weight: Tensor, momentum: float) -> Tensor:
+    def _average(self, weight: Tensor) -> Tensor:
         state = self.state[weight]
         if not state:
             state["average"] = torch.zeros_like(weight)
-        gradient: Tensor = weight.grad  # type: ignore[assignment]
-        state["average"].lerp_(gradient, 1 - momentum)
-        return gradient.lerp(state["average"], momentum)
+        average: Tensor = state["average"]
+        return average
 
 
 def as_matrix(weight: Tensor) -> Tensor:

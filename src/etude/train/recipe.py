@@ -74,19 +74,25 @@ class OneCycle:
 class Budget:
     """How long and how to train.
 
-    epochs  passes over the training images
+    epochs  passes over the training images; the last one may be a part, as in 0.8 or 1.5
     batch   images a step; the last batch of an epoch is smaller where it does not divide
+    label_smoothing  share of a label that training spreads over all classes; 0 is plain cross-entropy, which tests always use
     images  how many of the training images to use, the first ones; all when absent
     """
 
-    epochs: int
+    epochs: float
     batch: int
+    label_smoothing: float
     optimizer: Sgd | AdamW | Muon
     schedule: Constant | OneCycle
     images: int | None = None
 
     def __post_init__(self) -> None:
-        for key in ("epochs", "batch", "images"):
+        if self.epochs <= 0:
+            raise ValueError(f"epochs = {self.epochs:g}, expected more than 0")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing = {self.label_smoothing:g}, expected 0 ≤ label_smoothing < 1")
+        for key in ("batch", "images"):
             value = getattr(self, key)
             if value is not None and value < 1:
                 raise ValueError(f"{key} = {value}, expected at least 1")
