@@ -197,16 +197,9 @@ def _difference(own: tuple[Result, ...], other: tuple[Result, ...]) -> float | N
     return 100 * statistics.fmean(a - b for a, b in pairs) if pairs else None
 
 
-def _layers_as_dict(checks: tuple[LayerCheck, ...]) -> list[dict[str, Any]]:
-    return [
-        {
-            "expected": check.expected and asdict(check.expected),
-            "found": check.found and asdict(check.found),
-            "verdict": check.verdict,
-            "differences": check.differences,
-        }
-        for check in checks
-    ]
+def _layers_as_dict(checks: tuple[LayerCheck, ...]) -> dict[str, Any]:
+    differences = [f"{check.path}: {difference}" for check in checks for difference in check.differences]
+    return {"operators": len(checks), "verdict": "departs" if differences else "exact", "differences": differences}
 
 
 def _trained_as_dict(trained: Trained) -> dict[str, Any]:

@@ -1,0 +1,85 @@
+"""What the README and the docs say is what the records and the commands say."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from etude.cli.app import COMMANDS
+from etude.cli.app import etude as command
+from etude.reproduce.verdict import judge
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+spec = importlib.util.spec_from_file_location("make", ROOT / "docs" / "make.py")
+assert spec is not None
+assert spec.loader is not None
+make: Any = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(make)
+
+
+def test_the_readmes_tables_and_picture_are_made_from_the_records() -> None:
+    assert (ROOT / "README.md").read_text(encoding="utf-8") == make.readme(), "run: python docs/make.py"
+    assert (ROOT / "docs" / "lecture.svg").read_text(encoding="utf-8") == make.picture(), "run: python docs/make.py"
+
+
+@pytest.mark.parametrize("budget", make.BUDGETS)
+def test_the_verdicts_of_the_records_follow_from_their_numbers(budget: str) -> None:
+    record = make.record(f"docs/records/lecture-{budget}.json")
+    assert record["seeds"] == 3
+    for row in record["trained"]:
+        assert [100 * metrics[-1]["test_accuracy"] for metrics in row["metrics"]] == pytest.approx(row["accuracy"]), "the last epoch"
+        assert {metrics[-1]["epoch"] for metrics in row["metrics"]} == {pytest.approx(row["recipe"]["epochs"], abs=0.01)}
+        if row["published"]:
+            verdict = judge(row["accuracy"], published=row["published"]["value"], runs=1, budget=budget, margin=0.3)
+            assert (verdict.word, verdict.why) == (row["verdict"], row["why"])
+
+
+def test_the_ratios_of_the_benchmark_follow_from_its_times() -> None:
+    for row in make.record("benchmarks/lecture.json")["rows"]:
+        assert row["epochs"] == 10
+        lecture = row["lecture"]
+        for run, ratio in zip(row["ours"], row["ratios"], strict=True):
+            expected = lecture["seconds"] / run["seconds"] if run["accuracy"] >= lecture["accuracy"] else 0
+            assert ratio == pytest.approx(expected)
+        assert row["ratio"] == sorted(row["ratios"])[1]
+
+
+def commands(page: Path) -> list[str]:
+    """Every `etude …` in the code blocks of a page, comments left out."""
+    blocks = re.findall(r"```(?:\w*)\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    lines = [line.partition("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith("etude ")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_of_a_page_exists_with_its_options(page: Path) -> None:
+    for line in commands(page):
+        name, *arguments = shlex.split(line)[1:]
+        assert name in COMMANDS, line
+        verb = command.get_command(None, name)  # type: ignore[arg-type]
+        while hasattr(verb, "commands"):
+            verb = verb.commands[arguments.pop(0)]  # type: ignore[union-attr]
+        assert verb is not None
+        known = {option for parameter in verb.params for option in parameter.opts}
+        unknown = {argument for argument in arguments if argument.startswith("--")} - known
+        assert not unknown, f"{line}: {unknown}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_readmes_looking_around_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = [line for line in commands(ROOT / "README.md") if line.split()[1] in ("ls", "show", "cp", "data")]
+    assert len(shown) >= 4
+    for line in shown:
+        result = CliRunner().invoke(command, shlex.split(line)[1:])
+        assert result.exit_code == 0, f"{line}: {result.output}"
