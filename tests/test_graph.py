@@ -44,7 +44,7 @@ class Modules(nn.Module):
 
 
 def signature(graph: Graph) -> list[tuple[object, ...]]:
-    return [(n.op, n.inputs, n.shape, n.kernel, n.stride, n.padding, n.bias, n.parameters, n.macs) for n in graph.nodes]
+    return [(n.op, n.inputs, n.factor, n.shape, n.kernel, n.stride, n.padding, n.bias, n.parameters, n.macs) for n in graph.nodes]
 
 
 def test_functions_and_modules_give_the_same_graph() -> None:
@@ -75,6 +75,21 @@ def test_a_weight_used_twice_is_counted_once() -> None:
     assert [node.parameters for node in graph.nodes] == [84, 0]
     assert graph.parameters == 84
     assert graph.macs == 2 * 25 * 81
+
+
+def test_what_comes_out_of_a_tuple_is_followed() -> None:
+    class Halves(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(2, 4, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            a, b = x.chunk(2, dim=1)
+            return torch.cat([self.conv(a), b], dim=1)
+
+    graph = etude.graph(Halves(), (4, 3, 3))
+    assert [(node.op, node.inputs) for node in graph.nodes] == [("other", (-1,)), ("conv", (0,)), ("concat", (1, 0))]
+    assert graph.macs == 9 * 8
 
 
 def test_what_has_no_name_is_other() -> None:

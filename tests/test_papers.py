@@ -149,6 +149,24 @@ def test_rows_must_refer_to_blocks_that_are_there(tmp_path: Path) -> None:
         facts.read(file)
 
 
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('op="conv",out=3', "op = 'conv' without `kernel`"),
+        ('op="conv",kernel=3', "op = 'conv' without `out`"),
+        ('op="scale"', "op = 'scale' without `factor`"),
+        ('op="conv",kernel=3,out="inn"', "out = 'inn', expected a number or one of in, growth_rate"),
+    ],
+)
+def test_a_row_without_its_numbers_is_refused(tmp_path: Path, row: str, message: str) -> None:
+    network = f'[networks.n]\ntitle="N"\nat="x"\nkind="stated"\nread="printed"\ninput=[1,2,2]\nlayers=[{{{row}}}]\n'
+    file = tmp_path / "wrong.toml"
+    file.write_text(MINIMAL + network, encoding="utf-8")
+    with pytest.raises(TableError) as caught:
+        facts.read(file)
+    assert f"networks.n.layers[0]: {message}" in str(caught.value)
+
+
 def test_unknown_names_suggest_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean lecture"):
         papers.load("lectur")

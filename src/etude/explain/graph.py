@@ -29,6 +29,7 @@ class Node:
     shape       of the output, without the batch
     kernel, stride, padding   pixels; None where they mean nothing, a pair where height and width differ
     bias        whether a convolution or linear layer has one
+    factor      of a scaling by a number
     parameters  scalars that are learned and first used here
     macs        multiply-adds for one image, biases not counted
     name        the function of torch
@@ -43,6 +44,7 @@ class Node:
     stride: int | tuple[int, ...] | None = None
     padding: int | tuple[int, ...] | str | None = None
     bias: bool = False
+    factor: float | None = None
     parameters: int = 0
     macs: int = 0
     name: str = ""
@@ -104,23 +106,25 @@ class Recorder(TorchFunctionMode):
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        if isinstance(result, Tensor) and (id(result) not in self.source or func in OPERATORS):  # in place gives an old tensor
-            self.record(func, args, kwargs, result)
+        made = list(tensors_in(result))
+        if made and (func in OPERATORS or any(id(tensor) not in self.source for tensor in made)):  # in place gives an old tensor
+            self.record(func, args, kwargs, made)
         return result
 
-    def record(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> None:
+    def record(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], made: list[Tensor]) -> None:
+        """Add the operator that made these tensors: one, but for functions such as `chunk` and `max`."""
         tensors = list(tensors_in((args, tuple(kwargs.values()))))
         inputs = tuple(dict.fromkeys(self.source[id(t)] for t in tensors if id(t) in self.source))
         if not inputs:
             return  # made from parameters alone
         describe = OPERATORS.get(func)
-        facts = describe(args, kwargs, result) if describe else {"op": "other"}
+        facts = describe(args, kwargs, made[0]) if describe else {"op": "other"}
         parameters = sum(self.unseen.pop(id(t), 0) for t in tensors)
-        index, shape = len(self.nodes), tuple(result.shape[1:])
+        index, shape = len(self.nodes), tuple(made[0].shape[1:])
         name = getattr(func, "__name__", str(func))
         self.nodes.append(Node(index, facts.pop("op"), self.path[-1], inputs, shape, parameters=parameters, name=name, **facts))
-        self.source[id(result)] = index
-        self.alive.append((result, tensors))
+        self.source |= {id(tensor): index for tensor in made}
+        self.alive.append((made, tensors))
 
 
 def void(_: object) -> None:
@@ -190,7 +194,8 @@ def add(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[s
 
 
 def multiply(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[str, Any]:
-    return {"op": "scale" if any(isinstance(a, (int, float)) for a in args[:2]) else "other"}
+    factors = [float(a) for a in args[:2] if isinstance(a, (int, float))]
+    return {"op": "scale", "factor": factors[0]} if factors else {"op": "other"}
 
 
 def mean(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[str, Any]:

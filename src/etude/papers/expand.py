@@ -4,10 +4,10 @@ This imports neither torch nor the models, so that holding a model against it is
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from etude.papers.facts import Branch, Layer, Network, Paper
+from etude.papers.facts import Layer, Network, Paper
 
 Shape = tuple[int, ...]
 
@@ -18,90 +18,109 @@ class Step:
 
     path        where it stands, in the paper's names: "incep1.branch5x5_2"; of an operator without a name, its block
     op          conv, linear, batch_norm, relu, max_pool, avg_pool, global_avg_pool, flatten, scale, concat or add
+    inputs      positions of the steps whose results it uses; -1 is the network's input
     shape       of the output, without the batch: (channels, height, width) or (features,)
     kernel, stride, padding   pixels; None where they mean nothing
     bias        whether a convolution or linear layer has one
+    factor      of a scaling
     parameters  scalars that are learned, biases and normalisation included
     macs        multiply-adds of convolutions and linear layers for one image, biases not counted
     """
 
     path: str
     op: str
+    inputs: tuple[int, ...]
     shape: Shape
     kernel: int | None = None
     stride: int | None = None
     padding: int | None = None
     bias: bool = False
+    factor: float | None = None
     parameters: int = 0
     macs: int = 0
 
 
 def expand(paper: Paper, network: Network) -> tuple[Step, ...]:
     """Every operator of `network`, branch by branch in the order of the table, then what joins them."""
-    return tuple(_layers(paper, network.layers, network.input, "", {}))
+    expansion = Expansion(paper, network.input)
+    expansion.run(network.layers, -1, "", {})
+    return tuple(expansion.steps)
 
 
-def _layers(paper: Paper, layers: tuple[Layer, ...], shape: Shape, scope: str, words: Mapping[str, int]) -> Iterator[Step]:
-    for layer in layers:
-        steps = list(_block(paper, layer, shape, scope)) if layer.op == "block" else [_step(layer, shape, scope, words)]
-        yield from steps
-        shape = steps[-1].shape
+class Expansion:
+    """The steps so far. Every method takes the position of the step whose result it works on, and gives that of its own."""
+
+    def __init__(self, paper: Paper, shape: Shape) -> None:
+        self.paper, self.input = paper, shape
+        self.steps: list[Step] = []
+
+    def shape(self, position: int) -> Shape:
+        return self.input if position < 0 else self.steps[position].shape
+
+    def add(self, step: Step) -> int:
+        self.steps.append(step)
+        return len(self.steps) - 1
+
+    def run(self, layers: tuple[Layer, ...], position: int, scope: str, words: Mapping[str, int]) -> int:
+        """One layer after the other; `words` are the arguments of the block they stand in."""
+        for layer in layers:
+            if layer.op == "block":
+                position = self.blocks(layer, position, scope)
+            else:
+                position = self.add(step_of(layer, self.shape(position), position, joined(scope, layer.name), words))
+        return position
+
+    def blocks(self, layer: Layer, position: int, scope: str) -> int:
+        """A block, `repeat` times."""
+        for index in range(layer.repeat):
+            name = layer.name if layer.repeat == 1 else f"{layer.name}.{index}"
+            position = self.block(layer, position, joined(scope, name))
+        return position
+
+    def block(self, layer: Layer, position: int, path: str) -> int:
+        """Every branch on the same input, the join, and what follows it."""
+        block = self.paper.blocks[str(layer.block)]
+        words = {"in": self.shape(position)[0], "growth_rate": layer.growth_rate or 0}
+        ends = [self.run(branch.layers, position, path, words) for branch in block.branches]
+        shape = self.shape(ends[0])
+        if block.join == "concat":
+            shape = (sum(self.shape(end)[0] for end in ends), *shape[1:])
+        end = self.add(Step(path, block.join, tuple(ends), shape)) if block.join else ends[0]
+        return self.run(block.after, end, path, words)
 
 
-def _block(paper: Paper, layer: Layer, shape: Shape, scope: str) -> Iterator[Step]:
-    block = paper.blocks[str(layer.block)]
-    for index in range(layer.repeat):
-        path = _join(scope, layer.name if layer.repeat == 1 else f"{layer.name}.{index}")
-        words = {"in": shape[0], "growth_rate": layer.growth_rate or 0}
-        ends = []
-        for branch in block.branches:
-            steps = list(_branch(paper, branch, shape, path, words))
-            yield from steps
-            ends.append(steps[-1].shape if steps else shape)
-        shape = ends[0]
-        if block.join:
-            shape = (sum(end[0] for end in ends), *shape[1:]) if block.join == "concat" else shape
-            yield Step(path, block.join, shape)
-        yield from _layers(paper, block.after, shape, path, words)
-
-
-def _branch(paper: Paper, branch: Branch, shape: Shape, scope: str, words: Mapping[str, int]) -> Iterator[Step]:
-    return _layers(paper, branch.layers, shape, scope, words)
-
-
-def _step(layer: Layer, shape: Shape, scope: str, words: Mapping[str, int]) -> Step:
-    path = _join(scope, layer.name)
+def step_of(layer: Layer, shape: Shape, position: int, path: str, words: Mapping[str, int]) -> Step:
+    """A single operator on an input of that shape, which comes from the step at `position`."""
+    inputs = (position,)
     if layer.op == "conv":
-        return _conv(layer, shape, path, words)
+        assert layer.kernel is not None
+        assert layer.out is not None
+        out = words[layer.out] if isinstance(layer.out, str) else layer.out
+        height, width = windows(layer, shape)
+        weights = layer.kernel**2 * shape[0] * out
+        counts = {"parameters": weights + out * layer.bias, "macs": weights * height * width}
+        return Step(path, "conv", inputs, (out, height, width), layer.kernel, layer.stride, layer.padding, layer.bias, **counts)
     if layer.op == "linear":
-        features, out = shape[0], int(layer.out or 0)
-        return Step(path, "linear", (out,), bias=layer.bias, parameters=(features + layer.bias) * out, macs=features * out)
+        assert isinstance(layer.out, int)
+        counts = {"parameters": (shape[0] + layer.bias) * layer.out, "macs": shape[0] * layer.out}
+        return Step(path, "linear", inputs, (layer.out,), bias=layer.bias, **counts)
     if layer.op in ("max_pool", "avg_pool"):
-        shape = (shape[0], *_windows(layer, shape))
-        return Step(path, layer.op, shape, layer.kernel, layer.stride, layer.padding)
+        return Step(path, layer.op, inputs, (shape[0], *windows(layer, shape)), layer.kernel, layer.stride, layer.padding)
     if layer.op == "batch_norm":
-        return Step(path, "batch_norm", shape, parameters=2 * shape[0])
+        return Step(path, "batch_norm", inputs, shape, parameters=2 * shape[0])
     if layer.op == "flatten":
-        return Step(path, "flatten", (math.prod(shape),))
+        return Step(path, "flatten", inputs, (math.prod(shape),))
     if layer.op == "global_avg_pool":
-        return Step(path, "global_avg_pool", shape[:1])
-    return Step(path, layer.op, shape)
+        return Step(path, "global_avg_pool", inputs, shape[:1])
+    return Step(path, layer.op, inputs, shape, factor=layer.factor)
 
 
-def _conv(layer: Layer, shape: Shape, path: str, words: Mapping[str, int]) -> Step:
-    kernel = layer.kernel or 1
-    out = words[layer.out] if isinstance(layer.out, str) else int(layer.out or 0)
-    height, width = _windows(layer, shape)
-    weights = kernel * kernel * shape[0] * out
-    parameters = weights + (out if layer.bias else 0)
-    return Step(path, "conv", (out, height, width), kernel, layer.stride, layer.padding, layer.bias, parameters, weights * height * width)
-
-
-def _windows(layer: Layer, shape: Shape) -> tuple[int, int]:
-    kernel = layer.kernel or 1
-    height, width = ((side + 2 * layer.padding - kernel) // layer.stride + 1 for side in shape[1:])
+def windows(layer: Layer, shape: Shape) -> tuple[int, int]:
+    """Height and width after a kernel has been moved over the input."""
+    assert layer.kernel is not None
+    height, width = ((side + 2 * layer.padding - layer.kernel) // layer.stride + 1 for side in shape[1:])
     return height, width
 
 
-def _join(scope: str, name: str) -> str:
+def joined(scope: str, name: str) -> str:
     return f"{scope}.{name}" if scope and name else scope or name

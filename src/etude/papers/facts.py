@@ -19,6 +19,16 @@ Kind = Literal["stated", "deduced", "silent", "contradictory"]
 Read = Literal["printed", "plot", "derived", "chosen"]
 Op = Literal["conv", "linear", "batch_norm", "relu", "max_pool", "avg_pool", "global_avg_pool", "flatten", "scale", "block"]
 
+NEEDED = {
+    "conv": ("kernel", "out"),
+    "linear": ("out",),
+    "max_pool": ("kernel",),
+    "avg_pool": ("kernel",),
+    "scale": ("factor",),
+    "block": ("block",),
+}
+WORDS = ("in", "growth_rate")
+
 
 def _check_kind(kind: Kind, read: Read) -> None:
     if (kind == "silent") != (read == "chosen"):
@@ -114,6 +124,13 @@ class Layer:
     block: str | None = None
     growth_rate: int | None = None
     repeat: int = 1
+
+    def __post_init__(self) -> None:
+        for key in NEEDED.get(self.op, ()):
+            if getattr(self, key) is None:
+                raise ValueError(f"op = {self.op!r} without `{key}`")
+        if isinstance(self.out, str) and self.out not in WORDS:
+            raise ValueError(f"out = {self.out!r}, expected a number or one of {', '.join(WORDS)}")
 
 
 @dataclass(frozen=True)
@@ -221,8 +238,11 @@ def _check_references(paper: Paper, file: str) -> None:
     for curve in paper.curves.values():
         if curve.network not in paper.networks:
             raise TableError(f"{file}: curves.{curve.id}.network = {curve.network!r}; {nearest(curve.network, paper.networks)}")
-    for network in paper.networks.values():
-        for row, layer in enumerate(network.layers):
-            if (layer.op == "block") != (layer.block in paper.blocks):
-                where = f"{file}: networks.{network.id}.layers[{row}].block"
-                raise TableError(f"{where} = {layer.block!r}; {nearest(str(layer.block), paper.blocks)}")
+    tables = {f"networks.{network.id}.layers": network.layers for network in paper.networks.values()}
+    for block in paper.blocks.values():
+        tables |= {f"blocks.{block.id}.branches.{branch.name}": branch.layers for branch in block.branches}
+        tables[f"blocks.{block.id}.after"] = block.after
+    for where, layers in tables.items():
+        for row, layer in enumerate(layers):
+            if layer.block is not None and layer.block not in paper.blocks:
+                raise TableError(f"{file}: {where}[{row}].block = {layer.block!r}; {nearest(layer.block, paper.blocks)}")

@@ -59,7 +59,7 @@ def parameters(name: str, module: nn.Module | None = None) -> Check:
     Where the paper's facts hold a count of their own, that one is expected and cited.
     """
     paper, network = facts_of(name)
-    found = sum(p.numel() for p in (module or registry.build(name)).parameters())
+    found = sum(p.numel() for p in (registry.build(name) if module is None else module).parameters())
     if fact := paper.facts.get(f"{network.id}_parameters"):
         return Check(f"{name}: parameters", fact.held, found, fact.unit, fact.at, fact.kind, note=fact.note)
     expected = sum(step.parameters for step in expand(paper, network))
@@ -69,12 +69,12 @@ def parameters(name: str, module: nn.Module | None = None) -> Check:
 def layers(name: str, module: nn.Module | None = None) -> tuple[LayerCheck, ...]:
     """Every operator of a registered network, or of `module` in its place, against the paper's table, in order."""
     paper, network = facts_of(name)
-    measured = graph(module or registry.build(name), network.input)
+    measured = graph(registry.build(name) if module is None else module, network.input)
     return compare(expand(paper, network), measured)
 
 
 def compare(steps: tuple[Step, ...], measured: Graph) -> tuple[LayerCheck, ...]:
-    """Operator by operator in order of execution: kind, shape, kernel, stride, padding, bias and parameters."""
+    """Operator by operator in order of execution: what it is, what feeds it, shape, kernel and so on."""
     pairs = itertools.zip_longest(steps, measured.nodes)
     return tuple(LayerCheck(step, node, tuple(_differences(step, node))) for step, node in pairs)
 
@@ -84,8 +84,9 @@ def _differences(step: Step | None, node: Node | None) -> list[str]:
         return ["missing" if node is None else "not in the paper's table"]
     if step.op != node.op:
         return [f"{node.op}, expected {step.op}"]
-    aspects = ("shape", "kernel", "stride", "padding", "bias", "parameters")
-    pairs = ((aspect, getattr(node, aspect), getattr(step, aspect)) for aspect in aspects)
+    aspects = ("shape", "kernel", "stride", "padding", "bias", "factor", "parameters")
+    pairs = [(aspect, getattr(node, aspect), getattr(step, aspect)) for aspect in aspects]
+    pairs.append(("fed by operators", sorted(node.inputs), sorted(set(step.inputs))))  # the order in a join is free
     return [f"{aspect} {found}, expected {expected}" for aspect, found, expected in pairs if found != expected]
 
 
