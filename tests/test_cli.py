@@ -1,5 +1,6 @@
 """The command line as a person meets it: quick, and one message for whatever goes wrong."""
 
+import os
 import subprocess
 import sys
 import time
@@ -111,6 +112,7 @@ def bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 TRAIN = ("train", "lecture_residual.lecture", "--budget", "smoke")
+STROKES = (*TRAIN, "--data", "strokes")
 
 
 @pytest.mark.parametrize(
@@ -128,9 +130,15 @@ TRAIN = ("train", "lecture_residual.lecture", "--budget", "smoke")
         ((*TRAIN, "--data", "BAD/empty", "--runs", "BAD/r"), 1, "cat"),
         ((*TRAIN, "--data-dir", "BAD/idx", "--runs", "BAD/r"), 1, "54 bytes uncompressed, expected 47,040,016"),
         ((*TRAIN, "--data-dir", "BAD/nowhere", "--runs", "BAD/r"), 1, "nowhere: cannot be read"),
-        ((*TRAIN, "--data", "strokes", "--runs", "BAD/file"), 1, "file: cannot be written"),
-        ((*TRAIN, "--data", "strokes", "--device", "tpu", "--runs", "BAD/r"), 2, "device `tpu` is not available here"),
+        ((*STROKES, "--runs", "BAD/file"), 1, "file: cannot be written"),
+        ((*STROKES, "--device", "tpu", "--runs", "BAD/r"), 2, "device `tpu` is not available here"),
         (("train", "--resume", "BAD/empty"), 1, "is not the folder of a run"),
+        (
+            (*STROKES, "--set", "mean=[0.1,0.2]", "--set", "std=[1,1]", "--runs", "BAD/r"),
+            2,
+            "expected one number a channel",
+        ),
+        ((*STROKES, "--device", "cpu:x", "--runs", "BAD/r"), 2, "device `cpu:x` is not available here"),
         (("train", "--resume", "BAD/empty", "--set", "epochs=2"), 2, "--resume continues a run as it was started"),
         (("show", "lecture_resnet"), 2, "no network or recipe `lecture_resnet`; did you mean"),
         (("ls", "vgg*"), 2, "nothing matches `vgg*`"),
@@ -154,7 +162,15 @@ def test_bad_input_gets_one_line(
 
 def test_a_failed_start_leaves_no_folder_behind(capsys: pytest.CaptureFixture[str], bad: Path) -> None:
     assert run(capsys, *TRAIN, "--data", str(bad / "empty"), "--runs", str(bad / "r"))[0] == 1
-    assert not list((bad / "r").rglob("recipe.toml"))
+    assert not [path for path in (bad / "r").rglob("*") if path.name.startswith("smoke")]
+
+
+def test_a_terminal_that_cannot_show_a_name_shows_the_rest() -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "etude", "show", "lecture_inception"]
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"Hongpu Liu" in done.stdout
 
 
 def test_no_traceback_from_the_shell(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from etude.models import registry
 from etude.tables import TableError
 from etude.train import recipe as recipes
 from etude.train.recipe import OneCycle, Recipe
+from etude.verify.facts import facts_of
 
 ALL = [(name, budget) for name in recipes.names() for budget in recipes.read(recipes.find(name)).budget]
 
@@ -27,6 +28,10 @@ def test_every_recipe_opens_with_how_to_run_it(name: str) -> None:
     head = recipes.find(name).read_text(encoding="utf-8").split("\n\n")[0]
     for line in (f"# {name}", "# run ", "# cost ", "# expect ", "# departs "):
         assert line in head, f"{name} does not say {line!r}"
+    paper, network = facts_of(recipes.read(recipes.find(name)).model)
+    assert f"{sum(step.macs for step in papers.expand(paper, network)):,} an image forward" in head
+    published = [curve.last.value for curve in paper.curves.values() if curve.network == network.id]
+    assert (f"{published[0]:.2f} %" in head) if published else ("gives no accuracy" in head)
 
 
 @pytest.mark.parametrize(("name", "budget"), ALL)
@@ -48,7 +53,7 @@ def test_the_paper_budget_is_the_lectures_own_recipe(name: str) -> None:
     optimizer = {"name": "sgd", "nesterov": False, "weight_decay": 0.0}
     optimizer |= {"lr": fact("recipe_learning_rate").held, "momentum": fact("recipe_momentum").held}
     assert dataclasses.asdict(recipe.optimizer) == optimizer
-    assert recipe.label_smoothing == 0
+    assert (recipe.label_smoothing, recipe.shift, recipe.flip) == (0, 0, False)
     assert recipe.schedule.kind == "constant"
     assert recipe.images is None
 
@@ -79,7 +84,13 @@ def test_settings_change_one_value(recipe: Recipe) -> None:
         ("optimizer.lrr=3", "unknown key `optimizer.lrr`; did you mean optimizer.lr"),
         ("optimiser.lr=3", "unknown key `optimiser.lr`; did you mean optimizer.lr"),
         ("epochs=three", "epochs = 'three', expected a number"),
-        ("epochs=0", "epochs = 0, expected more than 0"),
+        ("epochs=0", "epochs = 0, expected a number above 0"),
+        ("epochs=NaN", "epochs = nan, expected a number above 0"),
+        ("optimizer.lr=-1", "lr = -1, expected a number above 0"),
+        ("optimizer.momentum=1", "momentum = 1, expected 0 ≤ momentum < 1"),
+        ('optimizer={"name":"sgd","lr":1,"momentum":0,"nesterov":true,"weight_decay":0}', "nesterov = true with momentum = 0"),
+        ("std=[0]", "std = [0.0], expected one of each a channel"),
+        ("shift=-1", "shift = -1, expected a number of pixels"),
         ("label_smoothing=1", "label_smoothing = 1, expected 0 ≤ label_smoothing < 1"),
         ("batch=0", "batch = 0, expected at least 1"),
         ("batch=1.5", "batch = 1.5, expected a whole number"),

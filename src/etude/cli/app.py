@@ -1,6 +1,7 @@
 """The command `etude`, and what it says when something goes wrong: one message, and an exit code that is not 0."""
 
 import errno
+import io
 import os
 import sys
 from importlib import import_module
@@ -9,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from etude import __version__
+from etude.cli.render import end_line
 from etude.errors import EtudeError, nearest
 
 COMMANDS = {
@@ -44,6 +46,9 @@ def etude() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # names such as 刘二大人 must not stop a terminal that cannot show them
     sys.exit(run(arguments))
 
 
@@ -69,5 +74,6 @@ def run(arguments: list[str] | None) -> int:
 
 
 def fail(message: str, code: int) -> int:
+    end_line()
     click.echo(f"error: {message}", err=True)
     return code

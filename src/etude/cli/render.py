@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -47,11 +48,23 @@ def finite(value: Any) -> Any:
 
 def say(message: str) -> None:
     """A remark, on standard error so that standard output stays clean."""
+    end_line()
     click.echo(message, err=True)
 
 
 def percent(fraction: float, digits: int = 2) -> str:
     return "–" if math.isnan(fraction) else f"{100 * fraction:.{digits}f} %"
+
+
+_line_is_open = False
+
+
+def end_line() -> None:
+    """Go to a new line where the progress has left one open."""
+    global _line_is_open
+    if _line_is_open:
+        click.echo(err=True)
+        _line_is_open = False
 
 
 def watcher() -> Callable[[str, "Progress"], None]:
@@ -60,11 +73,14 @@ def watcher() -> Callable[[str, "Progress"], None]:
     last_name, last_time = "", 0.0
 
     def watch(name: str, progress: "Progress") -> None:
+        global _line_is_open
         nonlocal last_name, last_time
         now, done = time.monotonic(), progress.step == progress.steps
         text = f"{name}  {line(progress)}"
         if terminal:
+            text = text[: shutil.get_terminal_size().columns - 1]  # a line that wraps could not be written over
             click.echo(f"\r\x1b[2K{text}", err=True, nl=done)
+            _line_is_open = not done
         elif done or name != last_name or now - last_time >= LINE_SECONDS:
             last_name, last_time = name, now
             click.echo(text, err=True)
@@ -74,9 +90,9 @@ def watcher() -> Callable[[str, "Progress"], None]:
 
 def line(progress: "Progress") -> str:
     return (
-        f"epoch {progress.epoch:.2f}/{progress.epochs:g}  step {progress.step}/{progress.steps}  loss {progress.loss:.4f}  "
-        f"accuracy {percent(progress.accuracy)}  test {percent(progress.test_accuracy)}  "
-        f"{progress.images_per_second:,.0f} images/s  {clock(progress.seconds_left)} left"
+        f"{progress.epoch:.2f}/{progress.epochs:g} epochs  {clock(progress.seconds_left)} left  loss {progress.loss:.4f}  "
+        f"accuracy {percent(progress.accuracy)}  test {percent(progress.test_accuracy)}  {progress.images_per_second:,.0f} images/s  "
+        f"step {progress.step}/{progress.steps}"
     )
 
 

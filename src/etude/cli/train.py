@@ -1,6 +1,7 @@
-"""`etude train` and `etude predict`."""
+"""`etude train`: one run, new or continued."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,23 +11,23 @@ from etude.errors import UsageError
 
 @click.command()
 @click.argument("recipe_name", metavar="RECIPE", required=False)
-@click.option("--budget", default="laptop", show_default=True, help="smoke, laptop or paper.")
+@click.option("--budget", help="smoke, laptop or paper; by default laptop.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one value of the recipe, e.g. optimizer.lr=0.05.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@click.option("--seed", type=click.IntRange(min=0), help="By default 0.")
 @click.option("--data", help="Other data: a name of `etude data ls`, or a folder with one sub-folder of images a class.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Your folder with the official files of the data set.")
 @click.option("--device", help="cpu, cuda or mps; by default the best there is.")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where the run's folder is made.")
+@click.option("--runs", type=click.Path(path_type=Path), help="Where the run's folder is made; by default runs.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Continue the run in this folder.")
 def train(
     recipe_name: str | None,
-    budget: str,
+    budget: str | None,
     settings: tuple[str, ...],
-    seed: int,
+    seed: int | None,
     data: str | None,
     data_dir: Path | None,
     device: str | None,
-    runs: Path,
+    runs: Path | None,
     resume: Path | None,
 ) -> None:
     """Train a network by RECIPE: a name of `etude ls --recipes`, or a .toml file."""
@@ -34,26 +35,22 @@ def train(
     from etude.train import run as run_folders
 
     if resume is not None:
-        if recipe_name or settings or data:
-            raise UsageError("--resume continues a run as it was started; leave out the recipe, --set and --data")
+        if recipe_name or budget or settings or data or runs or seed is not None:
+            raise UsageError("--resume continues a run as it was started; beside it only --device and --data-dir make sense")
         run = run_folders.Run(resume)
         recipe = run.recipe()
-        seed = int(run.environment()["seed"])
     elif recipe_name is None:
         raise UsageError("which recipe? `etude ls --recipes` lists them")
     else:
-        recipe = recipes.load(recipe_name, budget)
+        recipe = recipes.load(recipe_name, budget or "laptop")
         recipe = recipes.change(recipe.on(data) if data else recipe, settings)
-        run = None
+        run = run_folders.new(runs or Path("runs"), recipe, seed or 0)
 
-    from etude.train import fit
+    from etude.train import loop
 
-    if run is None:
-        run = run_folders.new(runs, recipe, seed)
     watch = watcher()
-    result = fit(
-        recipe, seed=seed, run=run, device=device, data_dir=data_dir, watch=lambda progress: watch(recipe.model, progress), say=say
-    )
+    how: dict[str, Any] = {"device": device, "data_dir": data_dir, "watch": lambda progress: watch(recipe.model, progress), "say": say}
+    result = loop.resume(run, **how) if resume else loop.fit(recipe, seed=seed or 0, run=run, **how)
     right = round(result.test_accuracy * result.test_images)
     click.echo(
         f"{recipe.model}: {percent(result.test_accuracy)} of the test images right ({right:,} of {result.test_images:,}) after "

@@ -90,4 +90,4 @@ def random_shift(images: Tensor, pixels: int, random: torch.Generator) -> Tensor
 def random_flip(images: Tensor, random: torch.Generator) -> Tensor:
     """Each image mirrored left to right or not, by the toss of a coin. B×C×H×W."""
     tossed = torch.rand(len(images), 1, 1, 1, generator=random) < 0.5
-    return torch.where(tossed, images.flip(3), images)
+    return torch.where(tossed.to(images.device), images.flip(3), images)

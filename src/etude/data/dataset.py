@@ -1,5 +1,6 @@
 """A data set in memory, as tensors."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,14 @@ class Dataset:
     train: Split
     test: Split
     source: str
+
+    def digest(self) -> str:
+        """A digest of every image and label, by which a run knows its data again."""
+        digest = hashlib.sha256()
+        for tensor in (self.train.images, self.train.labels, self.test.images, self.test.labels):
+            digest.update(str(tuple(tensor.shape)).encode())
+            digest.update(tensor.contiguous().numpy().data)
+        return digest.hexdigest()[:16]
 
     def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and population standard deviation of each channel of the training images, a pixel running from 0 to 1."""

@@ -4,7 +4,7 @@
     FOLDER/CLASS/*                                      every fifth image of each class, in the order of names, is held out as test set
 
 PNG, JPEG and BMP count as images, whatever the case of their ending; hidden and other files are ignored. An image is turned as its
-EXIF says, made grey or RGB (transparency is dropped), and scaled to the wanted height and width, whatever its proportions.
+EXIF says, laid on white where it is transparent, made grey or RGB, and scaled to the wanted height and width, whatever its proportions.
 """
 
 from pathlib import Path
@@ -115,11 +115,20 @@ def opened(path: Path) -> Image.Image:
     """An image file as it is, turned as its EXIF says. Raises EtudeError, naming the file, if it cannot be read."""
     try:
         with Image.open(path) as file:
-            return ImageOps.exif_transpose(file).copy()
+            return _without_transparency(ImageOps.exif_transpose(file)).copy()
     except FileNotFoundError as error:
         raise EtudeError(f"{path}: no such file") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise EtudeError(f"{path}: not a readable image; replace or remove it") from error
+
+
+def _without_transparency(drawn: Image.Image) -> Image.Image:
+    """On white, as viewers show it; where nothing is drawn, a file may hold any colour."""
+    if not drawn.has_transparency_data:
+        return drawn
+    drawn = drawn.convert("RGBA")
+    white = Image.new("RGBA", drawn.size, "white")
+    return Image.alpha_composite(white, drawn).convert("RGB")
 
 
 def fitted(drawn: Image.Image, image: tuple[int, int, int]) -> Bytes:

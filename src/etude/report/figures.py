@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
@@ -11,9 +12,6 @@ from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from etude.papers import Curve
-    from etude.train.result import Result
-
-    Results = Sequence[Result]
 
 GREY = "#7a7f87"
 OURS = "#c2410c"
@@ -50,38 +48,46 @@ def svg(drawn: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def accuracy_curves(title: str, results: "Results", published: "Curve | None", beside: "Results" = ()) -> str:
-    """Test accuracy over epochs: a line for every seed, over the source's own curve where there is one.
+@dataclass(frozen=True)
+class Line:
+    """The metrics of one run, as `metrics.jsonl` has them, and how to draw them."""
 
-    beside  runs of the network that this one is compared with
-    """
+    metrics: Sequence[Mapping[str, Any]]
+    label: str
+    color: str = OURS
+
+
+def accuracy_curves(title: str, lines: Sequence[Line], published: "Curve | None") -> str:
+    """Test accuracy over epochs: a line for every run, over the source's own curve where there is one."""
     with figure(6.4, 3.6) as drawn:
-        draw_curves(drawn.add_subplot(), title, results, published, beside)
+        draw_curves(drawn.add_subplot(), title, lines, published)
         return svg(drawn)
 
 
-def side_by_side(panels: Mapping[str, tuple["Results", "Curve | None"]]) -> str:
+def side_by_side(panels: Mapping[str, tuple[Sequence[Line], "Curve | None"]]) -> str:
     """The accuracy curves of several networks in one row."""
     with figure(10, 3.4) as drawn:
-        for axes, (title, (results, published)) in zip(drawn.subplots(1, len(panels)), panels.items(), strict=True):
-            draw_curves(axes, title, results, published)
+        for axes, (title, (lines, published)) in zip(drawn.subplots(1, len(panels)), panels.items(), strict=True):
+            draw_curves(axes, title, lines, published)
         return svg(drawn)
 
 
-def draw_curves(axes: Any, title: str, results: "Results", published: "Curve | None", beside: "Results" = ()) -> None:
+def draw_curves(axes: Any, title: str, lines: Sequence[Line], published: "Curve | None") -> None:
     """On a logit scale, where 10 %, 90 % and 99 % lie equally far apart, so that the start and the end can both be read."""
     if published is not None:
         draw_published(axes, published)
-    for name, runs, color in (("beside", beside, GREY), ("ours", results, OURS)):
-        for run in runs:
-            label = f"{run.recipe.model if name == 'beside' else name}, {run.recipe.budget} budget" if run is runs[0] else None
-            epochs = [row["epoch"] for row in run.metrics]
-            axes.plot(epochs, clear_of_the_ends(run), color=color, marker="o", markersize=3.5, linewidth=1.1, alpha=0.8, label=label)
+    labels: set[str] = set()
+    for line in lines:
+        epochs = [row["epoch"] for row in line.metrics]
+        label = None if line.label in labels else line.label
+        labels.add(line.label)
+        axes.plot(epochs, clear_of_the_ends(line), color=line.color, marker="o", markersize=3.5, linewidth=1.1, alpha=0.8, label=label)
     axes.set_yscale("logit")
     axes.set_yticks([tick / 100 for tick in TICKS], [f"{tick:g}" for tick in TICKS])
     axes.minorticks_off()
     axes.set_ylim(0.04, 0.997)
-    last = max([1, *(point.epoch for point in (published.points if published else ())), *(math.ceil(run.recipe.epochs) for run in results)])
+    ends = [math.ceil(line.metrics[-1]["epoch"]) for line in lines]
+    last = max([1, *ends, *(point.epoch for point in (published.points if published else ()))])
     axes.set_xticks(range(last + 1))
     axes.set_xlim(-0.03 * last, 1.03 * last)
     axes.set_xlabel("epoch")
@@ -90,10 +96,10 @@ def draw_curves(axes: Any, title: str, results: "Results", published: "Curve | N
     axes.legend(loc="lower right")
 
 
-def clear_of_the_ends(run: "Result") -> list[float]:
+def clear_of_the_ends(line: Line) -> list[float]:
     """The accuracies of a run as fractions; a logit scale has no place for 0 and 1, which stand for half an image less."""
-    rows = run.metrics
-    return [min(max(row["test_accuracy"], 0.5 / row["test_images"]), 1 - 0.5 / row["test_images"]) for row in rows]
+    halves = [0.5 / row["test_images"] for row in line.metrics]
+    return [min(max(row["test_accuracy"], half), 1 - half) for row, half in zip(line.metrics, halves, strict=True)]
 
 
 def draw_published(axes: Any, published: "Curve") -> None:

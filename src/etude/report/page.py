@@ -32,7 +32,9 @@ def curve(trained: "Trained", beside: Sequence["Result"]) -> str:
     """The accuracy curves of one network; nothing when it was not trained and nobody published any."""
     if not trained.results and trained.published is None:
         return ""
-    return figures.accuracy_curves(trained.recipe.model, trained.results, trained.published, beside)
+    others = [figures.Line(run.metrics, f"{run.recipe.model}, {run.recipe.budget} budget", figures.GREY) for run in beside]
+    ours = [figures.Line(run.metrics, f"ours, {run.recipe.budget} budget") for run in trained.results]
+    return figures.accuracy_curves(trained.recipe.model, [*others, *ours], trained.published)
 
 
 def number(value: Any) -> str:

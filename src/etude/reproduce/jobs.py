@@ -1,5 +1,6 @@
 """Claims to jobs, jobs to runs, runs to verdicts."""
 
+import contextlib
 import datetime
 import itertools
 import statistics
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from etude.data.sources import NoSource
+from etude.errors import EtudeError
 from etude.papers import Curve, Paper
 from etude.papers import load as load_paper
 from etude.reproduce import claims
@@ -18,7 +20,7 @@ from etude.train import machine
 from etude.train import recipe as recipes
 from etude.train.loop import fit
 from etude.train.recipe import Recipe
-from etude.train.result import Progress, Result
+from etude.train.result import Interrupted, Progress, Result
 from etude.train.run import Run
 from etude.verify import exact
 from etude.verify.exact import Check, LayerCheck
@@ -68,10 +70,14 @@ class Report:
         return {name: all(check.verdict == "exact" for check in checks) for name, checks in self.layers.items()}
 
     @property
+    def all_exact(self) -> bool:
+        """Whether nothing departs."""
+        return all(check.verdict == "exact" for check in self.exact) and all(self.layers_exact.values())
+
+    @property
     def failed(self) -> bool:
         """Whether anything departs or was not reproduced."""
-        departs = any(check.verdict == "departs" for check in self.exact) or not all(self.layers_exact.values())
-        return departs or any(trained.verdict.word == "not reproduced" for trained in self.trained)
+        return not self.all_exact or any(trained.verdict.word == "not reproduced" for trained in self.trained)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for --json and for records."""
@@ -109,6 +115,8 @@ def reproduce(
     paper = load_paper(held.paper)
     chosen = {claim.recipe: recipe_of(claim, budget, data) for claim in held.trained}
     networks = [recipe.model for recipe in chosen.values()]
+    exact_checks = (*(exact.parameters(network) for network in networks), *exact.cost_of_reduction())
+    layers = {network: exact.layers(network) for network in networks}
     train = Trainer(root / name / budget, device, data_dir, watch, say)
     results = {key: train.all_seeds(recipe, seeds) for key, recipe in chosen.items()}
     return Report(
@@ -118,8 +126,8 @@ def reproduce(
         seeds=seeds,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         environment=machine.environment(machine.choose_device(device)),
-        exact=(*(exact.parameters(network) for network in networks), *exact.cost_of_reduction()),
-        layers={network: exact.layers(network) for network in networks},
+        exact=exact_checks,
+        layers=layers,
         trained=tuple(judged(claim, chosen[claim.recipe], results, paper, train.missing) for claim in held.trained),
     )
 
@@ -150,24 +158,30 @@ class Trainer:
             return ()
 
     def train(self, recipe: Recipe, seed: int) -> Result:
-        run = self.find_run(recipe, seed)
-        return fit(
-            recipe,
-            seed=seed,
-            run=run,
-            device=self.device,
-            data_dir=self.data_dir,
-            watch=lambda progress: self.watch(recipe.model, seed, progress),
-            say=self.say,
-        )
+        """The result of one run, found, continued or new. Raises Interrupted after Ctrl-C."""
+        try:
+            return fit(
+                recipe,
+                seed=seed,
+                run=self.find_run(recipe, seed),
+                device=self.device,
+                data_dir=self.data_dir,
+                watch=lambda progress: self.watch(recipe.model, seed, progress),
+                say=self.say,
+            )
+        except Interrupted as error:
+            raise Interrupted(f"{str(error).partition(';')[0]}; the same command again continues there") from None
 
     def find_run(self, recipe: Recipe, seed: int) -> Run:
         """The run of this recipe and seed by this code on this machine, finished or not; otherwise a folder not used yet."""
         now = machine.environment(machine.choose_device(self.device))
         for number in itertools.count(1):
             run = Run(self.folder / recipe.model / (f"seed-{seed}" if number == 1 else f"seed-{seed}-{number}"))
-            if not run.started or (run.holds(recipe, seed) and not machine.differences(run.environment(), now)):
+            if not run.started:
                 return run
+            with contextlib.suppress(EtudeError):  # a damaged folder, or one of another version, is left as it is
+                if not machine.differences(run.environment(), now) and run.holds(recipe, seed):
+                    return run
         raise AssertionError
 
 

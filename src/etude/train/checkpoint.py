@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from etude.errors import EtudeError
@@ -15,14 +15,17 @@ from etude.files import whole_file
 
 
 def save(path: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer], progress: dict[str, Any]) -> None:
-    """Write model, optimisers, torch's random state and `progress` (plain values), whole or not at all."""
+    """Write model, optimisers, torch's random state and `progress` (plain values), whole or not at all.
+
+    Raises OSError, e.g. for a full disk; what `path` held before is then untouched.
+    """
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for prefix, _, state in states(optimizers):
         tensors |= {f"{prefix}{key}": value for key, value in state.items()}
     tensors["random"] = torch.get_rng_state()
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with whole_file(path) as temporary:
-        save_file(tensors, temporary, metadata={"progress": json.dumps(progress)})
+        temporary.write_bytes(to_bytes(tensors, metadata={"progress": json.dumps(progress)}))
 
 
 def restore(path: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Any]:
@@ -48,9 +51,13 @@ def states(optimizers: list[torch.optim.Optimizer]) -> Iterator[tuple[str, Tenso
 
 
 def _like(value: Tensor, parameter: Tensor) -> Tensor:
-    """Fused optimisers walk parameter and state side by side in memory, so the layouts have to agree again."""
+    """A copy of what was saved, where and as the optimiser had it.
+
+    Fused optimisers walk parameter and state side by side in memory, so the layouts have to agree again; on CUDA they want
+    their count of steps there too.
+    """
     if value.shape != parameter.shape:
-        return value
+        return value.clone().to(parameter.device) if parameter.is_cuda else value.clone()
     return torch.empty_like(parameter).copy_(value)
 
 

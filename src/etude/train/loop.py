@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from etude import data
-from etude.data.batches import Batches, epoch_order
+from etude.data.batches import Batches, epoch_order, generator, random_flip, random_shift
 from etude.data.dataset import Dataset, Split
-from etude.errors import EtudeError
+from etude.errors import EtudeError, UsageError
 from etude.models import registry
 from etude.train import checkpoint, machine
 from etude.train import recipe as recipes
@@ -64,9 +64,16 @@ def fit(
             return Training(run, recipe, seed, device, data_dir, watch, say).run_to_the_end()
 
 
-def resume(run: Run, **how: Any) -> Result:
-    """Continue a run from its last checkpoint, with the recipe and seed in its folder; `how` as in `fit`."""
-    return fit(run.recipe(), seed=int(run.environment()["seed"]), run=run, **how)
+def resume(run: Run, *, device: str | None = None, **how: Any) -> Result:
+    """Continue a run from its last checkpoint, with the recipe, seed and device in its folder; `how` as in `fit`.
+
+    device  another device than the run's; without it, and where the run's is not here, the best there is
+    """
+    recipe, environment = run.recipe(), run.environment()
+    if device is None:
+        with contextlib.suppress(UsageError):
+            device = str(machine.choose_device(environment["device"]))
+    return fit(recipe, seed=environment["seed"], run=run, device=device, **how)
 
 
 @contextlib.contextmanager
@@ -93,8 +100,12 @@ class Training:
         say: Callable[[str], None],
     ) -> None:
         machine.keep_freed_blocks()
+        self.saved_environment = run.environment() if run.started else None
+        if self.saved_environment:
+            torch.set_num_threads(self.saved_environment["threads"])
         self.run, self.seed, self.watch = run, seed, watch
         self.device = machine.choose_device(device)
+        machine.make_deterministic(self.device)
         row = registry.row(recipe.model)
         dataset = data.load(recipe.data, image=row.input, data_dir=data_dir, say=say)
         self.recipe = recipe = with_statistics(recipe, dataset)
@@ -106,7 +117,11 @@ class Training:
         self.steps_per_epoch = math.ceil(len(self.train) / recipe.batch)
         self.steps = max(1, round(recipe.epochs * self.steps_per_epoch))
         self.state: dict[str, Any] = {"step": 0, "seconds": 0.0, "rows": 0, "loss": 0.0, "right": 0, "seen": 0, "warning": ""}
-        self.classes = dataset.classes
+        self.environment = machine.environment(self.device) | {
+            "data": dataset.digest(),
+            "classes": list(dataset.classes),
+            "seed": seed,
+        }
         self.losses: list[Tensor] = []
         self.began, self.first = 0.0, (0.0, 0)
         self.means = (math.nan, math.nan)
@@ -120,44 +135,43 @@ class Training:
 
     def restore_or_start(self, say: Callable[[str], None]) -> None:
         """Go to the last checkpoint of the folder, or write down what this run is."""
-        now = machine.environment(self.device) | {"seed": self.seed, "classes": list(self.classes)}
-        if not (self.run.started and self.run.checkpoint.exists()):
-            self.run.start(self.recipe, now)
-            self.run.cut_metrics(0)
+        if self.saved_environment is None:
+            self.run.start(self.recipe, self.environment)
             return
-        before = self.run.environment()
-        torch.set_num_threads(before["threads"])
-        now["threads"] = torch.get_num_threads()
-        self.state = checkpoint.restore(self.run.checkpoint, self.model, self.optimizers)
+        changed = machine.differences(self.saved_environment, self.environment)
+        if self.device.type != "cpu":
+            changed.append(f"{self.device.type} does not promise the same numbers twice")
+        if self.run.checkpoint.exists():
+            self.state = checkpoint.restore(self.run.checkpoint, self.model, self.optimizers)
         self.run.cut_metrics(self.state["rows"])
         if self.state["rows"]:
             self.test_accuracy = self.run.metrics()[-1]["test_accuracy"]
         say(f"continuing {self.run.folder} at step {self.state['step']} of {self.steps}")
-        if changed := machine.differences(before, now):
+        if changed:
             self.state["warning"] = "continued, not bit-identical: " + "; ".join(changed)
             say(self.state["warning"])
 
     def run_to_the_end(self) -> Result:
         """Take every step that is left. Raises Interrupted, or EtudeError when the loss is no longer a number."""
-        self.began = time.monotonic() - self.state["seconds"]
-        if self.state["rows"] == 0:
-            self.evaluate()
-        saved = reported = time.monotonic()
-        self.first = (saved, self.state["step"])
+        self.began = time.perf_counter() - self.state["seconds"]
         with ctrl_c_noted() as interrupted:
+            if self.state["rows"] == 0:
+                self.evaluate()
+            saved = reported = time.perf_counter()
+            self.first = (saved, self.state["step"])
             for index in self.batches_left():
                 self.step(index)
                 if self.state["step"] % self.steps_per_epoch == 0 or self.state["step"] == self.steps:
                     self.evaluate()
                     reported = 0.0
-                if interrupted.is_set() or time.monotonic() - saved >= CHECKPOINT_SECONDS:
+                if interrupted.is_set() or time.perf_counter() - saved >= CHECKPOINT_SECONDS:
                     self.save()
-                    saved = time.monotonic()
+                    saved = time.perf_counter()
                 if interrupted.is_set():
                     raise Interrupted(self.how_to_continue())
-                if time.monotonic() - reported >= REPORT_SECONDS:
+                if time.perf_counter() - reported >= REPORT_SECONDS:
                     self.report()
-                    reported = time.monotonic()
+                    reported = time.perf_counter()
         return self.finish()
 
     def batches_left(self) -> Iterator[Tensor]:
@@ -170,7 +184,7 @@ class Training:
 
     def step(self, index: Tensor) -> None:
         """One step of the optimisers on the images of that index."""
-        x, y = self.train.cut(index)
+        x, y = self.train.cut(index, self.augment if self.recipe.shift or self.recipe.flip else None)
         loss, right = loss_and_right(self.model, x, y, self.recipe.label_smoothing)
         self.model.zero_grad()
         loss.backward()
@@ -181,11 +195,18 @@ class Training:
         self.state["step"] += 1
         self.state["seen"] += len(y)
 
+    def augment(self, images: Tensor) -> Tensor:
+        """The images of this step, moved and mirrored as the recipe says, by numbers that depend on seed and step alone."""
+        random = generator(self.seed, self.state["step"], "augment")
+        if self.recipe.shift:
+            images = random_shift(images, self.recipe.shift, random)
+        return random_flip(images, random) if self.recipe.flip else images
+
     def settle(self) -> None:
         """Add up the losses since the last time. Waiting with this keeps a GPU from being asked after every step."""
         if not self.losses:
             return
-        rows = torch.stack(self.losses).double().cpu()
+        rows = torch.stack(self.losses).cpu().double()
         self.losses.clear()
         if not rows.isfinite().all():
             bad = int((~rows.isfinite().all(dim=1)).nonzero()[0])
@@ -220,7 +241,7 @@ class Training:
                 "test_loss": test_loss / count,
                 "test_accuracy": test_right / count,
                 "test_images": count,
-                "seconds": round(time.monotonic() - self.began, 3),
+                "seconds": round(time.perf_counter() - self.began, 3),
             }
         )
         self.state |= {"loss": 0.0, "right": 0, "seen": 0, "rows": self.state["rows"] + 1}
@@ -229,7 +250,7 @@ class Training:
         """Tell how far the run is."""
         self.settle()
         began, first_step = self.first
-        step, steps_a_second = self.state["step"], (self.state["step"] - first_step) / (time.monotonic() - began)
+        step, steps_a_second = self.state["step"], (self.state["step"] - first_step) / (time.perf_counter() - began)
         self.watch(
             Progress(
                 step=step,
@@ -247,7 +268,7 @@ class Training:
     def save(self) -> None:
         """Write the checkpoint."""
         self.settle()
-        self.state["seconds"] = time.monotonic() - self.began
+        self.state["seconds"] = time.perf_counter() - self.began
         try:
             checkpoint.save(self.run.checkpoint, self.model, self.optimizers, self.state)
         except OSError as error:
@@ -273,6 +294,9 @@ def first(split: Split, count: int | None) -> Split:
 
 def with_statistics(recipe: Recipe, dataset: Dataset) -> Recipe:
     """The recipe with mean and spread filled in from the training images, where it has none of its own."""
+    channels = dataset.train.images.shape[1]
+    if len(recipe.mean) not in (0, channels):
+        raise UsageError(f"mean = {list(recipe.mean)}, expected one number a channel; {dataset.name} has {channels}")
     if recipe.mean:
         return recipe
     mean, std = dataset.statistics()

@@ -24,9 +24,21 @@ def choose_device(name: str | None) -> torch.device:
     available = [*(["cuda"] if torch.cuda.is_available() else []), *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
     if name is None:
         return torch.device(available[0])
-    if name.partition(":")[0] not in available:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    there = device is not None and device.type in available and (device.index or 0) < max(1, torch.cuda.device_count())
+    if device is None or not there:
         raise UsageError(f"device `{name}` is not available here; available: {', '.join(available)}")
-    return torch.device(name)
+    return device
+
+
+def make_deterministic(device: torch.device) -> None:
+    """Ask CUDA for the algorithms that give the same numbers twice. A CPU's do by themselves."""
+    if device.type == "cuda":
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.benchmark = False
 
 
 @functools.cache
@@ -41,8 +53,9 @@ def keep_freed_blocks() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):
         return
-    mallopt(mmap_threshold, 2**30)
-    mallopt(trim_threshold, 2**31 - 1)
+    # older versions refuse more than 32 MiB; the trim threshold alone would freeze the other one at 128 KiB, for the worse
+    if mallopt(mmap_threshold, 2**30) or mallopt(mmap_threshold, 2**25):
+        mallopt(trim_threshold, 2**31 - 1)
 
 
 def environment(device: torch.device) -> dict[str, Any]:
@@ -64,8 +77,8 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What differs between two environments, of the things that can change a number."""
-    keys = ("source", "torch", "processor", "cpu_capability", "device", "device_name", "threads")
-    return [f"{key} was {before.get(key)}, is {now.get(key)}" for key in keys if before.get(key) != now.get(key)]
+    keys = ("source", "torch", "processor", "cpu_capability", "device", "device_name", "threads", "data")
+    return [f"{key} was {before.get(key)}, is {now[key]}" for key in keys if key in now and before.get(key) != now[key]]
 
 
 @functools.cache

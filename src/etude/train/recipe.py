@@ -6,6 +6,7 @@ A recipe file says once which network and which data, and for each budget (`smok
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,23 @@ from typing import Any, Literal
 
 import tomli_w
 
+from etude.data import catalog
 from etude.errors import UsageError, nearest
 from etude.tables import TableError, build, read_toml
 
 FOLDER = Path(__file__).parent / "recipes"
+
+
+def _check_rates(**rates: float) -> None:
+    for key, rate in rates.items():
+        if not 0 < rate < math.inf:
+            raise ValueError(f"{key} = {rate:g}, expected a number above 0")
+
+
+def _check_shares(**shares: float) -> None:
+    for key, share in shares.items():
+        if not 0 <= share < 1:
+            raise ValueError(f"{key} = {share:g}, expected 0 ≤ {key} < 1")
 
 
 @dataclass(frozen=True)
@@ -29,6 +43,12 @@ class Sgd:
     nesterov: bool
     weight_decay: float
 
+    def __post_init__(self) -> None:
+        _check_rates(lr=self.lr)
+        _check_shares(momentum=self.momentum)
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov = true with momentum = 0; Nesterov's form needs a momentum")
+
 
 @dataclass(frozen=True)
 class AdamW:
@@ -38,6 +58,10 @@ class AdamW:
     lr: float
     betas: tuple[float, float]
     weight_decay: float
+
+    def __post_init__(self) -> None:
+        _check_rates(lr=self.lr)
+        _check_shares(betas=max(self.betas), least_of_betas=min(self.betas))
 
 
 @dataclass(frozen=True)
@@ -49,6 +73,10 @@ class Muon:
     momentum: float
     adam_lr: float
     adam_betas: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        _check_rates(lr=self.lr, adam_lr=self.adam_lr)
+        _check_shares(momentum=self.momentum, adam_betas=max(self.adam_betas), least_of_adam_betas=min(self.adam_betas))
 
 
 @dataclass(frozen=True)
@@ -74,24 +102,27 @@ class OneCycle:
 class Budget:
     """How long and how to train.
 
-    epochs  passes over the training images; the last one may be a part, as in 0.8 or 1.5
-    batch   images a step; the last batch of an epoch is smaller where it does not divide
+    epochs           passes over the training images; the last one may be a part, as in 0.8 or 1.5
+    batch            images a step; the last batch of an epoch is smaller where it does not divide
     label_smoothing  share of a label that training spreads over all classes; 0 is plain cross-entropy, which tests always use
-    images  how many of the training images to use, the first ones; all when absent
+    shift, flip      augmentation: each training image moved by up to `shift` pixels in both directions, and mirrored by a coin's toss
+    images           how many of the training images to use, the first ones; all when absent
     """
 
     epochs: float
     batch: int
     label_smoothing: float
+    shift: int
+    flip: bool
     optimizer: Sgd | AdamW | Muon
     schedule: Constant | OneCycle
     images: int | None = None
 
     def __post_init__(self) -> None:
-        if self.epochs <= 0:
-            raise ValueError(f"epochs = {self.epochs:g}, expected more than 0")
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing = {self.label_smoothing:g}, expected 0 ≤ label_smoothing < 1")
+        _check_rates(epochs=self.epochs)
+        _check_shares(label_smoothing=self.label_smoothing)
+        if self.shift < 0:
+            raise ValueError(f"shift = {self.shift}, expected a number of pixels, 0 for none")
         for key in ("batch", "images"):
             value = getattr(self, key)
             if value is not None and value < 1:
@@ -121,8 +152,18 @@ class Recipe(Budget):
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.mean) != len(self.std) or not all(0 < value < math.inf for value in self.std):
+            raise ValueError(f"mean = {list(self.mean)} and std = {list(self.std)}, expected one of each a channel, std above 0")
+
     def on(self, data: str) -> "Recipe":
-        """The same recipe on other data, whose mean and spread then replace those of the recipe's own."""
+        """The same recipe on other data, whose mean and spread then replace those of the recipe's own.
+
+        data  a name of the catalog, or a folder; of a folder the whole path is kept, so that a run finds it again from anywhere
+        """
+        if data not in catalog.names() and Path(data).expanduser().is_dir():
+            data = str(Path(data).expanduser().resolve())
         return self if data == self.data else dataclasses.replace(self, data=data, mean=(), std=())
 
 
@@ -161,7 +202,7 @@ def to_toml(recipe: Recipe) -> str:
 
 def from_toml(path: Path) -> Recipe:
     """A recipe as it stands in a run's folder."""
-    return build(Recipe, read_toml(path), path.name)
+    return build(Recipe, read_toml(path), str(path))
 
 
 def change(recipe: Recipe, settings: tuple[str, ...]) -> Recipe:

@@ -52,4 +52,14 @@ class Interrupted(EtudeError):
 
 def finished(run: Run) -> Result:
     """The result of a run that has ended, from its folder. Raises EtudeError when it has not."""
-    return Result(folder=run.folder, recipe=run.recipe(), metrics=tuple(run.metrics()), **run.result())
+    numbers = run.result()
+    return Result(
+        folder=run.folder,
+        recipe=run.recipe(),
+        seed=numbers["seed"],
+        test_accuracy=numbers["test_accuracy"],
+        test_images=numbers["test_images"],
+        seconds=numbers["seconds"],
+        metrics=tuple(run.metrics()),
+        warning=numbers["warning"],
+    )

@@ -52,21 +52,21 @@ class Run:
         return mine == recipe and self.environment()["seed"] == seed
 
     def environment(self) -> dict[str, Any]:
-        return self._json("env.json")
+        """What the run stands on, its seed and classes included."""
+        return self._json("env.json", ("seed", "classes", "threads", "device"))
 
     def result(self) -> dict[str, Any]:
         """The final numbers. Raises EtudeError when the run has not ended."""
-        return self._json("result.json")
+        return self._json("result.json", ("seed", "test_accuracy", "test_images", "seconds", "warning"))
 
     def metrics(self) -> list[dict[str, Any]]:
         """One dict an evaluation, in order; an unfinished last line, as a crash leaves it, is left out."""
         if not self.metrics_file.exists():
             return []
-        text = self.metrics_file.read_text(encoding="utf-8")
-        lines = text.split("\n")[:-1]
         try:
+            lines = self.metrics_file.read_text(encoding="utf-8").split("\n")[:-1]
             return [json.loads(line) for line in lines]
-        except json.JSONDecodeError as error:
+        except (OSError, ValueError) as error:
             raise EtudeError(f"{self.metrics_file}: is damaged ({error}); train again") from error
 
     def start(self, recipe: Recipe, environment: dict[str, Any]) -> None:
@@ -78,10 +78,17 @@ class Run:
         """Add one line to the metrics."""
         with self.metrics_file.open("a", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps(row) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def cut_metrics(self, rows: int) -> None:
-        """Keep the first `rows` lines: what was written after the checkpoint is written again."""
+        """Keep the first `rows` lines: what was written after the checkpoint is written again.
+
+        Raises EtudeError when there are fewer.
+        """
         kept = self.metrics()[:rows]
+        if len(kept) < rows:
+            raise EtudeError(f"{self.metrics_file}: has {len(kept)} lines, the checkpoint is {rows} lines on; train again")
         write_text(self.metrics_file, "".join(json.dumps(row) + "\n" for row in kept))
 
     def finish(self, result: dict[str, Any]) -> None:
@@ -105,16 +112,23 @@ class Run:
             yield
         finally:
             lock.release()
+            if not self.started:  # it failed before its first step: leave nothing behind
+                with contextlib.suppress(OSError):
+                    Path(lock.lock_file).unlink(missing_ok=True)
+                    self.folder.rmdir()
 
-    def _json(self, name: str) -> dict[str, Any]:
+    def _json(self, name: str, keys: tuple[str, ...]) -> dict[str, Any]:
         path = self.folder / name
         try:
             content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return content
+            missing = set(keys) - content.keys()
         except FileNotFoundError as error:
             raise EtudeError(f"{path}: is not there; the run has not come that far") from error
         except (OSError, ValueError) as error:
             raise EtudeError(f"{path}: cannot be read ({error})") from error
+        if missing:
+            raise EtudeError(f"{path}: has no `{min(missing)}`; it is not of this version of Etude, train again")
+        return content
 
 
 def new(root: Path, recipe: Recipe, seed: int) -> Run:
