@@ -1,4 +1,4 @@
-"""Makes the README's tables and picture from the records: python docs/make.py
+"""Makes the tables and the picture of the pages from the records: python docs/make.py
 
 A record is the output of a command, kept as it came:
     etude reproduce lecture --seeds 3 --json > docs/records/lecture-laptop.json
@@ -16,6 +16,7 @@ from etude.report.figures import Line, side_by_side
 
 ROOT = Path(__file__).parent.parent
 BUDGETS = ("laptop", "paper")
+PAGES = ("README.md", "docs/performance.md")
 
 
 def record(name: str) -> dict[str, Any]:
@@ -59,10 +60,16 @@ def filled(text: str, name: str, content: str) -> str:
     return before + start + content + end + rest.partition(end)[2]
 
 
-def readme() -> str:
-    """The README as it should be."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return filled(filled(text, "results", results_table()), "speed", speed_table())
+def page(name: str) -> str:
+    """A page as it should be, with its tables."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for table, made in TABLES.items():
+        if f"<!-- {table} -->" in text:
+            text = filled(text, table, made())
+    return text
+
+
+TABLES = {"results": results_table, "speed": speed_table}
 
 
 def picture() -> str:
@@ -78,5 +85,6 @@ def picture() -> str:
 
 
 if __name__ == "__main__":
-    write_text(ROOT / "README.md", readme())
+    for name in PAGES:
+        write_text(ROOT / name, page(name))
     write_text(ROOT / "docs" / "lecture.svg", picture())

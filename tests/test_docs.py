@@ -22,8 +22,12 @@ make: Any = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(make)
 
 
-def test_the_readmes_tables_and_picture_are_made_from_the_records() -> None:
-    assert (ROOT / "README.md").read_text(encoding="utf-8") == make.readme(), "run: python docs/make.py"
+@pytest.mark.parametrize("name", make.PAGES)
+def test_the_tables_of_the_pages_are_made_from_the_records(name: str) -> None:
+    assert (ROOT / name).read_text(encoding="utf-8") == make.page(name), "run: python docs/make.py"
+
+
+def test_the_picture_is_made_from_the_record() -> None:
     assert (ROOT / "docs" / "lecture.svg").read_text(encoding="utf-8") == make.picture(), "run: python docs/make.py"
 
 
