@@ -55,9 +55,12 @@ def speed_table() -> str:
 
 def filled(text: str, name: str, content: str) -> str:
     """`text` with `content` between the comments <!-- name --> and <!-- end name -->."""
-    start, end = f"<!-- {name} -->\n", f"\n<!-- end {name} -->"
+    start, end = f"<!-- {name} -->", f"<!-- end {name} -->"
     before, _, rest = text.partition(start)
-    return before + start + content + end + rest.partition(end)[2]
+    _, found, after = rest.partition(end)
+    if not found:
+        raise ValueError(f"<!-- {name} --> without {end}")
+    return f"{before}{start}\n{content}\n{end}{after}"
 
 
 def page(name: str) -> str:
