@@ -21,8 +21,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from etude.papers import load as load_paper
+
 NETWORKS = ("lecture_inception", "lecture_residual")
-EPOCHS, SEEDS = 10, 3
+EPOCHS, SEEDS = int(load_paper("lecture").fact("recipe_epochs").held), 3
 
 
 def lectures_way(network: str, epochs: int) -> dict[str, Any]:
@@ -35,7 +37,6 @@ def lectures_way(network: str, epochs: int) -> dict[str, Any]:
 
     import etude
     from etude.data import load
-    from etude.papers import load as load_paper
 
     fact = load_paper("lecture").fact
     batch, rate, momentum = (fact(f"recipe_{name}").held for name in ("batch", "learning_rate", "momentum"))

@@ -67,6 +67,31 @@ def child(network: str, how: dict[str, Any]) -> dict[str, float]:
     return {"microseconds": 1e6 * seconds / how["batch"], "share": flops / seconds / peak(), "first": first}
 
 
+def layer_by_layer(network: str) -> float:
+    """How many times as long Muon's iterations take one layer after the other, as published, than stacked, as in etude/train/muon.py."""
+    import torch
+
+    import etude
+    from etude.train import muon
+
+    def alone(matrix: torch.Tensor) -> torch.Tensor:
+        x = matrix / (matrix.norm() + 1e-7)
+        x = x.T if x.shape[0] > x.shape[1] else x
+        for _ in range(muon.ITERATIONS):
+            gram = x @ x.T
+            x = muon.A * x + (muon.B * gram + muon.C * gram @ gram) @ x
+        return x
+
+    matrices = [torch.randn_like(weight).flatten(1) for weight in etude.build(network).parameters() if weight.dim() == 4]
+    times: tuple[list[float], list[float]] = [], []
+    for _ in range(300):
+        for kept, work in zip(times, (lambda: [alone(m) for m in matrices], lambda: muon.orthogonalized(matrices)), strict=True):
+            began = time.perf_counter()
+            work()
+            kept.append(time.perf_counter() - began)
+    return statistics.median(times[0]) / statistics.median(times[1])
+
+
 def peak() -> float:
     """Floating-point operations a second of a large float32 matrix product."""
     import torch
@@ -87,7 +112,8 @@ def main() -> None:
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        print(json.dumps(child(options.child[0], json.loads(options.child[1]))))
+        network, how = options.child
+        print(json.dumps(layer_by_layer(network) if how == "muon" else child(network, json.loads(how))))
         return
     for network in options.networks:
         found: dict[str, list[dict[str, float]]] = {name: [] for name in VARIANTS}
@@ -98,6 +124,8 @@ def main() -> None:
                 if done.returncode == 0:
                     found[name].append(json.loads(done.stdout))
         report(network, found)
+        done = subprocess.run([sys.executable, __file__, "--child", network, "muon"], stdout=subprocess.PIPE, text=True, check=True)
+        print(f"  Muon layer by layer takes {float(done.stdout):.1f} times as long as stacked\n", flush=True)
 
 
 def report(network: str, found: dict[str, list[dict[str, float]]]) -> None:

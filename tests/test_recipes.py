@@ -90,6 +90,7 @@ def test_settings_change_one_value(recipe: Recipe) -> None:
         ("optimizer.momentum=1", "momentum = 1, expected 0 ≤ momentum < 1"),
         ('optimizer={"name":"sgd","lr":1,"momentum":0,"nesterov":true,"weight_decay":0}', "nesterov = true with momentum = 0"),
         ("std=[0]", "std = [0.0], expected one of each a channel"),
+        ('optimizer={"name":"adamw","lr":1,"betas":[-1,0.9],"weight_decay":0}', "betas = -1, expected 0 ≤ betas < 1"),
         ("shift=-1", "shift = -1, expected a number of pixels"),
         ("label_smoothing=1", "label_smoothing = 1, expected 0 ≤ label_smoothing < 1"),
         ("batch=0", "batch = 0, expected at least 1"),

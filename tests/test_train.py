@@ -302,7 +302,8 @@ def test_a_device_that_is_not_there_is_refused() -> None:
         machine.choose_device("tpu")
 
 
-def test_threads_are_restored_before_the_first_checkpoint_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", [["result.json"], ["result.json", "last.safetensors"]], ids=["after a checkpoint", "before the first"])
+def test_threads_are_restored_for_a_continued_run(tmp_path: Path, lost: list[str]) -> None:
     run = Run(tmp_path / "run")
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -310,12 +311,13 @@ def test_threads_are_restored_before_the_first_checkpoint_too(tmp_path: Path) ->
         loop.fit(small(), run=run)
     finally:
         torch.set_num_threads(before)
-    one = numbers(run)
-    for file in ("result.json", "last.safetensors"):
+    by_one_thread = numbers(run)
+    for file in lost:
         (run.folder / file).unlink()
     assert loop.resume(run).warning == ""
     assert run.environment()["threads"] == 1
-    assert numbers(run) == one
+    assert torch.get_num_threads() == before
+    assert numbers(run) == by_one_thread
 
 
 def test_other_images_under_the_same_name_are_noticed(tmp_path: Path) -> None:
@@ -341,19 +343,6 @@ def test_augmentation_is_part_of_the_recipe_and_survives_a_break(tmp_path: Path)
         loop.fit(recipe, run=broken, watch=press)
     loop.resume(broken)
     assert numbers(broken) == numbers(moved)
-
-
-def test_threads_are_restored_for_a_continued_run(tmp_path: Path) -> None:
-    run = Run(tmp_path / "run")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        loop.fit(small(), run=run)
-    finally:
-        torch.set_num_threads(before)
-    (run.folder / "result.json").unlink()
-    assert loop.resume(run).warning == ""
-    assert torch.get_num_threads() == before
 
 
 def test_a_network_takes_as_many_classes_as_the_data_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,10 +27,11 @@ def _check_rates(**rates: float) -> None:
             raise ValueError(f"{key} = {rate:g}, expected a number above 0")
 
 
-def _check_shares(**shares: float) -> None:
-    for key, share in shares.items():
-        if not 0 <= share < 1:
-            raise ValueError(f"{key} = {share:g}, expected 0 ≤ {key} < 1")
+def _check_shares(**shares: float | tuple[float, ...]) -> None:
+    for key, several in shares.items():
+        for share in several if isinstance(several, tuple) else (several,):
+            if not 0 <= share < 1:
+                raise ValueError(f"{key} = {share:g}, expected 0 ≤ {key} < 1")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class AdamW:
 
     def __post_init__(self) -> None:
         _check_rates(lr=self.lr)
-        _check_shares(betas=max(self.betas), least_of_betas=min(self.betas))
+        _check_shares(betas=self.betas)
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Muon:
 
     def __post_init__(self) -> None:
         _check_rates(lr=self.lr, adam_lr=self.adam_lr)
-        _check_shares(momentum=self.momentum, adam_betas=max(self.adam_betas), least_of_adam_betas=min(self.adam_betas))
+        _check_shares(momentum=self.momentum, adam_betas=self.adam_betas)
 
 
 @dataclass(frozen=True)
