@@ -5,17 +5,21 @@ Functional calls and modules look the same here, because both end in the functio
 
 import contextlib
 import copy
-import math
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from etude.errors import EtudeError
+from etude.explain.operators import OPERATORS
+
 Shape = tuple[int, ...]
+META = torch.device("meta")
+USUAL_SIDES = (28, 32, 64, 96, 128, 224, 256, 299, 384, 512)
 
 
 @dataclass(frozen=True)
@@ -23,13 +27,14 @@ class Node:
     """One operator.
 
     index       position in order of execution
-    op          conv, linear, batch_norm, relu, max_pool, avg_pool, global_avg_pool, flatten, scale, concat, add, dropout, or other
+    op          conv, linear, batch_norm, local_response_norm, relu, sigmoid, max_pool, avg_pool, adaptive_avg_pool,
+                global_avg_pool, flatten, slice, pad, scale, one_minus, multiply, concat, add, dropout, or other
     path        of the module it ran in: "incep1.branch5x5_2"; "" for the outermost
     inputs      indices of the nodes whose results it uses; -1 is the network's input
     shape       of the output, without the batch
     kernel, stride, padding   pixels; None where they mean nothing, a pair where height and width differ
     bias        whether a convolution or linear layer has one
-    factor      of a scaling by a number
+    factor      of a scaling by a number; the share that a dropout removes
     parameters  scalars that are learned and first used here
     macs        multiply-adds for one image, biases not counted
     name        the function of torch
@@ -52,31 +57,103 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """The operators of one run, in order; `parameters` counts every parameter of the module, used or not."""
+    """The operators of one run, in order.
+
+    outputs     indices of the nodes that the module returns: the logits, and of auxiliary heads theirs
+    parameters  of the module, used or not
+    """
 
     input: Shape
     nodes: tuple[Node, ...]
+    outputs: tuple[int, ...]
     parameters: int
+
+    @functools.cached_property
+    def inference(self) -> frozenset[int]:
+        """The nodes that the first output depends on; auxiliary heads are not among them."""
+        needed, waiting = set(), list(self.outputs[:1])
+        while waiting:
+            index = waiting.pop()
+            if index >= 0 and index not in needed:
+                needed.add(index)
+                waiting += self.nodes[index].inputs
+        return frozenset(needed)
 
     @property
     def macs(self) -> int:
-        return sum(node.macs for node in self.nodes)
+        """Multiply-adds of the way to the first output, for one image."""
+        return sum(self.nodes[index].macs for index in self.inference)
+
+
+class DoesNotRun(EtudeError):
+    """A module that cannot take an input of that shape; the message says why, and which shape it takes where one was found."""
 
 
 def graph(module: nn.Module, input_shape: Shape) -> Graph:
-    """Run a copy of `module` once on the meta device, in eval mode, and record its operators.
+    """Run a copy of `module` once, in eval mode, and record its operators; with auxiliary heads, those too.
 
     input_shape  (channels, height, width) of one image
-    Neither data nor weights are touched, and the module stays as it is.
-    Raises  whatever the module's forward raises for an input of that shape.
+    The copy runs on the meta device, without data or weights; code that cannot run there runs on a random image.
+    Raises  DoesNotRun where the module does not take an input of that shape.
     """
-    with torch.device("meta"):
-        module = copy.deepcopy(module).to("meta").eval()
-        x = torch.empty(1, *input_shape)
-    recorder = Recorder(x, module)
-    with torch.no_grad(), recorder.paths(module), recorder:
-        module(x)
-    return Graph(input_shape, tuple(recorder.nodes), sum(p.numel() for p in module.parameters()))
+    copied = copy_on_meta(module)
+    try:
+        return recorded(copied, input_shape, META)
+    except Exception as error:
+        device = next((tensor.device for tensor in (*module.parameters(), *module.buffers())), torch.device("cpu"))
+        if device == META:
+            raise does_not_run(copied, input_shape, META, error) from error
+    copied = copy.deepcopy(module)
+    try:
+        return recorded(copied, input_shape, device)
+    except Exception as error:
+        raise does_not_run(copied, input_shape, device, error) from error
+
+
+def copy_on_meta(module: nn.Module) -> nn.Module:
+    """A copy without memory for its tensors."""
+    tensors = (*module.parameters(), *module.buffers())
+    with torch.no_grad():
+        memo = {id(t): nn.Parameter(t.to("meta"), t.requires_grad) if isinstance(t, nn.Parameter) else t.to("meta") for t in tensors}
+    return copy.deepcopy(module, memo)
+
+
+def does_not_run(module: nn.Module, input_shape: Shape, device: torch.device, error: Exception) -> DoesNotRun:
+    """What to say of a module that raised `error`."""
+    smallest = smallest_side(module, input_shape, device)
+    hint = f"; the smallest square it takes is {smallest}×{smallest}" if smallest else ""
+    why = next(iter(str(error).strip().splitlines()), "")
+    return DoesNotRun(f"{type(module).__name__} does not take {'×'.join(map(str, input_shape))}: {type(error).__name__}: {why}{hint}")
+
+
+def smallest_side(module: nn.Module, input_shape: Shape, device: torch.device) -> int | None:
+    """The smallest square image that the module takes, found by halving between one it refuses and one it takes."""
+
+    def runs(side: int) -> bool:
+        try:
+            recorded(module, (input_shape[0], side, side), device)
+        except Exception:
+            return False
+        return True
+
+    too_small = min(input_shape[1:])
+    enough = next((side for side in USUAL_SIDES if side > too_small and runs(side)), None)
+    while enough is not None and enough - too_small > 1:
+        middle = (enough + too_small) // 2
+        too_small, enough = (too_small, middle) if runs(middle) else (middle, enough)
+    return enough
+
+
+def recorded(module: nn.Module, input_shape: Shape, device: torch.device) -> Graph:
+    """The graph of one run of `module` itself, in eval mode, on that device."""
+    module.eval()
+    with torch.random.fork_rng(devices=[]), torch.device(device), torch.no_grad():
+        x = torch.rand(1, *input_shape)
+        recorder = Recorder(x, module)
+        with recorder.paths(module), recorder:
+            result = getattr(module, "outputs", module)(x)
+    outputs = tuple(recorder.source[id(tensor)] for tensor in tensors_in(result) if id(tensor) in recorder.source)
+    return Graph(input_shape, tuple(recorder.nodes), outputs, sum(p.numel() for p in module.parameters()))
 
 
 class Recorder(TorchFunctionMode):
@@ -140,85 +217,3 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
             yield from tensors_in(item)
     elif isinstance(value, dict):
         yield from tensors_in(tuple(value.values()))
-
-
-# ── What each function of torch is ───────────────────────────────────────────────────────────────────────────────────
-
-Describe = Callable[[tuple[Any, ...], dict[str, Any], Tensor], dict[str, Any]]
-
-
-def argument(args: tuple[Any, ...], kwargs: dict[str, Any], position: int, name: str, default: Any = None) -> Any:
-    return args[position] if len(args) > position else kwargs.get(name, default)
-
-
-def square(value: Any) -> Any:
-    """(3, 3) as 3; anything else as it is."""
-    if isinstance(value, (tuple, list)):
-        return value[0] if len(set(value)) == 1 else tuple(value)
-    return value
-
-
-def conv(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[str, Any]:
-    weight = argument(args, kwargs, 1, "weight")
-    return {
-        "op": "conv",
-        "kernel": square(tuple(weight.shape[2:])),
-        "stride": square(argument(args, kwargs, 3, "stride", 1)),
-        "padding": square(argument(args, kwargs, 4, "padding", 0)),
-        "bias": argument(args, kwargs, 2, "bias") is not None,
-        "macs": math.prod(result.shape[2:]) * weight.numel(),
-    }
-
-
-def linear(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[str, Any]:
-    weight = argument(args, kwargs, 1, "weight")
-    return {"op": "linear", "bias": argument(args, kwargs, 2, "bias") is not None, "macs": weight.numel()}
-
-
-def pool(op: str) -> Describe:
-    def describe(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[str, Any]:
-        kernel = argument(args, kwargs, 1, "kernel_size")
-        stride = argument(args, kwargs, 2, "stride")
-        stride = kernel if stride is None or stride == [] else stride
-        return {"op": op, "kernel": square(kernel), "stride": square(stride), "padding": square(argument(args, kwargs, 3, "padding", 0))}
-
-    return describe
-
-
-def plain(op: str) -> Describe:
-    return lambda args, kwargs, result: {"op": op}
-
-
-def add(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[str, Any]:
-    return {"op": "add" if all(isinstance(a, Tensor) for a in args[:2]) else "other"}
-
-
-def multiply(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[str, Any]:
-    factors = [float(a) for a in args[:2] if isinstance(a, (int, float))]
-    return {"op": "scale", "factor": factors[0]} if factors else {"op": "other"}
-
-
-def mean(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[str, Any]:
-    dim = argument(args, kwargs, 1, "dim", ())
-    spatial = isinstance(dim, (tuple, list)) and {d % 4 for d in dim} == {2, 3} and args[0].dim() == 4
-    return {"op": "global_avg_pool" if spatial else "other"}
-
-
-def reshape(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[str, Any]:
-    return {"op": "flatten" if result.dim() == 2 else "other"}
-
-
-OPERATORS: dict[Any, Describe] = {
-    **dict.fromkeys((F.conv2d, torch.conv2d), conv),
-    F.linear: linear,
-    **dict.fromkeys((F.batch_norm, torch.batch_norm), plain("batch_norm")),
-    **dict.fromkeys((F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_), plain("relu")),
-    **dict.fromkeys((F.max_pool2d, torch.max_pool2d), pool("max_pool")),
-    F.avg_pool2d: pool("avg_pool"),
-    **dict.fromkeys((torch.cat, torch.concat, torch.concatenate), plain("concat")),
-    **dict.fromkeys((torch.add, Tensor.add, Tensor.add_, Tensor.__add__, Tensor.__radd__, Tensor.__iadd__), add),
-    **dict.fromkeys((torch.mul, Tensor.mul, Tensor.mul_, Tensor.__mul__, Tensor.__rmul__, Tensor.__imul__), multiply),
-    **dict.fromkeys((torch.mean, Tensor.mean), mean),
-    **dict.fromkeys((torch.flatten, Tensor.flatten, Tensor.view, Tensor.reshape, torch.reshape), reshape),
-    F.dropout: plain("dropout"),
-}

@@ -3,8 +3,8 @@
 import fnmatch
 import importlib
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from etude.errors import UsageError, nearest
@@ -17,28 +17,22 @@ if TYPE_CHECKING:
 class Row:
     """One registered network.
 
-    name        as on the command line; `@` would mark a named departure from the paper
+    name        as on the command line, and in its paper's facts; `@` marks a named departure from the paper
     about       one line for listings
     target      "file:callable" under etude.models
-    facts       "paper/network": the facts it claims to satisfy
+    paper       the facts it claims to satisfy are that paper's, under its name
     input       (channels, height, width) of one image
+    options     what the callable is given; a user's options come on top
     departures  what differs from the paper, in words
     """
 
     name: str
     about: str
     target: str
-    facts: str
+    paper: str
     input: tuple[int, int, int]
+    options: Mapping[str, Any] = field(default_factory=dict)
     departures: tuple[str, ...] = ()
-
-    @property
-    def paper(self) -> str:
-        return self.facts.partition("/")[0]
-
-    @property
-    def network(self) -> str:
-        return self.facts.partition("/")[2]
 
     def factory(self) -> Callable[..., "nn.Module"]:
         """The class or function that makes the network. Imports torch."""
@@ -46,32 +40,115 @@ class Row:
         return getattr(importlib.import_module(f"etude.models.{module}"), name)
 
 
-MNIST = (1, 28, 28)
+MNIST, CIFAR, IMAGENET = (1, 28, 28), (3, 32, 32), (3, 224, 224)
 
-ROWS = (
-    Row("lecture_inception", "the lecture's Inception network", "lecture:LectureInception", "lecture/lecture_inception", MNIST),
-    Row("lecture_residual", "the lecture's residual network", "lecture:LectureResidual", "lecture/lecture_residual", MNIST),
+LECTURE = (
+    Row("lecture_inception", "the lecture's Inception network", "lecture:LectureInception", "lecture", MNIST),
+    Row("lecture_residual", "the lecture's residual network", "lecture:LectureResidual", "lecture", MNIST),
+    Row("lecture_residual_scaled", "Exercise 11-1: constant scaling", "lecture:lecture_residual_scaled", "lecture", MNIST),
+    Row("lecture_residual_conv", "Exercise 11-1: conv shortcut", "lecture:lecture_residual_conv", "lecture", MNIST),
+    Row("lecture_densenet", "Exercise 11-2: a DenseNet for MNIST", "lecture:LectureDenseNet", "lecture", MNIST),
+)
+
+GOOGLENET = (
+    Row("googlenet", "GoogLeNet as published, two auxiliary heads", "googlenet:GoogLeNet", "googlenet", IMAGENET),
     Row(
-        "lecture_residual_scaled",
-        "Exercise 11-1: constant scaling",
-        "lecture:lecture_residual_scaled",
-        "lecture/lecture_residual_scaled",
-        MNIST,
+        "googlenet@torchvision",
+        "GoogLeNet as in torchvision",
+        "googlenet:TorchvisionGoogLeNet",
+        "googlenet",
+        IMAGENET,
+        departures=(
+            "batch normalisation behind every convolution in place of biases and of local response normalisation",
+            "3×3 in place of the 5×5 in every Inception module",
+            "last max pool 2×2 in place of 3×3",
+            "heads pooled to 4×4 whatever the map, in place of 5×5 with stride 3",
+            "dropout of 20 % in place of 40 %",
+        ),
     ),
-    Row(
-        "lecture_residual_conv",
-        "Exercise 11-1: conv shortcut",
-        "lecture:lecture_residual_conv",
-        "lecture/lecture_residual_conv",
-        MNIST,
+)
+
+UNITS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}  # He 2015, Table 1
+V15 = "stride 2 in the 3×3 of a bottleneck; the paper's cost asks for the first 1×1"
+PROJECTIONS = "1×1 convolutions where the shape changes; on CIFAR the paper uses option A, zero-padding, in all cases"
+
+
+def _imagenet_resnet(depth: int, suffix: str = "", about: str = "", departures: tuple[str, ...] = (), **options: Any) -> Row:
+    options = {"units": UNITS[depth], "bottleneck": depth >= 50, **options}
+    return Row(f"resnet{depth}{suffix}", f"ResNet-{depth}{about}", "resnet:ResNet", "resnet", IMAGENET, options, departures)
+
+
+def _cifar(name: str, about: str, departures: tuple[str, ...] = (), **options: Any) -> Row:
+    return Row(name, about, "resnet:CifarResNet", "resnet", CIFAR, options, departures)
+
+
+RESNET = (
+    *(_imagenet_resnet(depth) for depth in (18, 34, 50, 101, 152)),
+    *(_imagenet_resnet(depth, "@v15", ", stride in the 3×3", (V15,), stride_in="3x3") for depth in (50, 101, 152)),
+    *(
+        Row(f"plain{depth}", f"{depth} layers without shortcuts", "resnet:ResNet", "resnet", IMAGENET, options)
+        for depth in (18, 34)
+        for options in [{"units": UNITS[depth], "bottleneck": False, "shortcut": None}]
     ),
-    Row("lecture_densenet", "Exercise 11-2: a DenseNet for MNIST", "lecture:LectureDenseNet", "lecture/lecture_densenet", MNIST),
+    *(_cifar(f"resnet{depth}", f"ResNet-{depth} for CIFAR", depth=depth) for depth in (20, 32, 44, 56, 110, 1202)),
+    *(
+        _cifar(f"resnet{depth}@b", f"ResNet-{depth} for CIFAR, projections", (PROJECTIONS,), depth=depth, shortcut="B")
+        for depth in (20, 32, 44, 56, 110)
+    ),
+    *(_cifar(f"plain{depth}", f"{depth} layers without shortcuts, CIFAR", depth=depth, shortcut=None) for depth in (20, 32, 44, 56, 110)),
 )
 
 
+def _identity(name: str, about: str, depth: int, **options: Any) -> Row:
+    options = {"depth": depth, "bottleneck": depth != 110, **options}
+    return Row(name, about, "identity_mappings:CifarIdentityMappings", "identity_mappings", CIFAR, options)
+
+
+IDENTITY_MAPPINGS = (
+    _identity("ablation_resnet110", "ResNet-110 with other shortcuts and orders", 110),
+    _identity("ablation_resnet164", "ResNet-164 with other shortcuts and orders", 164),
+    *(_identity(f"resnet{depth}", f"ResNet-{depth} for CIFAR, original unit", depth) for depth in (164, 1001)),
+    *(
+        _identity(f"preact_resnet{depth}", f"ResNet-{depth} for CIFAR, pre-activation", depth, order="full_preactivation")
+        for depth in (110, 164, 1001)
+    ),
+    Row("preact_resnet200", "ResNet-200, pre-activation", "identity_mappings:PreActResNet", "identity_mappings", IMAGENET),
+)
+
+
+def _cifar_densenet(depth: int, growth_rate: int, bc: bool = False) -> Row:
+    options = {"depth": depth, "growth_rate": growth_rate, "bottleneck": bc, "compression": 0.5 if bc else 1.0}
+    name, title = ("densenet_bc", "DenseNet-BC") if bc else ("densenet", "DenseNet")
+    about = f"{title} for CIFAR, L = {depth}, k = {growth_rate}"
+    return Row(f"{name}_{depth}_{growth_rate}", about, "densenet:CifarDenseNet", "densenet", CIFAR, options)
+
+
+def _densenet(depth: int, layers: tuple[int, int, int, int], growth_rate: int = 32) -> Row:
+    options = {"layers": layers, "growth_rate": growth_rate}
+    return Row(f"densenet{depth}", f"DenseNet-{depth}, k = {growth_rate}", "densenet:DenseNet", "densenet", IMAGENET, options)
+
+
+DENSENET = (
+    _cifar_densenet(40, 12),
+    _cifar_densenet(100, 12),
+    _cifar_densenet(100, 24),
+    _cifar_densenet(100, 12, bc=True),
+    _cifar_densenet(250, 24, bc=True),
+    _cifar_densenet(190, 40, bc=True),
+    _densenet(121, (6, 12, 24, 16)),
+    _densenet(161, (6, 12, 36, 24), growth_rate=48),
+    _densenet(169, (6, 12, 32, 32)),
+    _densenet(201, (6, 12, 48, 32)),
+    _densenet(264, (6, 12, 64, 48)),
+)
+
+ROWS = (*LECTURE, *GOOGLENET, *RESNET, *IDENTITY_MAPPINGS, *DENSENET)
+
+
 def names(pattern: str = "*") -> tuple[str, ...]:
-    """The names that match a shell pattern such as "lecture_res*", in the order of the registry."""
-    return tuple(row.name for row in ROWS if fnmatch.fnmatchcase(row.name, pattern))
+    """The names that match a shell pattern such as "resnet*@v15"; where none does, those of the papers that match it."""
+    matching = tuple(row.name for row in ROWS if fnmatch.fnmatchcase(row.name, pattern))
+    return matching or tuple(row.name for row in ROWS if fnmatch.fnmatchcase(row.paper, pattern))
 
 
 def row(name: str) -> Row:
@@ -83,13 +160,17 @@ def row(name: str) -> Row:
 
 
 def build(name: str, **options: Any) -> "nn.Module":
-    """A new network with random weights, e.g. `build("lecture_residual", classes=3)`.
+    """A new network with random weights, e.g. `build("resnet20", classes=100)`.
 
-    Raises UsageError for an unknown name, or an option that the network does not have.
+    Raises UsageError for an unknown name, an option that the network does not have, or a value that means nothing to it.
     """
-    factory = row(name).factory()
+    wanted = row(name)
+    factory = wanted.factory()
     known = inspect.signature(factory).parameters
     for option in options:
         if option not in known:
             raise UsageError(f"{name} has no option `{option}`; {nearest(option, known)}")
-    return factory(**options)
+    try:
+        return factory(**{**wanted.options, **options})
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{name}: {error}") from error

@@ -6,10 +6,15 @@ This imports neither torch nor the models, so that holding a model against it is
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from etude.papers.facts import Layer, Network, Paper
+from etude.errors import UsageError, nearest
+from etude.papers.architecture import Block, Layer, Network
+from etude.papers.facts import Paper
+from etude.papers.words import Value, value_of
 
 Shape = tuple[int, ...]
+Words = Mapping[str, Value]
 
 
 @dataclass(frozen=True)
@@ -17,14 +22,16 @@ class Step:
     """One operator in order of execution.
 
     path        where it stands, in the paper's names: "incep1.branch5x5_2"; of an operator without a name, its block
-    op          conv, linear, batch_norm, relu, max_pool, avg_pool, global_avg_pool, flatten, scale, concat or add
+    op          conv, linear, batch_norm, local_response_norm, relu, sigmoid, dropout, max_pool, avg_pool, adaptive_avg_pool,
+                global_avg_pool, flatten, scale, one_minus, multiply, slice, pad, concat or add
     inputs      positions of the steps whose results it uses; -1 is the network's input
     shape       of the output, without the batch: (channels, height, width) or (features,)
-    kernel, stride, padding   pixels; None where they mean nothing
+    kernel, stride, padding   pixels; None where they mean nothing. Of a local response norm, `kernel` counts channels
     bias        whether a convolution or linear layer has one
-    factor      of a scaling
+    factor      of a scaling; the share that a dropout removes
     parameters  scalars that are learned, biases and normalisation included
     macs        multiply-adds of convolutions and linear layers for one image, biases not counted
+    side        only the training sees it: an auxiliary head
     """
 
     path: str
@@ -38,12 +45,21 @@ class Step:
     factor: float | None = None
     parameters: int = 0
     macs: int = 0
+    side: bool = False
 
 
-def expand(paper: Paper, network: Network) -> tuple[Step, ...]:
-    """Every operator of `network`, branch by branch in the order of the table, then what joins them."""
+def expand(paper: Paper, network: Network, **given: Value) -> tuple[Step, ...]:
+    """Every operator of `network`, branch by branch in the order of the table, then what joins them.
+
+    given  words that differ from the network's own, e.g. `shortcut="A"`, `classes=100`
+    Raises UsageError for a word that the paper's table does not have.
+    """
+    for word in given:
+        if word not in network.given:
+            raise UsageError(f"{network.at} has no `{word}` for {network.id}; {nearest(word, network.given)}")
+    layers = paper.tables[network.table].layers if network.table else network.layers
     expansion = Expansion(paper, network.input)
-    expansion.run(network.layers, -1, "", {})
+    expansion.run(layers, -1, "", {**network.given, **given})
     return tuple(expansion.steps)
 
 
@@ -53,72 +69,97 @@ class Expansion:
     def __init__(self, paper: Paper, shape: Shape) -> None:
         self.paper, self.input = paper, shape
         self.steps: list[Step] = []
+        self.side = False
 
     def shape(self, position: int) -> Shape:
         return self.input if position < 0 else self.steps[position].shape
 
-    def add(self, step: Step) -> int:
-        self.steps.append(step)
+    def add(self, path: str, op: str, inputs: tuple[int, ...], shape: Shape, **facts: Any) -> int:
+        self.steps.append(Step(path, op, inputs, shape, side=self.side, **facts))
         return len(self.steps) - 1
 
-    def run(self, layers: tuple[Layer, ...], position: int, scope: str, words: Mapping[str, int]) -> int:
-        """One layer after the other; `words` are the arguments of the block they stand in."""
+    def run(self, layers: tuple[Layer, ...], position: int, scope: str, words: Words, ends: Mapping[str, int] | None = None) -> int:
+        """One layer after the other; `ends` are where the earlier branches of the block ended."""
         for layer in layers:
-            if layer.op == "block":
-                position = self.blocks(layer, position, scope)
+            here = {**words, "channels": self.shape(position)[0]}
+            if layer.when is not None and not value_of(layer.when, here):
+                continue
+            if layer.side:
+                self.side = True
+                self.blocks(layer, position, scope, here)
+                self.side = False
+            elif layer.op == "block":
+                position = self.blocks(layer, position, scope, here)
             else:
-                position = self.add(step_of(layer, self.shape(position), position, joined(scope, layer.name), words))
+                position = self.layer(layer, position, joined(scope, layer.name), here, ends or {})
         return position
 
-    def blocks(self, layer: Layer, position: int, scope: str) -> int:
+    def blocks(self, layer: Layer, position: int, scope: str, words: Words) -> int:
         """A block, `repeat` times."""
-        for index in range(layer.repeat):
-            name = layer.name if layer.repeat == 1 else f"{layer.name}.{index}"
-            position = self.block(layer, position, joined(scope, name))
+        inner = {**words, **{word: value_of(size, words) for word, size in layer.given.items()}}
+        repeat = value_of(layer.repeat, words)
+        for index in range(repeat):
+            name = str(layer.first if layer.first and index == 0 else layer.block).format_map(inner)
+            path = layer.name if layer.repeat == 1 else f"{layer.name}.{index}"
+            position = self.block(self.paper.blocks[name], position, joined(scope, path), inner)
         return position
 
-    def block(self, layer: Layer, position: int, path: str) -> int:
-        """Every branch on the same input, the join, and what follows it."""
-        block = self.paper.blocks[str(layer.block)]
-        words = {"in": self.shape(position)[0], "growth_rate": layer.growth_rate or 0}
-        ends = [self.run(branch.layers, position, path, words) for branch in block.branches]
-        shape = self.shape(ends[0])
-        if block.join == "concat":
-            shape = (sum(self.shape(end)[0] for end in ends), *shape[1:])
-        end = self.add(Step(path, block.join, tuple(ends), shape)) if block.join else ends[0]
-        return self.run(block.after, end, path, words)
+    def block(self, block: Block, position: int, path: str, words: Words) -> int:
+        """Every branch, the join, and what follows it."""
+        words = {**words, "in_channels": self.shape(position)[0]}
+        ends: dict[str, int] = {}
+        for branch in block.branches:
+            start = ends[branch.start] if branch.start else position
+            ends[branch.name] = self.run(branch.layers, start, path, words, ends)
+        joining = [ends[branch.name] for branch in block.branches if not branch.side]
+        end = joining[0]
+        if block.join:
+            shape = self.shape(end)
+            channels = sum(self.shape(one)[0] for one in joining) if block.join == "concat" else shape[0]
+            end = self.add(path, block.join, tuple(joining), (channels, *shape[1:]))
+        return self.run(block.after, end, path, words, ends)
+
+    def layer(self, layer: Layer, position: int, path: str, words: Words, ends: Mapping[str, int]) -> int:
+        """A single operator."""
+        shape, inputs = self.shape(position), (position,)
+        out, stride = int(value_of(layer.out, words) or 0), value_of(layer.stride, words)
+        match layer.op:
+            case "conv":
+                assert layer.kernel is not None
+                height, width = windows(layer, stride, shape)
+                weights = layer.kernel**2 * shape[0] * out
+                counts = {"parameters": weights + out * layer.bias, "macs": weights * height * width}
+                window = {"kernel": layer.kernel, "stride": stride, "padding": layer.padding, "bias": layer.bias}
+                return self.add(path, "conv", inputs, (out, height, width), **window, **counts)
+            case "linear":
+                counts = {"parameters": (shape[0] + layer.bias) * out, "macs": shape[0] * out}
+                return self.add(path, "linear", inputs, (out,), bias=layer.bias, **counts)
+            case "max_pool" | "avg_pool":
+                window = {"kernel": layer.kernel, "stride": stride, "padding": layer.padding}
+                return self.add(path, layer.op, inputs, (shape[0], *windows(layer, stride, shape)), **window)
+            case "slice":
+                return self.add(path, "slice", inputs, (shape[0], *(-(-side // stride) for side in shape[1:])), stride=stride)
+            case "pad":
+                return self.add(path, "pad", inputs, (out, *shape[1:]))
+            case "adaptive_avg_pool":
+                return self.add(path, "adaptive_avg_pool", inputs, (shape[0], out, out))
+            case "batch_norm":
+                return self.add(path, "batch_norm", inputs, shape, parameters=2 * shape[0])
+            case "flatten":
+                return self.add(path, "flatten", inputs, (math.prod(shape),))
+            case "global_avg_pool":
+                return self.add(path, "global_avg_pool", inputs, shape[:1])
+            case "multiply":
+                return self.add(path, "multiply", (position, ends[str(layer.by)]), shape)
+            case _:
+                return self.add(path, layer.op, inputs, shape, kernel=layer.kernel, factor=value_of(layer.factor, words))
 
 
-def step_of(layer: Layer, shape: Shape, position: int, path: str, words: Mapping[str, int]) -> Step:
-    """A single operator on an input of that shape, which comes from the step at `position`."""
-    inputs = (position,)
-    if layer.op == "conv":
-        assert layer.kernel is not None
-        assert layer.out is not None
-        out = words[layer.out] if isinstance(layer.out, str) else layer.out
-        height, width = windows(layer, shape)
-        weights = layer.kernel**2 * shape[0] * out
-        counts = {"parameters": weights + out * layer.bias, "macs": weights * height * width}
-        return Step(path, "conv", inputs, (out, height, width), layer.kernel, layer.stride, layer.padding, layer.bias, **counts)
-    if layer.op == "linear":
-        assert isinstance(layer.out, int)
-        counts = {"parameters": (shape[0] + layer.bias) * layer.out, "macs": shape[0] * layer.out}
-        return Step(path, "linear", inputs, (layer.out,), bias=layer.bias, **counts)
-    if layer.op in ("max_pool", "avg_pool"):
-        return Step(path, layer.op, inputs, (shape[0], *windows(layer, shape)), layer.kernel, layer.stride, layer.padding)
-    if layer.op == "batch_norm":
-        return Step(path, "batch_norm", inputs, shape, parameters=2 * shape[0])
-    if layer.op == "flatten":
-        return Step(path, "flatten", inputs, (math.prod(shape),))
-    if layer.op == "global_avg_pool":
-        return Step(path, "global_avg_pool", inputs, shape[:1])
-    return Step(path, layer.op, inputs, shape, factor=layer.factor)
-
-
-def windows(layer: Layer, shape: Shape) -> tuple[int, int]:
+def windows(layer: Layer, stride: int, shape: Shape) -> tuple[int, int]:
     """Height and width after a kernel has been moved over the input."""
     assert layer.kernel is not None
-    height, width = ((side + 2 * layer.padding - layer.kernel) // layer.stride + 1 for side in shape[1:])
+    spare = stride - 1 if layer.ceil else 0
+    height, width = ((side + 2 * layer.padding - layer.kernel + spare) // stride + 1 for side in shape[1:])
     return height, width
 
 

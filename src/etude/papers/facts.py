@@ -4,42 +4,19 @@ One TOML file a paper; `load("lecture")` reads and checks it. Nothing here impor
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 from etude.errors import UsageError, nearest
+from etude.papers.architecture import Block, Layer, Network, Table
+from etude.papers.citation import Kind, Read, check_citation, check_kind
+from etude.papers.words import Value
 from etude.tables import TableError, build, read_toml
 
 FOLDER = Path(__file__).parent
-
-Kind = Literal["stated", "deduced", "silent", "contradictory"]
-Read = Literal["printed", "plot", "derived", "chosen"]
-Op = Literal["conv", "linear", "batch_norm", "relu", "max_pool", "avg_pool", "global_avg_pool", "flatten", "scale", "block"]
-
-NEEDED = {
-    "conv": ("kernel", "out"),
-    "linear": ("out",),
-    "max_pool": ("kernel",),
-    "avg_pool": ("kernel",),
-    "scale": ("factor",),
-    "block": ("block",),
-}
-WORDS = ("in", "growth_rate")
-
-
-def _check_kind(kind: Kind, read: Read) -> None:
-    if (kind == "silent") != (read == "chosen"):
-        raise ValueError(f"kind = {kind!r} with read = {read!r}; what a source leaves silent is chosen, and only that")
-    if kind == "stated" and read == "derived":
-        raise ValueError("kind = 'stated' with read = 'derived'; a derived value is deduced")
-
-
-def _check_citation(at: str) -> None:
-    if not at.strip():
-        raise ValueError("`at` is empty; expected the slide, table, figure or section")
 
 
 @dataclass(frozen=True)
@@ -63,8 +40,8 @@ class Fact:
     reading: int | float | None = None
 
     def __post_init__(self) -> None:
-        _check_citation(self.at)
-        _check_kind(self.kind, self.read)
+        check_citation(self.at)
+        check_kind(self.kind, self.read)
         if (self.kind == "contradictory") != (self.reading is not None):
             raise ValueError("a contradictory fact, and only such a one, has a `reading`")
         if self.kind == "contradictory" and not self.note:
@@ -98,9 +75,9 @@ class Curve:
     points: tuple[Point, ...]
 
     def __post_init__(self) -> None:
-        _check_citation(self.at)
+        check_citation(self.at)
         for point in self.points:
-            _check_kind(self.kind, point.read)
+            check_kind(self.kind, point.read)
 
     @property
     def last(self) -> Fact:
@@ -110,73 +87,94 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One row of an architecture table. `out` may name an argument of the block ("in" is its input's channels)."""
+class Count:
+    """What a network counts: exact by arithmetic or measured on other builds of it, and as the paper prints it.
 
-    op: Op
-    name: str = ""
-    kernel: int | None = None
-    stride: int = 1
-    padding: int = 0
-    out: int | str | None = None
-    bias: bool = True
-    factor: float | None = None
-    block: str | None = None
-    growth_rate: int | None = None
-    repeat: int = 1
-
-    def __post_init__(self) -> None:
-        for key in NEEDED.get(self.op, ()):
-            if getattr(self, key) is None:
-                raise ValueError(f"op = {self.op!r} without `{key}`")
-        if isinstance(self.out, str) and self.out not in WORDS:
-            raise ValueError(f"out = {self.out!r}, expected a number or one of {', '.join(WORDS)}")
-
-
-@dataclass(frozen=True)
-class Branch:
-    """One path through a block; no layers means the input itself."""
-
-    name: str
-    layers: tuple[Layer, ...]
-
-
-@dataclass(frozen=True)
-class Block:
-    """A block: its branches see the same input, are joined, and `after` follows."""
+    network     where it is not the id: `given` are then the words that differ from the network's own
+    parameters  learned scalars, biases and normalisation included
+    macs        multiply-adds of one image, forward to the logits, biases not counted
+    bare        parameters without those of batch normalisation, where the paper prints that
+    printed_parameters, printed_macs   as the paper rounds them, at `at`
+    """
 
     id: str
-    at: str
-    kind: Kind
-    read: Read
-    branches: tuple[Branch, ...]
-    join: Literal["concat", "add"] | None = None
-    after: tuple[Layer, ...] = ()
+    parameters: int
+    macs: int | None = None
+    bare: int | None = None
+    network: str = ""
+    given: Mapping[str, Value] = field(default_factory=dict)
+    at: str = ""
+    printed_parameters: float | None = None
+    printed_macs: float | None = None
     note: str = ""
 
     def __post_init__(self) -> None:
-        _check_citation(self.at)
-        _check_kind(self.kind, self.read)
-        if (self.join is None) != (len(self.branches) == 1):
-            raise ValueError(f"{len(self.branches)} branches with join = {self.join!r}; several branches need one")
+        if (self.printed_parameters or self.printed_macs) and not self.at:
+            raise ValueError("a printed count needs `at`, the place where it is printed")
+
+    @property
+    def of(self) -> str:
+        """The id of the network."""
+        return self.network or self.id
+
+
+Statistic = Literal["single run", "best", "median", "mean", "ensemble", "not said"]
 
 
 @dataclass(frozen=True)
-class Network:
-    """A network's architecture table, for an input of `input` = (channels, height, width)."""
+class ResultRow:
+    """One method of a results table.
+
+    values   column to value; "fail" where the paper says so
+    spreads  column to (mean, standard deviation), where the paper gives them beside
+    network  ours, with the words that differ from its own in `given`; empty where we have none
+    runs, statistic, note   where they differ from the table's
+    """
+
+    method: str
+    values: Mapping[str, float | Literal["fail"]]
+    spreads: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    network: str = ""
+    given: Mapping[str, Value] = field(default_factory=dict)
+    runs: int | None = None
+    statistic: Statistic | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """Published results that share data, protocol and unit.
+
+    columns    column to what it is, e.g. "c10" to "CIFAR-10 without augmentation"
+    protocol   what was measured and how: augmentation, crop, which set
+    runs       behind each value, and `statistic` which of them is printed
+    """
 
     id: str
     title: str
     at: str
     kind: Kind
     read: Read
-    input: tuple[int, int, int]
-    layers: tuple[Layer, ...]
+    unit: str
+    columns: Mapping[str, str]
+    protocol: str
+    rows: tuple[ResultRow, ...]
+    runs: int = 1
+    statistic: Statistic = "single run"
     note: str = ""
 
     def __post_init__(self) -> None:
-        _check_citation(self.at)
-        _check_kind(self.kind, self.read)
+        check_citation(self.at)
+        check_kind(self.kind, self.read)
+        for row in self.rows:
+            for column in (*row.values, *row.spreads):
+                if column not in self.columns:
+                    raise ValueError(f"{row.method}: no column `{column}`; {nearest(column, self.columns)}")
+
+    def how(self, row: ResultRow) -> str:
+        """How many runs stand behind a row: "median of 5 runs"."""
+        runs, statistic = row.runs or self.runs, row.statistic or self.statistic
+        return statistic if runs == 1 else f"{statistic} of {runs} runs"
 
 
 @dataclass(frozen=True)
@@ -192,12 +190,34 @@ class Paper:
     networks: Mapping[str, Network] = field(default_factory=dict)
     facts: Mapping[str, Fact] = field(default_factory=dict)
     curves: Mapping[str, Curve] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    counts: Mapping[str, Count] = field(default_factory=dict)
+    results: Mapping[str, ResultTable] = field(default_factory=dict)
+
+    def counts_of(self, network: str) -> tuple[Count, ...]:
+        """The counts of a network, its own words first."""
+        return tuple(count for count in self.counts.values() if count.of == network)
+
+    def results_of(self, network: str) -> tuple[tuple[ResultTable, ResultRow], ...]:
+        """The published results of a network, each with its table."""
+        return tuple((table, row) for table in self.results.values() for row in table.rows if row.network == network)
 
     def fact(self, name: str) -> Fact:
         """The fact of that name. Raises UsageError with the nearest names."""
         if name not in self.facts:
             raise UsageError(f"no fact `{name}` in {self.id}; {nearest(name, self.facts)}")
         return self.facts[name]
+
+
+SECTIONS: dict[str, type[Any]] = {
+    "blocks": Block,
+    "tables": Table,
+    "networks": Network,
+    "counts": Count,
+    "facts": Fact,
+    "results": ResultTable,
+    "curves": Curve,
+}
 
 
 def names() -> tuple[str, ...]:
@@ -216,13 +236,12 @@ def load(name: str) -> Paper:
 def read(path: Path) -> Paper:
     """The facts in one file, checked: keys, types, citations, and the blocks and networks that rows refer to."""
     table = read_toml(path)
-    sections: dict[str, type[Any]] = {"blocks": Block, "networks": Network, "facts": Fact, "curves": Curve}
     for key in table:
-        if key != "paper" and key not in sections:
-            raise TableError(f"{path.name}: unknown key `{key}`; {nearest(key, ['paper', *sections])}")
+        if key != "paper" and key not in SECTIONS:
+            raise TableError(f"{path.name}: unknown key `{key}`; {nearest(key, ['paper', *SECTIONS])}")
     if "paper" not in table:
         raise TableError(f"{path.name}: missing key `paper`")
-    parts = {section: _section(table.get(section, {}), cls, f"{path.name}: {section}") for section, cls in sections.items()}
+    parts = {section: _section(table.get(section, {}), cls, f"{path.name}: {section}") for section, cls in SECTIONS.items()}
     paper = build(Paper, table["paper"], f"{path.name}: paper", id=path.stem, **parts)
     _check_references(paper, path.name)
     return paper
@@ -235,14 +254,26 @@ def _section(table: Any, cls: type[Any], where: str) -> Mapping[str, Any]:
 
 
 def _check_references(paper: Paper, file: str) -> None:
-    for curve in paper.curves.values():
-        if curve.network not in paper.networks:
-            raise TableError(f"{file}: curves.{curve.id}.network = {curve.network!r}; {nearest(curve.network, paper.networks)}")
-    tables = {f"networks.{network.id}.layers": network.layers for network in paper.networks.values()}
-    for block in paper.blocks.values():
-        tables |= {f"blocks.{block.id}.branches.{branch.name}": branch.layers for branch in block.branches}
-        tables[f"blocks.{block.id}.after"] = block.after
-    for where, layers in tables.items():
+    """Every name that stands for a block, table or network is one that is there."""
+    references: list[tuple[str, str, Mapping[str, Any]]] = []
+    references += [(f"curves.{curve.id}.network", curve.network, paper.networks) for curve in paper.curves.values()]
+    references += [(f"counts.{count.id}.network", count.of, paper.networks) for count in paper.counts.values()]
+    references += [(f"networks.{net.id}.table", net.table, paper.tables) for net in paper.networks.values() if net.table]
+    for result in paper.results.values():
+        references += [(f"results.{result.id}, {row.method}", row.network, paper.networks) for row in result.rows if row.network]
+    for where, layers in _tables_of(paper):
         for row, layer in enumerate(layers):
-            if layer.block is not None and layer.block not in paper.blocks:
-                raise TableError(f"{file}: {where}[{row}].block = {layer.block!r}; {nearest(layer.block, paper.blocks)}")
+            references += [(f"{where}[{row}].{key}", name, paper.blocks) for key, name in layer.blocks.items() if "{" not in name]
+    for where, name, there in references:
+        if name not in there:
+            raise TableError(f"{file}: {where} = {name!r}; {nearest(name, there)}")
+
+
+def _tables_of(paper: Paper) -> Iterator[tuple[str, tuple[Layer, ...]]]:
+    for network in paper.networks.values():
+        yield f"networks.{network.id}.layers", network.layers
+    for table in paper.tables.values():
+        yield f"tables.{table.id}.layers", table.layers
+    for block in paper.blocks.values():
+        yield from ((f"blocks.{block.id}.branches.{branch.name}", branch.layers) for branch in block.branches)
+        yield f"blocks.{block.id}.after", block.after

@@ -2,14 +2,15 @@
 
 import itertools
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import torch
 from torch import nn
 
 from etude.explain.graph import Graph, Node, graph
 from etude.models import registry
-from etude.papers import Fact, Step, expand, load
-from etude.verify.facts import facts_of
+from etude.papers import Fact, Step, load
+from etude.verify.facts import facts_of, steps_of
 
 Verdict = Literal["exact", "departs"]
 
@@ -54,38 +55,39 @@ class LayerCheck:
 
 
 def parameters(name: str, module: nn.Module | None = None) -> Check:
-    """The parameters of a registered network, or of `module` in its place, against the count its table adds up to.
-
-    Where the paper's facts hold a count of their own, that one is expected and cited.
-    """
+    """The parameters of a registered network, or of `module` in its place, against the count its paper's facts hold."""
     paper, network = facts_of(name)
-    found = sum(p.numel() for p in (registry.build(name) if module is None else module).parameters())
-    if fact := paper.facts.get(f"{network.id}_parameters"):
-        return Check(f"{name}: parameters", fact.held, found, fact.unit, fact.at, fact.kind, note=fact.note)
-    expected = sum(step.parameters for step in expand(paper, network))
-    return Check(f"{name}: parameters", expected, found, "parameters", network.at, network.kind, note=network.note)
+    count, found = paper.counts[name], sum(p.numel() for p in (without_weights(name) if module is None else module).parameters())
+    kind = "silent" if network.kind == "silent" else "deduced"
+    return Check(f"{name}: parameters", count.parameters, found, "parameters", count.at or network.at, kind, note=count.note)
 
 
-def layers(name: str, module: nn.Module | None = None) -> tuple[LayerCheck, ...]:
+def layers(name: str, module: nn.Module | None = None, **options: Any) -> tuple[LayerCheck, ...]:
     """Every operator of a registered network, or of `module` in its place, against the paper's table, in order."""
-    paper, network = facts_of(name)
-    measured = graph(registry.build(name) if module is None else module, network.input)
-    return compare(expand(paper, network), measured)
+    measured = graph(without_weights(name, **options) if module is None else module, registry.row(name).input)
+    return compare(steps_of(name, **options), measured)
+
+
+def without_weights(name: str, **options: Any) -> nn.Module:
+    """A registered network on the meta device: shapes and no memory."""
+    with torch.device("meta"):
+        return registry.build(name, **options)
 
 
 def compare(steps: tuple[Step, ...], measured: Graph) -> tuple[LayerCheck, ...]:
     """Operator by operator in order of execution: what it is, what feeds it, shape, kernel and so on."""
     pairs = itertools.zip_longest(steps, measured.nodes)
-    return tuple(LayerCheck(step, node, tuple(_differences(step, node))) for step, node in pairs)
+    return tuple(LayerCheck(step, node, tuple(_differences(step, node, measured))) for step, node in pairs)
 
 
-def _differences(step: Step | None, node: Node | None) -> list[str]:
+def _differences(step: Step | None, node: Node | None, measured: Graph) -> list[str]:
     if step is None or node is None:
         return ["missing" if node is None else "not in the paper's table"]
     if step.op != node.op:
         return [f"{node.op}, expected {step.op}"]
     aspects = ("shape", "kernel", "stride", "padding", "bias", "factor", "parameters")
     pairs = [(aspect, getattr(node, aspect), getattr(step, aspect)) for aspect in aspects]
+    pairs.append(("only for training", node.index not in measured.inference, step.side))
     pairs.append(("fed by operators", sorted(node.inputs), sorted(set(step.inputs))))  # the order in a join is free
     return [f"{aspect} {found}, expected {expected}" for aspect, found, expected in pairs if found != expected]
 

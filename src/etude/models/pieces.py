@@ -1,0 +1,46 @@
+"""What several papers share."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ZeroPadShortcut(nn.Module):
+    """Option A (He 2015, section 3.3): an identity that fits a larger and smaller map, without parameters.
+
+    N×C×H×W to N×(C+extra)×⌈H/stride⌉×⌈W/stride⌉. Every stride-th pixel is kept; the new channels are zeros, behind the old ones.
+    The paper leaves open which pixel and which side; this is the choice of the authors' release.
+    """
+
+    def __init__(self, extra: int, stride: int) -> None:
+        super().__init__()
+        self.extra, self.stride = extra, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.stride > 1:
+            x = x[:, :, :: self.stride, :: self.stride]
+        return F.pad(x, (0, 0, 0, 0, 0, self.extra))
+
+
+@torch.no_grad()
+def he_init(network: nn.Module) -> None:
+    """He et al. 2015 for rectifiers: convolutions N(0, 2 / (kernel²·out_channels)), linear layers N(0, 1 / in_features), biases 0.
+
+    The papers leave open whether the fan is counted in or out; the authors of ResNet and DenseNet count it out in their code.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, nn.Linear):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
+        if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def check(**options: tuple[Any, tuple[Any, ...]]) -> None:
+    """Raises ValueError for an option whose value is not among its choices: `check(shortcut=("D", ("A", "B", "C")))`."""
+    for name, (value, choices) in options.items():
+        if value not in choices:
+            raise ValueError(f"{name} = {value!r}, expected one of {', '.join(map(repr, choices))}")

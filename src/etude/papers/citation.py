@@ -1,0 +1,20 @@
+"""How sure a fact is, and where it stands."""
+
+from typing import Literal
+
+Kind = Literal["stated", "deduced", "silent", "contradictory"]
+Read = Literal["printed", "plot", "derived", "chosen"]
+
+
+def check_kind(kind: Kind, read: Read) -> None:
+    """Raises ValueError where the two do not go together."""
+    if (kind == "silent") != (read == "chosen"):
+        raise ValueError(f"kind = {kind!r} with read = {read!r}; what a source leaves silent is chosen, and only that")
+    if kind == "stated" and read == "derived":
+        raise ValueError("kind = 'stated' with read = 'derived'; a derived value is deduced")
+
+
+def check_citation(at: str) -> None:
+    """Raises ValueError where no place is named."""
+    if not at.strip():
+        raise ValueError("`at` is empty; expected the slide, table, figure or section")
