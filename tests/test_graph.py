@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 import etude
-from etude.explain.graph import Graph
+from etude.explain.nodes import Graph
 from etude.models import registry
 from etude.verify.exact import without_weights
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 import etude
 from etude import papers
 from etude.errors import UsageError
-from etude.explain.graph import Graph
+from etude.explain.nodes import Graph
 from etude.models import densenet, googlenet, lecture, registry, resnet
 from etude.models import identity_mappings as identity
 from etude.verify import exact
@@ -109,7 +109,7 @@ def test_counts_are_exact_to_the_last_digit(row: registry.Row, count: papers.Cou
 
 @pytest.mark.parametrize(("row", "count"), COUNTS, ids=lambda value: value.id if isinstance(value, papers.Count) else "")
 def test_printed_counts_are_the_exact_ones_rounded(row: registry.Row, count: papers.Count) -> None:
-    """Within 3 %, or rounded to 0.1M, as 3.6 and 3.8 × 10⁹ are cut rather than rounded; where a note says so, without batch normalisation."""
+    """Within 3 %, as 3.6 and 3.8 × 10⁹ are cut rather than rounded, or to 0.1M; where a note says so, without BN."""
     if count.printed_parameters is not None:
         exact_ = count.bare if "only `bare`" in count.note else count.parameters
         assert count.printed_parameters == pytest.approx(exact_, rel=0.03, abs=0.05e6)
@@ -264,7 +264,7 @@ def in_order_of_use(target: nn.Module, source: nn.Module) -> dict[str, Tensor]:
         used[network] = order
         for handle in handles:
             handle.remove()
-    state = {}
+    state: dict[str, Tensor] = {}
     for (name, _), (_, module) in zip(used[target], used[source], strict=True):
         state |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
     return state
@@ -581,7 +581,7 @@ class ReluBehindConv(densenet.DenseLayer):
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_broken_network_is_noticed(mutant: str) -> None:
     (name, *words), make = MUTANTS[mutant][0].split(), MUTANTS[mutant][1]
-    options = dict(word.split("=") for word in words)
+    options: dict[str, Any] = dict(word.split("=") for word in words)
     assert all(check.verdict == "exact" for check in exact.layers(name, **options)), "the network itself passes"
     departs = [check for check in exact.layers(name, make(), **options) if check.verdict == "departs"]
     assert departs, f"{name} with {mutant} passes"

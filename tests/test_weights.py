@@ -266,7 +266,8 @@ def in_etudes_names() -> Weights:
         (lambda: ours("resnet20"), lambda: shapes("resnet18"), ("torchvision has no CifarResNet", "resnet18, resnet34, resnet50@v15,")),
         (lambda: ours("resnet18"), in_etudes_names, ("no `bn1.weight`, here `norm1.weight` (64)", "Etude's own names")),
         (lambda: ours("resnet18"), lambda: [1], ("no state_dict but list",)),
-        (lambda: ours("resnet18"), lambda: {"optimizer": {}}, ("`optimizer` is no tensor but dict",)),
+        (lambda: ours("resnet18"), lambda: {"optimizer": {}}, ("`optimizer` is no dense tensor but dict",)),
+        (lambda: ours("resnet18"), lambda: {"fc.weight": torch.eye(2).to_sparse()}, ("`fc.weight` is no dense tensor but",)),
     ],
     ids=[
         "other classes",
@@ -281,6 +282,7 @@ def in_etudes_names() -> Weights:
         "own names",
         "list",
         "optimizer",
+        "sparse",
     ],
 )
 def test_what_does_not_fit_is_refused(model: Callable[[], nn.Module], weights: Callable[[], Any], messages: tuple[str, ...]) -> None:
@@ -405,7 +407,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("trojan.pth",), 1, (f"trojan.pth: would run code when read ({os.mkdir.__module__}.mkdir)",)),
         (("module.pt",), 1, ("module.pt: would run code when read (torch.nn.modules.linear.Linear)", "model.state_dict()")),
         (("script.pt",), 1, ("script.pt: is damaged, or holds something else than weights",)),
-        (("checkpoint.pt",), 1, ("checkpoint.pt: holds no state_dict: `epoch` is no tensor but int",)),
+        (("checkpoint.pt",), 1, ("checkpoint.pt: holds no state_dict: `epoch` is no dense tensor but int",)),
         (("weights.onnx",), 2, ("weights.onnx: a file of weights ends in .safetensors, .pth, .pt",)),
         (("whole.pt",), 1, ("whole.pt: no network that torchvision and Etude share has exactly these tensors", "--network")),
         (("part.pt",), 1, ("part.pt: no network that torchvision and Etude share",)),

@@ -17,17 +17,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from etude.explain.graph import graph
     from etude.models.registry import build, names
+    from etude.models.weights import load_torchvision
     from etude.train import fit
     from etude.verify.facts import facts_of as facts
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "build", "facts", "fit", "graph", "names"]
+__all__ = ["__version__", "build", "facts", "fit", "graph", "load_torchvision", "names"]
 
 _HOMES = {
     "build": "etude.models.registry:build",
     "facts": "etude.verify.facts:facts_of",
     "fit": "etude.train:fit",
     "graph": "etude.explain.graph:graph",
+    "load_torchvision": "etude.models.weights:load_torchvision",
     "names": "etude.models.registry:names",
 }
 

@@ -14,13 +14,15 @@ from etude.cli.render import end_line
 from etude.errors import EtudeError, nearest
 
 COMMANDS = {
+    "convert": "convert",
     "cp": "listing",
     "data": "data",
+    "explain": "explain",
     "ls": "listing",
     "predict": "runs",
     "reproduce": "reproduce",
     "runs": "runs",
-    "show": "listing",
+    "show": "show",
     "train": "train",
 }
 

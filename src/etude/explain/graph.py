@@ -5,9 +5,7 @@ Functional calls and modules look the same here, because both end in the functio
 
 import contextlib
 import copy
-import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,74 +13,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from etude.errors import EtudeError
+from etude.explain.nodes import Graph, Node, Shape
 from etude.explain.operators import OPERATORS
 
-Shape = tuple[int, ...]
 META = torch.device("meta")
 USUAL_SIDES = (28, 32, 64, 96, 128, 224, 256, 299, 384, 512)
-
-
-@dataclass(frozen=True)
-class Node:
-    """One operator.
-
-    index       position in order of execution
-    op          conv, linear, batch_norm, local_response_norm, relu, sigmoid, max_pool, avg_pool, adaptive_avg_pool,
-                global_avg_pool, flatten, slice, pad, scale, one_minus, multiply, concat, add, dropout, or other
-    path        of the module it ran in: "incep1.branch5x5_2"; "" for the outermost
-    inputs      indices of the nodes whose results it uses; -1 is the network's input
-    shape       of the output, without the batch
-    kernel, stride, padding   pixels; None where they mean nothing, a pair where height and width differ
-    bias        whether a convolution or linear layer has one
-    factor      of a scaling by a number; the share that a dropout removes
-    parameters  scalars that are learned and first used here
-    macs        multiply-adds for one image, biases not counted
-    name        the function of torch
-    """
-
-    index: int
-    op: str
-    path: str
-    inputs: tuple[int, ...]
-    shape: Shape
-    kernel: int | tuple[int, ...] | None = None
-    stride: int | tuple[int, ...] | None = None
-    padding: int | tuple[int, ...] | str | None = None
-    bias: bool = False
-    factor: float | None = None
-    parameters: int = 0
-    macs: int = 0
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class Graph:
-    """The operators of one run, in order.
-
-    outputs     indices of the nodes that the module returns: the logits, and of auxiliary heads theirs
-    parameters  of the module, used or not
-    """
-
-    input: Shape
-    nodes: tuple[Node, ...]
-    outputs: tuple[int, ...]
-    parameters: int
-
-    @functools.cached_property
-    def inference(self) -> frozenset[int]:
-        """The nodes that the first output depends on; auxiliary heads are not among them."""
-        needed, waiting = set(), list(self.outputs[:1])
-        while waiting:
-            index = waiting.pop()
-            if index >= 0 and index not in needed:
-                needed.add(index)
-                waiting += self.nodes[index].inputs
-        return frozenset(needed)
-
-    @property
-    def macs(self) -> int:
-        """Multiply-adds of the way to the first output, for one image."""
-        return sum(self.nodes[index].macs for index in self.inference)
 
 
 class DoesNotRun(EtudeError):

@@ -156,8 +156,8 @@ def tensors_of(content: Any) -> dict[str, Tensor]:
     if not isinstance(content, Mapping):
         raise EtudeError(f"no state_dict but {type(content).__name__}")
     for name, value in content.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor):
-            raise EtudeError(f"no state_dict: `{name}` is no tensor but {type(value).__name__}")
+        if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided or value.is_quantized:
+            raise EtudeError(f"no state_dict: `{name}` is no dense tensor but {type(value).__name__}")
     parallel = all(name.startswith("module.") for name in content)  # DataParallel's
     return {OLD_DENSENET.sub(r"\1\2", name.removeprefix("module.") if parallel else name): value for name, value in content.items()}
 

@@ -7,7 +7,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from etude.explain.graph import Graph, Node, graph
+from etude.explain.graph import graph
+from etude.explain.nodes import Graph, Node
 from etude.models import registry
 from etude.papers import Fact, Step, load
 from etude.verify.facts import facts_of, steps_of

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from etude.explain.nodes import Graph, Node
 from etude.models import registry
 from etude.papers import Network, Paper, Step, expand, load
 
@@ -19,3 +20,18 @@ def steps_of(name: str, **options: Any) -> tuple[Step, ...]:
     """
     paper, network = facts_of(name)
     return expand(paper, network, **options)
+
+
+def graph_of(name: str, **options: Any) -> Graph:
+    """What the paper asks of a registered network as a graph, like that of a module which has run."""
+    steps = steps_of(name, **options)
+    nodes = tuple(_node(index, step) for index, step in enumerate(steps))
+    used = {index for step in steps for index in step.inputs}
+    ends = [index for index in range(len(steps)) if index not in used]
+    return Graph(facts_of(name)[1].input, nodes, (ends[-1], *ends[:-1]), sum(step.parameters for step in steps))
+
+
+def _node(index: int, step: Step) -> Node:
+    window = {"kernel": step.kernel, "stride": step.stride, "padding": step.padding}
+    counts = {"bias": step.bias, "factor": step.factor, "parameters": step.parameters, "macs": step.macs}
+    return Node(index, step.op, step.path, step.inputs, step.shape, **window, **counts)  # type: ignore[arg-type]

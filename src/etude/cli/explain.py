@@ -1,0 +1,94 @@
+"""`etude explain`: the shapes that flow through a network, and what it costs."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from etude.cli.options import input_shape, options_of
+from etude.cli.parts import outline_table, size
+from etude.cli.render import as_json, table
+from etude.errors import UsageError
+
+if TYPE_CHECKING:
+    from etude.explain.cost import Cost
+    from etude.explain.nodes import Shape
+    from etude.explain.outline import Part
+
+MIB = 2**20
+
+
+@click.command()
+@click.argument("target", metavar="NAME|FILE.py:CALLABLE")
+@click.option("--shapes", is_flag=True, help="What flows through it, stage by stage, branch by branch.")
+@click.option("--cost", "cost_", is_flag=True, help="Parameters, MACs, FLOPs and the memory of activations, stage by stage.")
+@click.option("--set", "changes", multiple=True, metavar="OPTION=VALUE", help="Build it with this option; may be repeated.")
+@click.option("--input", "image", metavar="CxHxW", help="Channels, height and width of an image; a registered network has its own.")
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
+def explain(target: str, shapes: bool, cost_: bool, changes: tuple[str, ...], image: str | None, json_: bool) -> None:
+    """Explain a network: one of Etude's by NAME, or a class or function of your own.
+
+    Without --shapes or --cost it shows both. Code in FILE.py is run, as by python FILE.py.
+    """
+    given, options = input_shape(image), options_of(changes)
+
+    from etude.explain.cost import cost_of
+    from etude.explain.graph import graph
+    from etude.explain.outline import outline
+    from etude.explain.targets import module_of
+
+    module, shape = module_of(target, options)
+    shape = given or shape
+    if shape is None:
+        raise UsageError(f"{target}: which images does it take? Add --input CxHxW, such as --input 3x32x32")
+    measured = graph(module, shape)
+    parts = outline(measured) if shapes or not cost_ else ()
+    cost = cost_of(module, measured) if cost_ or not shapes else None
+    if json_:
+        as_json({"network": target, **_plain(shape, parts, cost)})
+        return
+    click.echo(f"{' '.join((target, *changes))}, one image of {size(shape)}")
+    if parts:
+        outline_table(parts)
+    if cost:
+        _cost_table(cost)
+
+
+def _plain(shape: "Shape", parts: "Sequence[Part]", cost: "Cost | None") -> dict[str, Any]:
+    found: dict[str, Any] = {"input": shape}
+    if parts:
+        found["shapes"] = [dataclasses.asdict(part) for part in parts]
+    if cost:
+        found["cost"] = dataclasses.asdict(cost) | {"flops": cost.flops}
+    return found
+
+
+def _cost_table(cost: "Cost") -> None:
+    rows = [_cells(stage.place, stage.output, (stage.parameters, stage.macs, stage.kept), cost, stage.side) for stage in cost.stages]
+    heads = any(stage.side for stage in cost.stages)
+    columns = ("stage", "output", "parameters", "%", "MACs, millions", "%", "activations, MiB", "%")
+    table(columns, rows, right=(2, 3, 4, 5, 6, 7))
+    lines = [
+        ("parameters", f"{cost.parameters:,}", f"{cost.parameters * 4 / MIB:,.1f} MiB as float32"),
+        ("MACs", f"{cost.macs:,}", "multiply-adds of convolutions and linear layers"),
+        ("FLOPs", f"{cost.flops:,}", "two for each multiply-add"),
+        ("activations, training", f"{cost.kept / MIB:,.1f} MiB", "kept for the backward pass: the column above"),
+        ("activations, inference", f"{cost.peak / MIB:,.1f} MiB", "alive at once, each freed after its last use"),
+    ]
+    width = max(len(number) for _, number, _ in lines)
+    for name, number, what in lines:
+        click.echo(f"  {name:<23}{number:>{width}}  {what}")
+    if heads:
+        click.echo("  * only training sees it; its MACs are not in the sum, its parameters and activations are")
+
+
+def _cells(place: str, output: "Shape", numbers: tuple[int, int, int], cost: "Cost", side: bool) -> tuple[str, ...]:
+    parameters, macs, kept = numbers
+    shares = [share(parameters, cost.parameters), "" if side else share(macs, cost.macs), share(kept, cost.kept)]
+    name = f"{place} *" if side else place
+    return (name, size(output), f"{parameters:,}", shares[0], f"{macs / 1e6:,.2f}", shares[1], f"{kept / MIB:,.2f}", shares[2])
+
+
+def share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f}" if whole else ""

@@ -1,0 +1,153 @@
+"""What a network costs: parameters, multiply-adds and the memory of its activations, stage by stage."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from etude.explain.graph import META, Recorder, copy_on_meta, graph
+from etude.explain.nodes import Graph, Node, Shape
+from etude.explain.outline import FOLLOWERS, label
+
+BYTES = 4  # float32
+VIEWS = ("flatten", "slice")
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """One stage; of one image.
+
+    output      shape of what it ends with
+    parameters  learned scalars
+    macs        multiply-adds of convolutions and linear layers, biases not counted
+    kept        bytes of activations that training keeps for the backward pass, float32
+    side        only training sees it (an auxiliary head)
+    """
+
+    place: str
+    output: Shape
+    parameters: int
+    macs: int
+    kept: int
+    side: bool
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The whole, of one image.
+
+    parameters  of the module, used or not, auxiliary heads included
+    macs        of the way to the first output; `flops` counts a multiply-add as two
+    kept        bytes of activations that autograd keeps in training, heads included
+    peak        bytes of activations alive at once in inference, each freed after its last use
+    """
+
+    input: Shape
+    stages: tuple[StageCost, ...]
+    parameters: int
+    macs: int
+    kept: int
+    peak: int
+
+    @property
+    def flops(self) -> int:
+        return 2 * self.macs
+
+
+def cost(module: nn.Module, input_shape: Shape) -> Cost:
+    """The cost of a module for one image of `input_shape` = (channels, height, width).
+
+    Raises DoesNotRun where the module does not take it.
+    """
+    return cost_of(module, graph(module, input_shape))
+
+
+def cost_of(module: nn.Module, measured: Graph) -> Cost:
+    """The cost of a module whose graph has been taken."""
+    kept = kept_for_backward(module, measured)
+    stages = tuple(_stage(place, nodes, kept, measured) for place, nodes in _stages(measured))
+    return Cost(measured.input, stages, measured.parameters, measured.macs, sum(kept.values()), peak_of_inference(measured))
+
+
+def _stages(measured: Graph) -> list[tuple[str, list[Node]]]:
+    """The operators stage by stage, in order. A stage is a module of the outermost level, with the activations that follow it;
+    where one module holds nearly all, its own modules are the stages. An operator outside of all modules stands for itself."""
+    tops = [node.path.split(".")[0] for node in measured.nodes]
+    wrappers = {name for name in set(tops) if name and tops.count(name) > 0.9 * len(tops)}
+    containers = {top for node, top in zip(measured.nodes, tops, strict=True) if "." in node.path} - wrappers
+    stages: list[tuple[str, list[Node]]] = []
+    for node, top in zip(measured.nodes, tops, strict=True):
+        place = ".".join(node.path.split(".")[:2]) if top in wrappers else top
+        follows = node.op in FOLLOWERS and place not in containers
+        if stages and (follows or place == stages[-1][0]):
+            stages[-1][1].append(node)
+        else:
+            stages.append((place or label(node), [node]))
+    return stages
+
+
+def _stage(place: str, nodes: list[Node], kept: dict[int, int], measured: Graph) -> StageCost:
+    return StageCost(
+        place,
+        nodes[-1].shape,
+        sum(node.parameters for node in nodes),
+        sum(node.macs for node in nodes),
+        sum(kept.get(node.index, 0) for node in nodes),
+        all(node.index not in measured.inference for node in nodes),
+    )
+
+
+def kept_for_backward(module: nn.Module, measured: Graph) -> dict[int, int]:
+    """Bytes that autograd keeps for one image, by the operator that has them kept; parameters and buffers are not counted.
+
+    Measured by running a copy on the meta device in training mode, with two images, since batch normalisation takes no single one.
+    """
+    copied = copy_on_meta(module).train()
+    seen = {tensor.untyped_storage()._cdata for tensor in (*copied.parameters(), *copied.buffers())}
+    x = torch.empty(2, *measured.input, device=META)
+    recorder, kept = Recorder(x, copied), Counter[int]()
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in seen:
+            seen.add(storage._cdata)
+            kept[len(recorder.nodes)] += storage.nbytes() // 2
+        return tensor
+
+    with torch.device(META), recorder.paths(copied), recorder, torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        result = getattr(copied, "outputs", copied)(x)
+    del result
+    return in_eval(kept, recorder.nodes, measured.nodes)
+
+
+def in_eval(kept: Counter[int], training: Sequence[Node], evaluation: Sequence[Node]) -> dict[int, int]:
+    """The same bytes by operator of the graph in eval mode; where training runs other operators, by the module they run in."""
+    if [node.op for node in training] == [node.op for node in evaluation]:
+        return dict(kept)
+    first = {node.path: node.index for node in reversed(evaluation)}
+    by_module = Counter[int]()
+    for index, count in kept.items():
+        by_module[first.get(training[min(index, len(training) - 1)].path, 0)] += count
+    return dict(by_module)
+
+
+def peak_of_inference(measured: Graph) -> int:
+    """The most bytes of activations alive at once on the way to the first output, for one image in float32.
+
+    A lower bound: every result is freed after its last use, and code that holds on to a variable needs more.
+    """
+    nodes, owner = measured.nodes, {-1: -1}
+    for node in nodes:
+        owner[node.index] = owner[node.inputs[0]] if node.op in VIEWS else node.index
+    last_use = {owner[index]: node.index for node in nodes if node.index in measured.inference for index in node.inputs}
+    size = {node.index: BYTES * math.prod(node.shape) for node in nodes} | {-1: BYTES * math.prod(measured.input)}
+    alive, peak = {-1}, size[-1]
+    for node in nodes:
+        if node.index in measured.inference:
+            alive.add(owner[node.index])
+            peak = max(peak, sum(size[index] for index in alive))
+            alive = {index for index in alive if last_use.get(index, len(nodes)) > node.index}
+    return peak

@@ -1,0 +1,80 @@
+"""What a person wants explained: a registered network by name, or a module in a file of their own."""
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from etude.errors import EtudeError, UsageError, nearest
+from etude.models import registry
+
+
+def module_of(target: str, options: Mapping[str, Any]) -> tuple[nn.Module, tuple[int, int, int] | None]:
+    """The module that `target` names, built with `options`, and the shape of its images where that is known.
+
+    target  "resnet50", or "my_net.py:ResNet20": a class, a function that makes a module, or a module
+    A registered network comes without weights, on the meta device. Code in a file runs in this process, as by `python my_net.py`.
+    Raises  EtudeError for a file that cannot be run and for what is no module, UsageError for a name that is not there.
+    """
+    file, colon, name = target.rpartition(":")
+    if not colon:
+        if target.endswith(".py"):
+            raise UsageError(f"{target}: which class or function? Write {target}:NAME")
+        with torch.device("meta"):
+            return registry.build(target, **options), registry.row(target).input
+    made = member(imported(Path(file)), name, file)
+    if not isinstance(made, nn.Module):
+        made = called(made, options, target)
+    elif options:
+        raise UsageError(f"{target} is a module already; it takes no options")
+    if not isinstance(made, nn.Module):
+        raise EtudeError(f"{target} gives a {type(made).__name__}, expected a torch.nn.Module")
+    return made, None
+
+
+def imported(file: Path) -> ModuleType:
+    """The file as a Python module; modules beside it can be imported from it."""
+    if not file.is_file():
+        raise EtudeError(f"{file}: no such file")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise EtudeError(f"{file}: is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(file.parent.resolve()))
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise EtudeError(f"{file} cannot be imported: {what_happened(error, file)}") from error
+    finally:
+        sys.path.pop(0)
+    return module
+
+
+def member(module: ModuleType, name: str, file: str) -> Any:
+    if not hasattr(module, name):
+        own = [key for key, value in vars(module).items() if callable(value) and getattr(value, "__module__", "") == module.__name__]
+        raise UsageError(f"{file} has no `{name}`; {nearest(name, own)}")
+    return getattr(module, name)
+
+
+def called(factory: Callable[..., Any], options: Mapping[str, Any], target: str) -> Any:
+    if not callable(factory):
+        raise EtudeError(f"{target} is a {type(factory).__name__}, expected a class, a function or a torch.nn.Module")
+    try:
+        return factory(**options)
+    except (Exception, SystemExit) as error:
+        raise EtudeError(f"{target} cannot be made: {what_happened(error, Path(target.rpartition(':')[0]))}") from error
+
+
+def what_happened(error: BaseException, file: Path) -> str:
+    """An exception in one line, with the line of `file` that it came from."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name == file.name]
+    line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+    text = error.msg if isinstance(error, SyntaxError) else next(iter(str(error).strip().splitlines()), "")
+    return f"{type(error).__name__}{f': {text}' if text else ''}{f' (line {line})' if line else ''}"
