@@ -93,6 +93,61 @@ def test_what_comes_out_of_a_tuple_is_followed() -> None:
     assert graph.macs == 9 * 8
 
 
+class GatedFunctional(nn.Module):
+    """Every operator of the papers that has several spellings, in functions and methods."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, 1))
+        gate = torch.sigmoid(self.gate(x))
+        x = (1 - gate) * x + F.dropout(x, 0.3, self.training)
+        return F.adaptive_avg_pool2d(F.local_response_norm(x, 5), 1).flatten(1)
+
+
+class GatedModules(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = nn.Sequential(nn.Conv2d(4, 4, 1), nn.Sigmoid())
+        self.drop, self.norm, self.pool = nn.Dropout(0.3), nn.LocalResponseNorm(5), nn.AdaptiveAvgPool2d((1, 1))
+        self.pad = nn.ConstantPad3d((0, 0, 0, 0, 0, 1), 0.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.pad(x[..., ::2, ::2])
+        carried = torch.sub(1, self.gate(x)).mul(x)
+        return torch.flatten(self.pool(self.norm(torch.add(carried, self.drop(x)))), 1)
+
+
+def test_gates_slices_and_norms_have_their_names_in_every_style() -> None:
+    one, other = (etude.graph(module, (3, 8, 8)) for module in (GatedFunctional(), GatedModules()))
+    ops = [
+        "slice",
+        "pad",
+        "conv",
+        "sigmoid",
+        "one_minus",
+        "multiply",
+        "dropout",
+        "add",
+        "local_response_norm",
+        "global_avg_pool",
+        "flatten",
+    ]
+    assert [node.op for node in one.nodes] == ops
+    assert signature(one) == signature(other)
+    assert (one.nodes[0].stride, one.nodes[6].factor, one.nodes[8].kernel) == (2, 0.3, 5)
+
+
+def test_auxiliary_heads_are_recorded_and_not_counted() -> None:
+    graph = etude.graph(etude.build("googlenet", classes=7), (3, 224, 224))
+    assert [graph.nodes[index].path for index in graph.outputs] == ["fc", "aux1.fc2", "aux2.fc2"]
+    heads = [node for node in graph.nodes if node.index not in graph.inference]
+    assert {node.path.split(".")[0] for node in heads} == {"aux1", "aux2"}
+    assert graph.macs == sum(node.macs for node in graph.nodes) - sum(node.macs for node in heads)
+
+
 def test_what_has_no_name_is_other() -> None:
     class Odd(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

@@ -80,7 +80,7 @@ def _cost_table(cost: "Cost") -> None:
     for name, number, what in lines:
         click.echo(f"  {name:<23}{number:>{width}}  {what}")
     if heads:
-        click.echo("  * only training sees it; its MACs are not in the sum, its parameters and activations are")
+        click.echo("  * not on the way to the logits: its MACs are not in the sum, its parameters and activations are")
 
 
 def _cells(place: str, output: "Shape", numbers: tuple[int, int, int], cost: "Cost", side: bool) -> tuple[str, ...]:

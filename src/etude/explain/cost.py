@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from etude.explain.graph import META, Recorder, copy_on_meta, graph
+from etude.explain.graph import Recorder, graph, on_a_copy
 from etude.explain.nodes import Graph, Node, Shape
 from etude.explain.outline import FOLLOWERS, label
 
@@ -77,11 +77,11 @@ def _stages(measured: Graph) -> list[tuple[str, list[Node]]]:
     where one module holds nearly all, its own modules are the stages. An operator outside of all modules stands for itself."""
     tops = [node.path.split(".")[0] for node in measured.nodes]
     wrappers = {name for name in set(tops) if name and tops.count(name) > 0.9 * len(tops)}
-    containers = {top for node, top in zip(measured.nodes, tops, strict=True) if "." in node.path} - wrappers
+    blocks = {top for node, top in zip(measured.nodes, tops, strict=True) if "." in node.path and node.op not in FOLLOWERS} - wrappers
     stages: list[tuple[str, list[Node]]] = []
     for node, top in zip(measured.nodes, tops, strict=True):
         place = ".".join(node.path.split(".")[:2]) if top in wrappers else top
-        follows = node.op in FOLLOWERS and place not in containers
+        follows = node.op in FOLLOWERS and place not in blocks
         if stages and (follows or place == stages[-1][0]):
             stages[-1][1].append(node)
         else:
@@ -103,24 +103,32 @@ def _stage(place: str, nodes: list[Node], kept: dict[int, int], measured: Graph)
 def kept_for_backward(module: nn.Module, measured: Graph) -> dict[int, int]:
     """Bytes that autograd keeps for one image, by the operator that has them kept; parameters and buffers are not counted.
 
-    Measured by running a copy on the meta device in training mode, with two images, since batch normalisation takes no single one.
+    Measured by running a copy in training mode, with two images, since batch normalisation takes no single one.
     """
-    copied = copy_on_meta(module).train()
-    seen = {tensor.untyped_storage()._cdata for tensor in (*copied.parameters(), *copied.buffers())}
-    x = torch.empty(2, *measured.input, device=META)
-    recorder, kept = Recorder(x, copied), Counter[int]()
+    kept, nodes = on_a_copy(module, measured.input, saved_in_training)
+    return in_eval(kept, nodes, measured.nodes)
 
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage._cdata not in seen:
-            seen.add(storage._cdata)
-            kept[len(recorder.nodes)] += storage.nbytes() // 2
-        return tensor
 
-    with torch.device(META), recorder.paths(copied), recorder, torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        result = getattr(copied, "outputs", copied)(x)
-    del result
-    return in_eval(kept, recorder.nodes, measured.nodes)
+def saved_in_training(module: nn.Module, input_shape: Shape, device: torch.device) -> tuple[Counter[int], Sequence[Node]]:
+    """Bytes kept for each of two images, by position of the operator, and the operators."""
+    module.train()
+    seen = {tensor.untyped_storage()._cdata for tensor in (*module.parameters(), *module.buffers())}
+    with torch.random.fork_rng(devices=[]), torch.device(device):
+        x = torch.rand(2, *input_shape)
+        recorder, kept = Recorder(x, module), Counter[int]()
+
+        def pack(tensor: Tensor) -> Tensor:
+            storage = tensor.untyped_storage()
+            if storage._cdata not in seen:
+                seen.add(storage._cdata)
+                alive.append(storage)
+                kept[len(recorder.nodes)] += storage.nbytes() // 2
+            return tensor
+
+        alive: list[torch.UntypedStorage] = []  # an address stays unique only while its storage lives
+        with recorder.paths(module), recorder, torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            getattr(module, "outputs", module)(x)
+    return kept, recorder.nodes
 
 
 def in_eval(kept: Counter[int], training: Sequence[Node], evaluation: Sequence[Node]) -> dict[int, int]:

@@ -6,7 +6,7 @@ Functional calls and modules look the same here, because both end in the functio
 import contextlib
 import copy
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from etude.errors import EtudeError
 from etude.explain.nodes import Graph, Node, Shape
 from etude.explain.operators import OPERATORS
 
+T = TypeVar("T")
 META = torch.device("meta")
 USUAL_SIDES = (28, 32, 64, 96, 128, 224, 256, 299, 384, 512)
 
@@ -31,18 +32,27 @@ def graph(module: nn.Module, input_shape: Shape) -> Graph:
     The copy runs on the meta device, without data or weights; code that cannot run there runs on a random image.
     Raises  DoesNotRun where the module does not take an input of that shape.
     """
-    copied = copy_on_meta(module)
+    return on_a_copy(module, input_shape, recorded)
+
+
+Run = Callable[[nn.Module, Shape, torch.device], T]
+
+
+def on_a_copy(module: nn.Module, input_shape: Shape, run: Run[T]) -> T:
+    """What `run` gives for a copy of the module on the meta device; where that fails, for one on the module's own device.
+
+    Raises DoesNotRun, with a shape that works where there is one.
+    """
+    device = next((tensor.device for tensor in (*module.parameters(), *module.buffers())), torch.device("cpu"))
     try:
-        return recorded(copied, input_shape, META)
+        return run(copy_on_meta(module), input_shape, META)
     except Exception as error:
-        device = next((tensor.device for tensor in (*module.parameters(), *module.buffers())), torch.device("cpu"))
         if device == META:
-            raise does_not_run(copied, input_shape, META, error) from error
-    copied = copy.deepcopy(module)
+            raise does_not_run(module, input_shape, error) from error
     try:
-        return recorded(copied, input_shape, device)
+        return run(copy.deepcopy(module), input_shape, device)
     except Exception as error:
-        raise does_not_run(copied, input_shape, device, error) from error
+        raise does_not_run(module, input_shape, error) from error
 
 
 def copy_on_meta(module: nn.Module) -> nn.Module:
@@ -53,34 +63,37 @@ def copy_on_meta(module: nn.Module) -> nn.Module:
     return copy.deepcopy(module, memo)
 
 
-def does_not_run(module: nn.Module, input_shape: Shape, device: torch.device, error: Exception) -> DoesNotRun:
+def does_not_run(module: nn.Module, input_shape: Shape, error: Exception) -> DoesNotRun:
     """What to say of a module that raised `error`."""
-    smallest = smallest_side(module, input_shape, device)
-    hint = f"; the smallest square it takes is {smallest}×{smallest}" if smallest else ""
     why = next(iter(str(error).strip().splitlines()), "")
-    return DoesNotRun(f"{type(module).__name__} does not take {'×'.join(map(str, input_shape))}: {type(error).__name__}: {why}{hint}")
+    name, shape = type(module).__name__, "×".join(map(str, input_shape))
+    return DoesNotRun(f"{name} does not take {shape}: {type(error).__name__}: {why}{what_works(module, input_shape)}")
 
 
-def smallest_side(module: nn.Module, input_shape: Shape, device: torch.device) -> int | None:
-    """The smallest square image that the module takes, found by halving between one it refuses and one it takes."""
+def what_works(module: nn.Module, input_shape: Shape) -> str:
+    """The smallest square image above `input_shape` that the module takes, or any that it takes, in words."""
+    copied = copy_on_meta(module)
 
     def runs(side: int) -> bool:
         try:
-            recorded(module, (input_shape[0], side, side), device)
+            recorded(copied, (input_shape[0], side, side), META)
         except Exception:
             return False
         return True
 
     too_small = min(input_shape[1:])
     enough = next((side for side in USUAL_SIDES if side > too_small and runs(side)), None)
-    while enough is not None and enough - too_small > 1:
+    if enough is None:
+        other = next((side for side in USUAL_SIDES if runs(side)), None)
+        return f"; it takes {other}×{other}" if other else ""
+    while enough - too_small > 1:
         middle = (enough + too_small) // 2
         too_small, enough = (too_small, middle) if runs(middle) else (middle, enough)
-    return enough
+    return f"; the smallest square it takes is {enough}×{enough}"
 
 
 def recorded(module: nn.Module, input_shape: Shape, device: torch.device) -> Graph:
-    """The graph of one run of `module` itself, in eval mode, on that device."""
+    """The graph of one run of `module` itself, in eval mode, on that device. Raises what the module raises."""
     module.eval()
     with torch.random.fork_rng(devices=[]), torch.device(device), torch.no_grad():
         x = torch.rand(1, *input_shape)
@@ -88,6 +101,8 @@ def recorded(module: nn.Module, input_shape: Shape, device: torch.device) -> Gra
         with recorder.paths(module), recorder:
             result = getattr(module, "outputs", module)(x)
     outputs = tuple(recorder.source[id(tensor)] for tensor in tensors_in(result) if id(tensor) in recorder.source)
+    if not outputs:
+        raise TypeError(f"it returns a {type(result).__name__} in which no tensor comes from its input")
     return Graph(input_shape, tuple(recorder.nodes), outputs, sum(p.numel() for p in module.parameters()))
 
 

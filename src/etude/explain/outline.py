@@ -68,11 +68,11 @@ def outline(graph: Graph) -> tuple[Part, ...]:
 
 
 class Dominators:
-    """Through which operators every way to an operator passes; -1 is the input."""
+    """Through which operators every way to an operator passes; -1 is the input. `blocks`: modules that hold more than activations."""
 
     def __init__(self, graph: Graph) -> None:
         self.nodes = graph.nodes
-        self.containers = {parent for node in graph.nodes for parent in _parents(node.path)}
+        self.blocks = {parent for node in graph.nodes if node.op not in FOLLOWERS for parent in _parents(node.path)}
         self.parent: list[int] = []
         self.depth = {-1: 0}
         for node in graph.nodes:
@@ -99,7 +99,7 @@ class Dominators:
 
     def place(self, node: Node) -> str:
         """The block an operator stands in; a layer at the top stands for itself."""
-        if node.path in self.containers:
+        if node.path in self.blocks:
             return node.path
         return node.path.rpartition(".")[0] or node.path
 
@@ -110,7 +110,9 @@ def _parts(tree: Dominators, trunk: list[Node], start: int) -> list[Part]:
         lines, place = _lines(tree, node, start), _place(tree, node, start)
         start = node.index
         last = parts[-1] if parts else None
-        if last and node.op in FOLLOWERS and _belongs(place, last.place, tree):
+        if last and place and last.place.startswith(f"{place}."):
+            parts[-1] = Part(place, (*last.lines, *lines))
+        elif last and node.op in FOLLOWERS and _belongs(place, last.place, tree):
             parts[-1] = replace(last, lines=(*last.lines[:-1], _followed(last.lines[-1], lines[0])))
         elif last and place and place == last.place:
             parts[-1] = replace(last, lines=(*last.lines, *lines))
@@ -157,7 +159,8 @@ def _common_path(paths: Sequence[str]) -> str:
 
 def _belongs(place: str, before: str, tree: Dominators) -> bool:
     """Whether an activation at `place` follows what stands `before`, rather than opening a block of its own."""
-    return place in ("", before) or (place not in tree.containers and "." not in before)
+    within = place in ("", before) or place.startswith(f"{before}.")
+    return within or (place not in tree.blocks and "." not in before)
 
 
 def _followed(line: Line, follower: Line) -> Line:
@@ -220,7 +223,7 @@ def _folded(parts: Sequence[Part]) -> list[Part]:
 
 
 def _alike(one: Part, other: Part) -> bool:
-    if _family(one.place) != _family(other.place) or _family(one.place) == one.place or one.side != other.side:
+    if _family(one.place) != _family(other.place) or _family(one.place) == one.place or one.side or other.side:
         return False
     return [(line.role, line.text) for line in one.lines] == [(line.role, line.text) for line in other.lines]
 

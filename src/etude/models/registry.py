@@ -173,4 +173,5 @@ def build(name: str, **options: Any) -> "nn.Module":
     try:
         return factory(**{**wanted.options, **options})
     except (ValueError, TypeError) as error:
-        raise UsageError(f"{name}: {error}") from error
+        given = ", ".join(f"{option}={value!r}" for option, value in options.items())
+        raise UsageError(f"{name}({given}): {error}") from error
