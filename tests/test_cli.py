@@ -1,5 +1,6 @@
 """The command line as a person meets it: quick, and one message for whatever goes wrong."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,9 @@ import pytest
 
 from etude.cli import app as cli
 from etude.models import registry
+from etude.papers import load, names
 from etude.train import recipe as recipes
+from etude.verify.facts import facts_of
 
 
 def etude(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -27,7 +30,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["ls"], ["ls", "--recipes"], ["data", "ls"], ["show", "lecture_inception"]], ids=" ".join
+    "arguments",
+    [["--help"], ["ls"], ["ls", "--recipes"], ["data", "ls"], ["show", "lecture_inception"], ["show", "resnet1202"]],
+    ids=" ".join,
 )
 def test_looking_around_imports_no_torch(arguments: list[str]) -> None:
     code = "import sys; from etude.cli.app import run; code = run(sys.argv[1:]); sys.exit(code or 3 * ('torch' in sys.modules))"
@@ -60,6 +65,13 @@ def test_ls_lists_every_network_and_recipe(capsys: pytest.CaptureFixture[str]) -
     assert all(name in out for name in recipes.names())
     _, out, _ = run(capsys, "ls", "lecture_res*", "--json")
     assert out.count('"network"') == 3
+    assert max(len(line.rstrip()) for line in run(capsys, "ls")[1].splitlines()) <= 100
+
+
+def test_ls_lists_the_networks_of_a_paper(capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(run(capsys, "ls", "identity_mappings", "--json")[1])
+    assert {row["network"] for row in found} == {row.name for row in registry.ROWS if row.paper == "identity_mappings"}
+    assert all(row["network"].startswith("resnet") for row in json.loads(run(capsys, "ls", "resnet*", "--json")[1]))
 
 
 @pytest.mark.parametrize("name", [*registry.names(), *recipes.names()])
@@ -69,6 +81,42 @@ def test_show_knows_every_name_and_fits_a_terminal(capsys: pytest.CaptureFixture
     assert name in out
     if name in registry.names():
         assert max(map(len, out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_show_tells_counts_and_every_published_result(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    paper, _ = facts_of(name)
+    found = json.loads(run(capsys, "show", name, "--json")[1])
+    exact = {count["what"]: count["exact"] for count in found["counts"]}
+    own = next(count for count in paper.counts_of(name) if not count.given)
+    assert exact["parameters"] == own.parameters
+    assert own.macs in (None, exact["MACs"])
+    assert len(found["results"]) == sum(len(row.values) for _, row in paper.results_of(name)) + (name in PLOTTED)
+    out = run(capsys, "show", name)[1]
+    assert f"{own.parameters:,}" in out
+    for result in found["results"]:
+        assert result["at"] in out.replace("\n    ", " ")
+        assert (result["value"] if isinstance(result["value"], str) else f"{result['value']:.2f}") in out
+    assert all(departure in " ".join(out.split()) for departure in found["departures"])
+    assert ("no recipe yet" in out) == (not found["train"])
+
+
+PLOTTED = {curve.network for curve in load("lecture").curves.values()}
+
+
+def test_show_measures_when_asked_and_takes_options(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "show", "resnet34", "--set", "shortcut=A", "--measure")
+    assert out.count("21,623,848") == 2, "exact by the table, and ours"
+    assert out.count("3,644,493,824") == 2
+
+
+@pytest.mark.parametrize("paper", names())
+def test_show_prints_every_fact_of_the_paper(capsys: pytest.CaptureFixture[str], paper: str) -> None:
+    name = next(row.name for row in registry.ROWS if row.paper == paper)
+    code, out, _ = run(capsys, "show", name, "--facts")
+    assert code == 0
+    assert all(f"  {fact}\n" in out for fact in load(paper).facts)
+    assert max(map(len, out.splitlines())) <= 100
 
 
 def test_cp_gives_a_recipe_to_edit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -142,6 +190,8 @@ STROKES = (*TRAIN, "--data", "strokes")
         (("train", "--resume", "BAD/empty", "--set", "epochs=2"), 2, "--resume continues a run as it was started"),
         (("show", "lecture_resnet"), 2, "no network or recipe `lecture_resnet`; did you mean"),
         (("ls", "vgg*"), 2, "nothing matches `vgg*`"),
+        (("show", "resnet20", "--set", "norm=none"), 2, "has no `norm` for resnet20"),
+        (("show", "resnet20", "--set", "depth"), 2, "expected OPTION=VALUE"),
         (("data", "get", "mnits"), 2, "mnits"),
         (("data", "info", "mnits"), 2, "mnits"),
         (("reproduce", "lectur"), 2, "no reproduction `lectur`; did you mean lecture?"),

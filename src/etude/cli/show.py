@@ -192,9 +192,15 @@ def _result_cells(result: dict[str, Any], shared: str) -> tuple[str, str, str]:
 
 def _print_facts(paper: "Paper") -> None:
     """Every fact of the paper, with its place and how sure it is."""
-    click.echo(f"{paper.title}, {paper.authors}, {paper.year}, {paper.source}")
+    click.echo(_filled(f"{paper.title}, {paper.authors}, {paper.year}, {paper.source}", ""))
     for fact in paper.facts.values():
-        value = "×".join(map(str, fact.value)) if isinstance(fact.value, tuple) else str(fact.value)
+        value = (
+            ", ".join(map(str, fact.value))
+            if isinstance(fact.value, tuple)
+            else f"{fact.value:,}"
+            if isinstance(fact.value, int)
+            else str(fact.value)
+        )
         unit = "" if fact.unit == "words" else f" {fact.unit}"
         reading = f", read as {fact.reading}" if fact.reading is not None else ""
         note = f"; {fact.note}" if fact.note else ""
