@@ -17,6 +17,7 @@ class Node:
     inputs      indices of the nodes whose results it uses; -1 is the network's input
     shape       of the output, without the batch
     kernel, stride, padding   pixels; None where they mean nothing, a pair where height and width differ
+    dilation, groups   of a convolution
     bias        whether a convolution or linear layer has one
     factor      of a scaling by a number; the share that a dropout removes
     parameters  scalars that are learned and first used here
@@ -32,6 +33,8 @@ class Node:
     kernel: int | tuple[int, ...] | None = None
     stride: int | tuple[int, ...] | None = None
     padding: int | tuple[int, ...] | str | None = None
+    dilation: int | tuple[int, ...] = 1
+    groups: int = 1
     bias: bool = False
     factor: float | None = None
     parameters: int = 0

@@ -33,6 +33,8 @@ def conv(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[
         "stride": square(argument(args, kwargs, 3, "stride", 1)),
         "padding": square(argument(args, kwargs, 4, "padding", 0)),
         "bias": argument(args, kwargs, 2, "bias") is not None,
+        "dilation": square(argument(args, kwargs, 5, "dilation", 1)),
+        "groups": argument(args, kwargs, 6, "groups", 1),
         "macs": math.prod(result.shape[2:]) * weight.numel(),
     }
 

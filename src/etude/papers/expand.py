@@ -27,11 +27,14 @@ class Step:
     inputs      positions of the steps whose results it uses; -1 is the network's input
     shape       of the output, without the batch: (channels, height, width) or (features,)
     kernel, stride, padding   pixels; None where they mean nothing. Of a local response norm, `kernel` counts channels
+    dilation, groups   of a convolution; no paper here has others than 1
     bias        whether a convolution or linear layer has one
+    ceil        a pool's windows may reach over the edge
     factor      of a scaling; the share that a dropout removes
     parameters  scalars that are learned, biases and normalisation included
     macs        multiply-adds of convolutions and linear layers for one image, biases not counted
     side        only the training sees it: an auxiliary head
+    at          where the paper says so: of the block it stands in, or of the table
     """
 
     path: str
@@ -41,11 +44,15 @@ class Step:
     kernel: int | None = None
     stride: int | None = None
     padding: int | None = None
+    dilation: int = 1
+    groups: int = 1
     bias: bool = False
+    ceil: bool = False
     factor: float | None = None
     parameters: int = 0
     macs: int = 0
     side: bool = False
+    at: str = ""
 
 
 def expand(paper: Paper, network: Network, **given: Value) -> tuple[Step, ...]:
@@ -57,17 +64,17 @@ def expand(paper: Paper, network: Network, **given: Value) -> tuple[Step, ...]:
     for word in given:
         if word not in network.given:
             raise UsageError(f"{network.at} has no `{word}` for {network.id}; {nearest(word, network.given)}")
-    layers = paper.tables[network.table].layers if network.table else network.layers
-    expansion = Expansion(paper, network.input)
-    expansion.run(layers, -1, "", {**network.given, **given})
+    source = paper.tables[network.table] if network.table else network
+    expansion = Expansion(paper, network.input, source.at)
+    expansion.run(source.layers, -1, "", {**network.given, **given})
     return tuple(expansion.steps)
 
 
 class Expansion:
     """The steps so far. Every method takes the position of the step whose result it works on, and gives that of its own."""
 
-    def __init__(self, paper: Paper, shape: Shape) -> None:
-        self.paper, self.input = paper, shape
+    def __init__(self, paper: Paper, shape: Shape, at: str) -> None:
+        self.paper, self.input, self.at = paper, shape, at
         self.steps: list[Step] = []
         self.side = False
 
@@ -75,7 +82,7 @@ class Expansion:
         return self.input if position < 0 else self.steps[position].shape
 
     def add(self, path: str, op: str, inputs: tuple[int, ...], shape: Shape, **facts: Any) -> int:
-        self.steps.append(Step(path, op, inputs, shape, side=self.side, **facts))
+        self.steps.append(Step(path, op, inputs, shape, side=self.side, at=self.at, **facts))
         return len(self.steps) - 1
 
     def run(self, layers: tuple[Layer, ...], position: int, scope: str, words: Words, ends: Mapping[str, int] | None = None) -> int:
@@ -107,6 +114,7 @@ class Expansion:
     def block(self, block: Block, position: int, path: str, words: Words) -> int:
         """Every branch, the join, and what follows it."""
         words = {**words, "in_channels": self.shape(position)[0]}
+        around, self.at = self.at, block.at
         ends: dict[str, int] = {}
         for branch in block.branches:
             start = ends[branch.start] if branch.start else position
@@ -117,7 +125,9 @@ class Expansion:
             shape = self.shape(end)
             channels = sum(self.shape(one)[0] for one in joining) if block.join == "concat" else shape[0]
             end = self.add(path, block.join, tuple(joining), (channels, *shape[1:]))
-        return self.run(block.after, end, path, words, ends)
+        end = self.run(block.after, end, path, words, ends)
+        self.at = around
+        return end
 
     def layer(self, layer: Layer, position: int, path: str, words: Words, ends: Mapping[str, int]) -> int:
         """A single operator."""
@@ -135,7 +145,7 @@ class Expansion:
                 counts = {"parameters": (shape[0] + layer.bias) * out, "macs": shape[0] * out}
                 return self.add(path, "linear", inputs, (out,), bias=layer.bias, **counts)
             case "max_pool" | "avg_pool":
-                window = {"kernel": layer.kernel, "stride": stride, "padding": layer.padding}
+                window = {"kernel": layer.kernel, "stride": stride, "padding": layer.padding, "ceil": layer.ceil}
                 return self.add(path, layer.op, inputs, (shape[0], *windows(layer, stride, shape)), **window)
             case "slice":
                 return self.add(path, "slice", inputs, (shape[0], *(-(-side // stride) for side in shape[1:])), stride=stride)

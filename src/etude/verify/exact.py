@@ -86,7 +86,7 @@ def _differences(step: Step | None, node: Node | None, measured: Graph) -> list[
         return ["missing" if node is None else "not in the paper's table"]
     if step.op != node.op:
         return [f"{node.op}, expected {step.op}"]
-    aspects = ("shape", "kernel", "stride", "padding", "bias", "factor", "parameters")
+    aspects = ("shape", "kernel", "stride", "padding", "dilation", "groups", "bias", "factor", "parameters")
     pairs = [(aspect, getattr(node, aspect), getattr(step, aspect)) for aspect in aspects]
     pairs.append(("only for training", node.index not in measured.inference, step.side))
     pairs.append(("fed by operators", sorted(node.inputs), sorted(set(step.inputs))))  # the order in a join is free

@@ -1,0 +1,295 @@
+"""Finds, by numbers, which weights of anybody's module play which role in a paper's table.
+
+The table's operators are computed one after the other on the numbers of the traced run. An operator with weights is given those of the
+module that make its result appear among the numbers of that run: whatever the names, the style and the order of branches. Where none
+does, the module departs, at that place.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from etude.papers import Step
+from etude.verify.interpret import Choice, Weights, compute
+from etude.verify.trace import Event, Trace
+
+MOST_RETURNS = 300
+MOST_ORDERS = 3
+PARAMETRIC = ("conv", "linear", "batch_norm")
+
+View = Callable[[], Tensor]
+
+
+@dataclass(frozen=True)
+class Binding:
+    """The weights that an operator was given, as functions of the module's own tensors, so that gradients reach them.
+
+    uses   ids of the parameters
+    event  the operator of the trace that makes the same numbers
+    """
+
+    weight: View | None
+    bias: View | None
+    uses: tuple[int, ...]
+    event: int
+    mean: View | None = None
+    variance: View | None = None
+    eps: float = 1e-5
+
+    def weights(self) -> Weights:
+        weight, bias, mean, variance = (view() if view else None for view in (self.weight, self.bias, self.mean, self.variance))
+        return Weights(weight, bias, mean, variance, self.eps)
+
+
+@dataclass(frozen=True)
+class Value:
+    """What an operator gave, and the choices of shortcuts that it rests on."""
+
+    tensor: Tensor
+    choices: dict[int, Choice]
+
+
+@dataclass
+class Alignment:
+    """Which weights each operator of the table was given, as far as it went.
+
+    values    what each operator gave
+    reached   how many operators were matched; all, where the module is the table's
+    constants of a local response norm, as the module has them
+    """
+
+    bindings: dict[int, Binding] = field(default_factory=dict)
+    values: list[list[Value]] = field(default_factory=list)
+    reached: int = 0
+    constants: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def choices(self) -> dict[int, Choice]:
+        return self.values[-1][0].choices if self.values and self.values[-1] else {}
+
+
+def align(steps: Sequence[Step], trace: Trace, module: nn.Module) -> Alignment:
+    """The weights of `module` that make its traced run the table's; as far as they can be found."""
+    return Aligner(steps, trace, module).run()
+
+
+class Aligner:
+    def __init__(self, steps: Sequence[Step], trace: Trace, module: nn.Module) -> None:
+        self.steps, self.trace = steps, trace
+        self.parameters = dict(module.named_parameters())
+        self.buffers = dict(module.named_buffers())
+        self.names = {id(parameter): name for name, parameter in self.parameters.items()}
+        self.consumers: dict[int, list[Event]] = {}
+        for event in trace.events:
+            for index in event.inputs:
+                self.consumers.setdefault(index, []).append(event)
+
+    @torch.no_grad()
+    def run(self) -> Alignment:
+        """Depth first, going back to the last place where other weights would have done as well."""
+        found = best = Alignment(constants=self.constants())
+        waiting: list[tuple[int, Iterator[tuple[Binding, list[Value]]]]] = []
+        returns = 0
+        while len(found.values) < len(self.steps):
+            index = len(found.values)
+            step = self.steps[index]
+            if step.op in PARAMETRIC:
+                ways = self.ways(index, found)
+                waiting.append((index, ways))
+            else:
+                values = self.plain(index, found)
+                found.values.append(values)
+                continue
+            while waiting:
+                index, ways = waiting[-1]
+                way = next(ways, None)
+                if way is not None:
+                    del found.values[index:]
+                    found.bindings = {at: binding for at, binding in found.bindings.items() if at < index}
+                    found.bindings[index] = way[0]
+                    found.values.append(way[1])
+                    break
+                if index >= best.reached:
+                    best = Alignment(dict(found.bindings), list(found.values[:index]), index, found.constants)
+                waiting.pop()
+                returns += 1
+            if not waiting or returns > MOST_RETURNS:
+                return best
+        found.reached = len(self.steps)
+        return found
+
+    # ── Operators without weights ────────────────────────────────────────────────────────────────────────────────────
+
+    def plain(self, index: int, found: Alignment) -> list[Value]:
+        """Everything the operator may have given; where only some of it is seen in the run, that."""
+        step = self.steps[index]
+        values = [
+            Value(compute(step, [v.tensor for v in inputs], Weights(), choice, True, found.constants), choices)
+            for inputs, given in self.inputs(step, found)
+            for choice in choices_of(step, inputs[0].tensor)
+            for choices in [given if choice is None else {**given, index: choice}]
+            for choice in [choice or Choice()]
+        ]
+        if len(values) > 1 and step.op not in ("slice", "pad"):
+            return [value for value in values if self.trace.has(value.tensor)] or values
+        return values
+
+    def constants(self) -> dict[str, float]:
+        """What the paper leaves open and the module has chosen: the parameters of a local response norm."""
+        return next((event.facts["constants"] for event in self.trace.events if event.op == "local_response_norm"), {})
+
+    def inputs(self, step: Step, found: Alignment) -> Iterator[tuple[list[Value], dict[int, Choice]]]:
+        """The inputs of a step in every combination whose choices agree."""
+        images = [Value(self.trace.images, {})]
+        for values in itertools.product(*(images if index < 0 else found.values[index] for index in step.inputs)):
+            merged: dict[int, Choice] = {}
+            if all(merged.setdefault(at, choice) == choice for value in values for at, choice in value.choices.items()):
+                yield list(values), merged
+
+    # ── Operators with weights ───────────────────────────────────────────────────────────────────────────────────────
+
+    def ways(self, index: int, found: Alignment) -> Iterator[tuple[Binding, list[Value]]]:
+        """Every way to give the operator weights under which its result is seen in the run."""
+        step = self.steps[index]
+        used = {parameter for binding in found.bindings.values() for parameter in binding.uses}
+        seen: set[tuple[int, ...]] = set()
+        for inputs, choices in self.inputs(step, found):
+            x = inputs[0].tensor
+            places = list(itertools.islice(self.trace.find(x), 8))
+            orders = distinct([order for _, order in places]) or [torch.arange(x.shape[1])]
+            events = [event for place, _ in places for event in self.consumers.get(place, [])]
+            make = self.norms if step.op == "batch_norm" else self.products
+            for binding in make(step, x, orders, events, used):
+                key = binding.uses
+                if key not in seen and not used.intersection(key):
+                    seen.add(key)
+                    result = compute(step, [x], binding.weights(), Choice(), True)
+                    yield binding, [Value(result, choices)]
+
+    def products(self, step: Step, x: Tensor, orders: list[Tensor], events: list[Event], used: set[int]) -> Iterator[Binding]:
+        """Convolutions and linear layers."""
+        window = (step.kernel, step.kernel) if step.op == "conv" else ()
+        shape = (step.shape[0], x.shape[1], *window)
+        for parameter in self.candidates(shape, events, used):
+            for view in views(parameter, shape):
+                for order in orders:
+                    weight = reordered(view, order)
+                    bare = compute(step, [x], Weights(weight()), Choice(), True)
+                    if not step.bias:
+                        yield from self.seen(bare, Binding(weight, None, (id(parameter),), -1))
+                        continue
+                    for bias in self.biases(parameter, step.shape[0], used):
+                        total = bare + bias.reshape(-1, *[1] * (bare.dim() - 2))
+                        uses = (id(parameter), id(bias))
+                        yield from self.seen(total, Binding(weight, vector(bias), uses, -1))
+
+    def seen(self, result: Tensor, binding: Binding) -> Iterator[Binding]:
+        place = next(self.trace.find(result), None)
+        if place:
+            yield Binding(binding.weight, binding.bias, binding.uses, place[0])
+
+    def candidates(self, shape: tuple[int, ...], events: list[Event], used: set[int]) -> Iterator[nn.Parameter]:
+        """Parameters that could be a weight of that shape: first those that the run applied to the same input, in its order."""
+        size = essential(shape)
+        first = [operand for event in events for operand in event.operands if isinstance(operand, nn.Parameter)]
+        offered: set[int] = set()
+        for parameter in [*first, *self.parameters.values()]:
+            if id(parameter) not in offered and id(parameter) not in used and essential(parameter.shape) == size:
+                offered.add(id(parameter))
+                yield parameter
+
+    def biases(self, weight: nn.Parameter, size: int, used: set[int]) -> Iterator[nn.Parameter]:
+        """Vectors that could be the bias beside a weight, those of the same module first."""
+        home = self.names[id(weight)].rpartition(".")[0]
+        fitting = [
+            (name.rpartition(".")[0] != home, parameter)
+            for name, parameter in self.parameters.items()
+            if parameter.numel() == size and parameter is not weight and id(parameter) not in used
+        ]
+        for _, parameter in sorted(fitting, key=lambda pair: pair[0]):
+            yield parameter
+
+    def norms(self, step: Step, x: Tensor, orders: list[Tensor], events: list[Event], used: set[int]) -> Iterator[Binding]:
+        """Batch normalisations: those that the run applied to the same input, then vectors by hand."""
+        size = x.shape[1]
+        applied = [event for event in events if event.op == "batch_norm" and event.shape[0] == size]
+        for event in applied:
+            weight, bias, mean, variance = event.operands
+            if isinstance(weight, nn.Parameter) and isinstance(bias, nn.Parameter):
+                yield from self.norm(step, x, orders, (weight, bias, mean, variance), event.facts["eps"])
+        if not applied:
+            for vectors in self.by_hand(size, used):
+                yield from self.norm(step, x, orders, vectors, 1e-5)
+
+    def norm(self, step: Step, x: Tensor, orders: list[Tensor], vectors: tuple[Tensor | None, ...], eps: float) -> Iterator[Binding]:
+        for order in orders:
+            weight, bias, mean, variance = (None if part is None else vector(part, order) for part in vectors)
+            assert weight is not None
+            assert bias is not None
+            result = compute(step, [x], Weights(weight(), bias(), eps=eps), Choice(), True)
+            place = next(self.trace.find(result), None)
+            if place:
+                yield Binding(weight, bias, (id(vectors[0]), id(vectors[1])), place[0], mean, variance, eps)
+
+    def by_hand(self, size: int, used: set[int]) -> Iterator[tuple[Tensor | None, ...]]:
+        """Scale, shift, mean and variance of a normalisation that is written out: vectors that stand in one module."""
+        homes: dict[str, list[nn.Parameter]] = {}
+        for name, parameter in self.parameters.items():
+            if parameter.numel() == size and id(parameter) not in used:
+                homes.setdefault(name.rpartition(".")[0], []).append(parameter)
+        for home, fitting in homes.items():
+            statistics = [b for name, b in self.buffers.items() if name.rpartition(".")[0] == home and b.numel() == size]
+            for weight, bias in itertools.permutations(fitting, 2):
+                for mean, variance in itertools.permutations(statistics, 2) if statistics else [(None, None)]:
+                    yield weight, bias, mean, variance
+
+
+def choices_of(step: Step, x: Tensor) -> list[Choice | None]:
+    """What the paper leaves open about a shortcut without parameters; nothing about any other operator."""
+    if step.op == "slice":
+        return [Choice(pixel=pixel) for pixel in range(step.stride or 1)]
+    if step.op == "pad":
+        new = step.shape[0] - x.shape[1]
+        return [Choice(front=front) for front in dict.fromkeys((0, new, new // 2))]
+    return [None]
+
+
+def essential(shape: Sequence[int]) -> list[int]:
+    """The sides of a tensor without those of 1, in no order."""
+    return sorted(side for side in shape if side != 1)
+
+
+def views(parameter: nn.Parameter, shape: tuple[int, ...]) -> Iterator[View]:
+    """The parameter as a tensor of that shape: as it is, or with its sides in another order; sides of 1 are free."""
+    sides = [index for index, side in enumerate(parameter.shape) if side != 1]
+    wanted = [side for side in shape if side != 1]
+    for order in itertools.permutations(sides):
+        if [parameter.shape[index] for index in order] == wanted:
+
+            def view(order: tuple[int, ...] = order) -> Tensor:
+                ones = [index for index in range(parameter.dim()) if index not in order]
+                return parameter.permute(*order, *ones).reshape(shape)
+
+            yield view
+
+
+def reordered(view: View, order: Tensor) -> View:
+    """A weight whose input channels stand in the order of the table."""
+    if torch.equal(order, torch.arange(len(order))):
+        return view
+    return lambda: view()[:, order]
+
+
+def vector(tensor: Tensor, order: Tensor | None = None) -> View:
+    return lambda: tensor.reshape(-1) if order is None else tensor.reshape(-1)[order]
+
+
+def distinct(orders: list[Tensor]) -> list[Tensor]:
+    kept: list[Tensor] = []
+    for order in orders:
+        if len(kept) < MOST_ORDERS and not any(torch.equal(order, other) for other in kept):
+            kept.append(order)
+    return kept

@@ -1,0 +1,89 @@
+"""The paper's table as a function: its operators run one by one, with weights from wherever they are given.
+
+So anybody's module is compared with the table itself, and with no implementation of ours.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from etude.papers import Step
+
+NORM_EPS = 1e-5
+RESPONSE = {"alpha": 1e-4, "beta": 0.75, "k": 1.0}  # in the order of the arguments of torch
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What an operator with parameters is given: weight and bias, and of a batch norm the running statistics and ε."""
+
+    weight: Tensor | None = None
+    bias: Tensor | None = None
+    mean: Tensor | None = None
+    variance: Tensor | None = None
+    eps: float = NORM_EPS
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a shortcut without parameters fits: which pixel of `stride` it keeps, and how many of the new channels stand in front."""
+
+    pixel: int = 0
+    front: int = 0
+
+
+def compute(
+    step: Step, inputs: list[Tensor], weights: Weights, choice: Choice, training: bool, facts: dict[str, Any] | None = None
+) -> Tensor:
+    """What the operator makes of its inputs, each N×C×H×W or N×features. Dropout is off.
+
+    facts  what the paper leaves open and somebody has chosen: parameters of a local response norm
+    """
+    x = inputs[0]
+    match step.op:
+        case "conv":
+            assert weights.weight is not None
+            return F.conv2d(x, weights.weight, weights.bias, step.stride or 1, step.padding or 0)
+        case "linear":
+            assert weights.weight is not None
+            return F.linear(x, weights.weight, weights.bias)
+        case "batch_norm":
+            mean, variance = (None, None) if training else (weights.mean, weights.variance)
+            return F.batch_norm(x, mean, variance, weights.weight, weights.bias, training=training, eps=weights.eps)
+        case "relu":
+            return F.relu(x)
+        case "sigmoid":
+            return torch.sigmoid(x)
+        case "max_pool":
+            return F.max_pool2d(x, step.kernel or 1, step.stride, step.padding or 0, ceil_mode=step.ceil)
+        case "avg_pool":
+            return F.avg_pool2d(x, step.kernel or 1, step.stride, step.padding or 0, ceil_mode=step.ceil)
+        case "adaptive_avg_pool":
+            return F.adaptive_avg_pool2d(x, step.shape[-1])
+        case "global_avg_pool":
+            return x.mean(dim=(2, 3))
+        case "local_response_norm":
+            return F.local_response_norm(x, step.kernel or 5, **(RESPONSE | (facts or {})))
+        case "flatten":
+            return x.flatten(1)
+        case "dropout":
+            return x
+        case "scale":
+            return x * float(step.factor or 0)
+        case "one_minus":
+            return 1 - x
+        case "multiply":
+            return inputs[0] * inputs[1]
+        case "add":
+            return sum(inputs[1:], inputs[0])
+        case "concat":
+            return torch.cat(inputs, dim=1)
+        case "slice":
+            return x[:, :, choice.pixel :: step.stride, choice.pixel :: step.stride]
+        case "pad":
+            new = step.shape[0] - x.shape[1]
+            return F.pad(x, (0, 0, 0, 0, choice.front, new - choice.front))
+    raise AssertionError(f"no such operator: {step.op}")

@@ -1,0 +1,54 @@
+"""What a verification found. Imports no torch, as the process that waits for it does not either."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+State = Literal["pass", "fail", "n/a"]
+Word = Literal["faithful", "departs", "could not judge"]
+EXIT_CODES = {"faithful": 0, "departs": 1, "could not judge": 3}
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of the check.
+
+    id        L0 to L5
+    title     what it asks
+    evidence  what was seen, a line each
+    """
+
+    id: str
+    title: str
+    state: State
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """A module held against a network of a paper.
+
+    verdict    faithful, departs, or could not judge
+    sentence   the verdict for a person: which layer, what it is, what the paper says and where
+    place      where it departs, in the paper's names: "conv3_x.0.conv1"
+    variant    the registered network, with options, that it is instead
+    choices    what the paper leaves open and how the module has it
+    """
+
+    target: str
+    against: str
+    verdict: Word
+    sentence: str
+    levels: tuple[Level, ...]
+    place: str = ""
+    variant: str = ""
+    choices: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.verdict]
+
+    @staticmethod
+    def from_dict(plain: dict[str, Any]) -> "Report":
+        """A report from `dataclasses.asdict`, after a way through JSON."""
+        levels = tuple(Level(**{**level, "evidence": tuple(level["evidence"])}) for level in plain["levels"])
+        return Report(**{**plain, "levels": levels, "choices": tuple(plain["choices"])})

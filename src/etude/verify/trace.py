@@ -1,0 +1,191 @@
+"""One run of anybody's module, recorded by its numbers: every tensor it makes, known again by a signature.
+
+The signature of a tensor is a number for each of its channels: a fixed random weighting of the images and pixels. Two tensors with the
+same numbers are the same function of the input, in whatever style they were computed; the order of the channels is free.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from etude.explain.graph import tensors_in
+from etude.explain.operators import OPERATORS, argument
+from etude.verify.interpret import RESPONSE
+
+CLOSE = 1e-7  # of the largest entry; in float64 equal functions agree to about 1e-12, others do not to 1e-3
+DROPOUTS = {F.dropout, F.dropout2d, F.dropout1d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout, torch.dropout}
+FUNCTIONAL_BATCH_NORM = {"running_mean": 1, "running_var": 2, "weight": 3, "bias": 4}
+TORCH_BATCH_NORM = {"weight": 1, "bias": 2, "running_mean": 3, "running_var": 4}
+ASSIGNMENTS = {Tensor.__setitem__, Tensor.copy_}
+
+
+@dataclass(frozen=True)
+class Event:
+    """One operator that ran, in order.
+
+    op, facts   as in a Node of the graph: kernel, stride, …
+    name        the function of torch
+    path        of the module it ran in
+    inputs      events whose results it used; -1 is the input
+    shape       of what came out, without the batch
+    signature   a number for each channel of what came out
+    operands    of a batch norm: weight, bias, running mean, running variance; of others: the parameters it was given
+    """
+
+    index: int
+    op: str
+    facts: dict[str, Any]
+    name: str
+    path: str
+    inputs: tuple[int, ...]
+    shape: tuple[int, ...]
+    signature: Tensor
+    operands: tuple[Tensor | None, ...] = ()
+
+
+@dataclass
+class Trace:
+    """Everything that ran, the images it ran on, and what came out."""
+
+    images: Tensor
+    events: list[Event] = field(default_factory=list)
+    outputs: tuple[Tensor, ...] = ()
+    dropouts: list[tuple[int, Tensor, float, bool]] = field(default_factory=list)  # input event, its signature, share, active
+
+    def __post_init__(self) -> None:
+        self.by_size: dict[int, list[tuple[float, int, Tensor]]] = {}
+        self.add(-1, self.images)
+
+    def add(self, index: int, tensor: Tensor, layouts: bool = False) -> Tensor:
+        """Remember a tensor under its signature, and under that of the other layout where it may be channels-last."""
+        signature = signature_of(tensor)
+        self.by_size.setdefault(len(signature), []).append((signature.sum().item(), index, signature))
+        if layouts and tensor.dim() > 2:
+            last = signature_of(tensor.movedim(-1, 1))
+            self.by_size.setdefault(len(last), []).append((last.sum().item(), index, last))
+        return signature
+
+    def find(self, tensor: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Where these numbers were seen: the event, and for each channel of `tensor` its place there."""
+        wanted = signature_of(tensor)
+        near = CLOSE * (wanted.abs().max().item() + 1e-30)
+        ordered = wanted.sort()
+        total = wanted.sum().item()
+        for sum_, index, signature in self.by_size.get(len(wanted), []):
+            if abs(sum_ - total) <= near * len(wanted):
+                other = signature.sort()
+                if (ordered.values - other.values).abs().max() <= near:
+                    order = torch.empty_like(other.indices)
+                    order[ordered.indices] = other.indices
+                    exact = (signature - wanted).abs().max() <= near
+                    yield index, torch.arange(len(wanted)) if exact else order
+
+    def has(self, tensor: Tensor) -> bool:
+        return next(self.find(tensor), None) is not None
+
+
+def signature_of(tensor: Tensor) -> Tensor:
+    """A number for each channel of an N×C×… tensor, in float64; equal for N×C×H×W and N×C×(H·W)."""
+    tensor = tensor.detach().to(torch.float64)
+    flat = tensor.reshape(tensor.shape[0], tensor.shape[1] if tensor.dim() > 1 else 1, -1)
+    return torch.einsum("ncl,nl->c", flat, weighting(flat.shape[0], flat.shape[2]))
+
+
+_weightings: dict[tuple[int, int], Tensor] = {}
+
+
+def weighting(images: int, pixels: int) -> Tensor:
+    """Fixed random numbers between 0.5 and 1.5 with random signs, one for each image and pixel."""
+    if (images, pixels) not in _weightings:
+        generator = torch.Generator().manual_seed(images * 1_000_003 + pixels)
+        numbers = 0.5 + torch.rand(images, pixels, generator=generator, dtype=torch.float64)
+        signs = torch.randint(0, 2, (images, pixels), generator=generator, dtype=torch.float64) * 2 - 1
+        _weightings[images, pixels] = numbers * signs
+    return _weightings[images, pixels]
+
+
+def traced(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]) -> Trace:
+    """The trace of `call(images)`, with every dropout switched off and noted. The module runs in the mode it is in."""
+    recorder = ValueRecorder(module, images)
+    with recorder.paths(module), recorder:
+        result = call(images)
+    recorder.trace.outputs = tuple(tensors_in(result))
+    return recorder.trace
+
+
+class ValueRecorder(TorchFunctionMode):
+    """Sees every function of torch, and takes the signature of what it makes while it is fresh (it may be overwritten later)."""
+
+    def __init__(self, module: nn.Module, images: Tensor) -> None:
+        super().__init__()
+        self.trace = Trace(images)
+        self.source = {id(images): -1}
+        self.alive: list[Any] = [images]
+        self.parameters = {id(parameter) for parameter in module.parameters()}
+        self.path = [""]
+        self.batch = len(images)
+
+    @contextlib.contextmanager
+    def paths(self, module: nn.Module) -> Iterator[None]:
+        """Keep track of the module that is running, by hooks that are removed again."""
+
+        def leave(*_: Any) -> None:
+            self.path.pop()
+
+        handles = []
+        for name, child in module.named_modules():
+            handles.append(child.register_forward_pre_hook(lambda *_, name=name: self.path.append(name)))
+            handles.append(child.register_forward_hook(leave))
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def __torch_function__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in DROPOUTS:
+            return self.switched_off(func, args, kwargs)
+        result = func(*args, **kwargs)
+        made = list(tensors_in(args[0])) if func in ASSIGNMENTS else list(tensors_in(result))
+        for tensor in made:
+            if tensor.is_floating_point() and tensor.dim() > 1 and len(tensor) == self.batch and id(tensor) not in self.parameters:
+                self.note(func, args, kwargs, tensor)
+        return result
+
+    def switched_off(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+        x: Tensor = argument(args, kwargs, 0, "input")
+        share, active = argument(args, kwargs, 1, "p", 0.5), argument(args, kwargs, 2, "training", True)
+        kind_fits = func in (F.dropout, torch.dropout)
+        self.trace.dropouts.append((self.source.get(id(x), -2), signature_of(x), share if kind_fits else -share, active))
+        return x
+
+    def note(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], made: Tensor) -> None:
+        tensors = list(tensors_in((args, tuple(kwargs.values()))))
+        inputs = tuple(dict.fromkeys(self.source[id(t)] for t in tensors if id(t) in self.source))
+        describe = OPERATORS.get(func)
+        facts: dict[str, Any] = describe(args, kwargs, made) if describe else {"op": "other"}
+        op = facts.pop("op")
+        if op == "batch_norm":
+            facts["eps"] = argument(args, kwargs, 7, "eps", 1e-5)
+        if op == "local_response_norm":
+            facts["constants"] = {name: argument(args, kwargs, place, name, RESPONSE[name]) for place, name in enumerate(RESPONSE, start=2)}
+        index = len(self.trace.events)
+        signature = self.trace.add(index, made, layouts=op in ("other", "linear"))
+        name, shape = getattr(func, "__name__", str(func)), tuple(made.shape[1:])
+        operands = self.operands(func, op, args, kwargs, tensors)
+        self.trace.events.append(Event(index, op, facts, name, self.path[-1], inputs, shape, signature, operands))
+        self.source[id(made)] = index
+        self.alive.append((made, tensors))
+
+    def operands(self, func: Callable[..., Any], op: str, args: Any, kwargs: Any, tensors: list[Tensor]) -> tuple[Tensor | None, ...]:
+        if op == "batch_norm":
+            order = TORCH_BATCH_NORM if func is torch.batch_norm else FUNCTIONAL_BATCH_NORM
+            return tuple(argument(args, kwargs, order[name], name) for name in ("weight", "bias", "running_mean", "running_var"))
+        return tuple(tensor for tensor in tensors if id(tensor) in self.parameters)
