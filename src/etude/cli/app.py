@@ -24,6 +24,7 @@ COMMANDS = {
     "runs": "runs",
     "show": "show",
     "train": "train",
+    "verify": "verify",
 }
 
 

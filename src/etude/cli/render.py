@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 LINE_SECONDS = 10.0
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
-    """Print a table; the columns whose index stands in `right` are aligned to the right."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = (), width: int | None = None) -> None:
+    """Print a table, `width` wide at most or as the terminal is; columns with an index in `right` are aligned to the right."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -27,7 +27,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
         drawn.add_column(column, justify="right" if index in right else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*row)
-    width = None if sys.stdout.isatty() else 160
+    if width is None and not sys.stdout.isatty():
+        width = 160
     Console(width=width, highlight=False, markup=False).print(drawn)
 
 

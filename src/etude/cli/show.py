@@ -1,9 +1,8 @@
 """`etude show`: what a network's paper says of it, or a recipe. Imports torch only to measure."""
 
 import dataclasses
-import itertools
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +14,8 @@ from etude.errors import UsageError, nearest
 from etude.models import registry
 
 if TYPE_CHECKING:
-    from etude.papers import Count, Network, Paper
+    from etude.papers import Paper
+    from etude.verify.card import Card, Counted, Result, Results
 
 
 @click.command()
@@ -27,14 +27,11 @@ if TYPE_CHECKING:
 def show(name: str, changes: tuple[str, ...], measure: bool, facts: bool, json_: bool) -> None:
     """Show a network (its paper, claims, departures, counts, published results, layers) or a recipe (its file)."""
     from etude.train import recipe
-    from etude.verify.facts import facts_of
 
-    if name in registry.names() and facts:
-        paper = facts_of(name)[0]
-        as_json([dataclasses.asdict(fact) for fact in paper.facts.values()]) if json_ else _print_facts(paper)
-    elif name in registry.names():
-        network = _shown(name, options_of(changes), measure)
-        as_json(network) if json_ else _print(name, changes, network)
+    if name in registry.names():
+        if facts and (changes or measure):
+            raise UsageError("--facts shows the facts of the whole paper; leave out --set and --measure")
+        _show_facts(name, json_) if facts else _show_network(name, changes, measure, json_)
     elif name in recipe.names() or name.endswith(".toml"):
         recipe.read(recipe.find(name))
         click.echo(recipe.find(name).read_text(encoding="utf-8"), nl=False)
@@ -42,33 +39,27 @@ def show(name: str, changes: tuple[str, ...], measure: bool, facts: bool, json_:
         raise UsageError(f"no network or recipe `{name}`; {nearest(name, [*registry.names(), *recipe.names()])}")
 
 
-def _shown(name: str, options: dict[str, Any], measure: bool) -> dict[str, Any]:
-    """Everything there is to say of a network, as plain values."""
-    from etude.verify.facts import facts_of, steps_of
+def _show_network(name: str, changes: Sequence[str], measure: bool, json_: bool) -> None:
+    from etude.explain.outline import outline
+    from etude.verify.card import card
+    from etude.verify.facts import graph_of
 
-    paper, network = facts_of(name)
-    row, steps = registry.row(name), steps_of(name, **options)
-    exact = {"parameters": sum(step.parameters for step in steps), "MACs": sum(step.macs for step in steps if not step.side)}
-    return {
-        "network": name,
-        "title": network.title,
-        "paper": f"{paper.title}, {paper.authors}, {paper.year}, {paper.source}",
-        "where": f"{network.at} ({network.kind})",
-        "claims": f"{len(steps):,} operators as in the paper's table: kind, inputs, size, kernel, stride, padding, bias",
-        "note": network.note,
-        "departures": list(row.departures),
-        "input": row.input,
-        "options": {**network.given, **options},
-        "counts": list(_counts(paper, network, options, exact, _measured(name, options) if measure else {})),
-        "results": list(_results(paper, network)),
-        "train": [f"etude train {known}" for known in _recipes_of(name)],
-    }
-
-
-def _recipes_of(name: str) -> list[str]:
-    from etude.train import recipe
-
-    return [known for known in recipe.names() if recipe.read(recipe.find(known)).model == name]
+    options = options_of(changes)
+    shown = card(name, **options)
+    ours = _measured(name, options) if measure else {}
+    if json_:
+        as_json(dataclasses.asdict(shown) | {"ours": ours, "train": _recipes_of(name)})
+        return
+    _print_head(shown, changes)
+    _print_counts(shown, ours)
+    if not measure:
+        command = " ".join(["etude show", name, *(f"--set {change}" for change in changes), "--measure"])
+        click.echo(filled(f"{command} builds ours and counts it too", "  "))
+    if shown.stages:
+        _print_stages(shown)
+    _print_results(shown.results)
+    click.echo(f"{_table_of(shown)}, for one image of {size(shown.input)}:")
+    outline_table(outline(graph_of(name, **options)))
 
 
 def _measured(name: str, options: dict[str, Any]) -> dict[str, int]:
@@ -79,130 +70,124 @@ def _measured(name: str, options: dict[str, Any]) -> dict[str, int]:
     return {"parameters": ran.parameters, "MACs": ran.macs}
 
 
-def _counts(
-    paper: "Paper", network: "Network", options: dict[str, Any], exact: dict[str, int], ours: dict[str, int]
-) -> Iterator[dict[str, Any]]:
-    """Parameters and MACs: as printed and where, exact by the paper's table, and ours where they were measured."""
-    words = {**network.given, **options}
-    count = next((count for count in paper.counts_of(network.id) if {**network.given, **count.given} == words), None)
-    for what, number in exact.items():
-        printed = _printed(count, what)
-        found = {"what": what, "printed": printed, "at": count.at if count and printed else "", "exact": number}
-        yield found | ({"ours": ours[what]} if ours else {}) | {"note": count.note if count and what == "parameters" else ""}
+def _recipes_of(name: str) -> list[str]:
+    from etude.train import recipe
+
+    return [known for known in recipe.names() if recipe.read(recipe.find(known)).model == name]
 
 
-def _printed(count: "Count | None", what: str) -> float | None:
-    if count is None:
-        return None
-    return count.printed_parameters if what == "parameters" else count.printed_macs
+def _table_of(shown: "Card") -> str:
+    """Whose table the layers are: the paper's, or another's that differs from it."""
+    return f"The table of {shown.at}" if shown.kind == "departs" else "The paper's table"
 
 
-def _results(paper: "Paper", network: "Network") -> Iterator[dict[str, Any]]:
-    """The published results of the network, with the words in which it differed there."""
-    for found, row in paper.results_of(network.id):
-        given = {word: value for word, value in row.given.items() if network.given[word] != value}
-        shared = {
-            "method": row.method,
-            "with": given,
-            "unit": found.unit,
-            "protocol": found.protocol,
-            "how": found.how(row),
-            "at": found.at,
-        }
-        for column, value in row.values.items():
-            spread = dict(zip(("mean", "std"), row.spreads.get(column, ()), strict=False))
-            yield {"value": value, "of": found.columns[column], **spread, **shared, "note": row.note}
-    for curve in paper.curves.values():
-        if curve.network == network.id:
-            at = {"of": f"after {curve.points[-1].epoch} epochs", "how": "single run", "at": curve.at, "note": "", "protocol": ""}
-            yield {"value": curve.last.value, "unit": curve.last.unit, "method": network.title, "with": {}, **at}
-
-
-def _print(name: str, changes: Sequence[str], shown: dict[str, Any]) -> None:
-    from etude.explain.outline import outline
-    from etude.verify.facts import graph_of
-
-    click.echo(f"{' '.join((name, *changes))}: {shown['title']}")
-    _say("paper", shown["paper"])
-    _say("where", shown["where"])
-    _say("claims", shown["claims"])
-    _say("note", shown["note"])
-    _say("departures", "; ".join(shown["departures"]) or "none")
-    _say("options", ", ".join(f"{word}={_word(value)}" for word, value in shown["options"].items()))
-    _say("train", "; ".join(shown["train"]) or "no recipe yet")
-    _print_counts(name, changes, shown["counts"])
-    _print_results(shown["results"])
-    click.echo(f"The paper's table, for one image of {size(shown['input'])}:")
-    outline_table(outline(graph_of(name, **options_of(changes))))
+def _print_head(shown: "Card", changes: Sequence[str]) -> None:
+    click.echo(f"{' '.join((shown.name, *changes))}: {shown.title}")
+    _say("paper", shown.paper)
+    _say("where", f"{shown.at} ({shown.kind})")
+    _say("claims", f"{shown.operators:,} operators as in the table below: kind, inputs, size, kernel, stride, padding, bias")
+    _say("note", shown.note)
+    _say("departures", "; ".join(shown.departures) or "none")
+    _say("options", ", ".join(f"{word}={in_words(value)}" for word, value in shown.options.items()))
+    _say("train", "; ".join(f"etude train {name}" for name in _recipes_of(shown.name)) or "no recipe yet")
 
 
 def _say(key: str, text: str) -> None:
     if text:
-        click.echo(_filled(text, f"  {key:<12}"))
+        click.echo(filled(text, f"  {key:<12}"))
 
 
-def _filled(text: str, begin: str) -> str:
+def filled(text: str, begin: str) -> str:
     """The text at most WIDTH wide, every line indented as far as the first."""
     return textwrap.fill(text, WIDTH, initial_indent=begin, subsequent_indent=" " * max(len(begin), 4), break_on_hyphens=False)
 
 
-def _word(value: Any) -> str:
-    return f"[{','.join(map(str, value))}]" if isinstance(value, tuple) else str(value).lower() if isinstance(value, bool) else str(value)
+def in_words(value: Any) -> str:
+    """A value as `--set` takes it."""
+    if isinstance(value, tuple):
+        return f"[{','.join(map(str, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _print_counts(name: str, changes: Sequence[str], counts: Sequence[dict[str, Any]]) -> None:
-    rows = [
-        (count["what"], _printed_as(count), count["at"], f"{count['exact']:,}", *([f"{count['ours']:,}"] if "ours" in count else []))
-        for count in counts
-    ]
-    measured = "ours" in counts[0]
-    table(("count", "printed", "where", "exact", *(["ours"] if measured else [])), rows, right=(1, 3, 4))
-    for count in counts:
-        _say("note", count["note"])
-    if not measured:
-        click.echo(f"  etude show {' '.join([name, *(f'--set {change}' for change in changes)])} --measure builds ours and counts it too")
+def _print_counts(shown: "Card", ours: dict[str, int]) -> None:
+    columns = ("count", "printed", "where", "exact", *(["ours"] if ours else []))
+    rows = [(count.what, _printed(count), count.at, f"{count.exact:,}", *_ours(count, ours)) for count in shown.counts]
+    table(columns, rows, right=(1, 3, 4))
+    for count in shown.counts:
+        _say("note", count.note)
 
 
-def _printed_as(count: dict[str, Any]) -> str:
-    if count["printed"] is None:
+def _ours(count: "Counted", ours: dict[str, int]) -> list[str]:
+    return [f"{ours[count.what]:,}" if count.what in ours else ""] if ours else []
+
+
+def _printed(count: "Counted") -> str:
+    if count.printed is None:
         return "–"
-    return f"{count['printed'] / 1e6:,.4g}M" if count["what"] == "parameters" else f"{count['printed'] / 1e9:,.4g} × 10⁹"
+    return f"{count.printed / 1e9:,.4g} × 10⁹" if count.what == "MACs" else f"{count.printed / 1e6:,.4g}M"
 
 
-def _print_results(results: Sequence[dict[str, Any]]) -> None:
-    """Table by table; what all rows of a table share stands above them."""
-    click.echo("Published results:" if results else "No published results.")
-    for (at, unit, protocol), group in itertools.groupby(results, key=lambda result: (result["at"], result["unit"], result["protocol"])):
-        found = list(group)
-        shared = found[0]["how"] if all(result["how"] == found[0]["how"] for result in found) else ""
-        click.echo(_filled("; ".join(text for text in (f"{at}: {unit}", shared, protocol) if text), "  "))
-        rows = [_result_cells(result, shared) for result in found]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for value, of, method in rows:
-            click.echo(_filled(method, f"    {value:>{widths[0]}}  {of:<{widths[1]}}  "))
+def _print_stages(shown: "Card") -> None:
+    """What the paper prints of the cost of each row, beside the exact counts."""
+    columns = ("row", "weights", "printed", "MACs", "printed")
+    rows = []
+    for stage in shown.stages:
+        printed = [f"{number:,.0f}" if number else "–" for number in (stage.printed_parameters, stage.printed_macs)]
+        exact = [f"{number:,}" if number else "–" for number in (stage.weights, stage.macs)]
+        rows.append((stage.place, exact[0], printed[0], exact[1], printed[1]))
+    table(columns, rows, right=(1, 2, 3, 4))
+    for stage in shown.stages:
+        if stage.note:
+            click.echo(filled(f"{stage.place}: {stage.note}", "  "))
     click.echo()
 
 
-def _result_cells(result: dict[str, Any], shared: str) -> tuple[str, str, str]:
-    value = result["value"] if isinstance(result["value"], str) else f"{result['value']:.2f}"
-    how = [] if shared else [result["how"]]
-    spread = [f"mean {result['mean']:.2f} ± {result['std']:.2f}"] if "mean" in result else []
-    return value, result["of"], ", ".join([result["method"], *how, *spread])
+def _print_results(results: "Sequence[Results]") -> None:
+    """Table by table; what all rows of a table share stands above them."""
+    click.echo("Published results:" if results else "No published results.")
+    for found in results:
+        how = found.rows[0].how if all(row.how == found.rows[0].how for row in found.rows) else ""
+        click.echo(filled("; ".join(text for text in (f"{found.at}: {found.unit}", how, found.protocol, found.note) if text), "  "))
+        digits = max(_digits(value) for row in found.rows for value in row.values.values())
+        lines = [line for row in found.rows for line in _result_lines(row, digits, named=not how)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        for value, of, method in lines:
+            click.echo(filled(method, f"    {value:>{widths[0]}}  {of:<{widths[1]}}  "))
+    click.echo()
+
+
+def _digits(value: float | str) -> int:
+    """How many decimals a published number has."""
+    return 0 if isinstance(value, str) else len(str(value).partition(".")[2])
+
+
+def _result_lines(row: "Result", digits: int, named: bool) -> list[tuple[str, str, str]]:
+    lines = []
+    for column, value in row.values.items():
+        spread = [f"mean {row.spreads[column][0]:.2f} ± {row.spreads[column][1]:.2f}"] if column in row.spreads else []
+        about = [row.method, *([row.how] if named else []), *spread, *([row.note] if row.note else [])]
+        lines.append((value if isinstance(value, str) else f"{value:.{digits}f}", column, ", ".join(about)))
+    return lines
+
+
+def _show_facts(name: str, json_: bool) -> None:
+    from etude.verify.facts import facts_of
+
+    paper, _ = facts_of(name)
+    if json_:
+        as_json([dataclasses.asdict(fact) for fact in paper.facts.values()])
+    else:
+        _print_facts(paper)
 
 
 def _print_facts(paper: "Paper") -> None:
     """Every fact of the paper, with its place and how sure it is."""
-    click.echo(_filled(f"{paper.title}, {paper.authors}, {paper.year}, {paper.source}", ""))
+    click.echo(filled(f"{paper.title}, {paper.authors}, {paper.year}, {paper.source}", ""))
     for fact in paper.facts.values():
-        value = (
-            ", ".join(map(str, fact.value))
-            if isinstance(fact.value, tuple)
-            else f"{fact.value:,}"
-            if isinstance(fact.value, int)
-            else str(fact.value)
-        )
+        values = fact.value if isinstance(fact.value, tuple) else (fact.value,)
+        value = ", ".join(f"{one:,}" if isinstance(one, int) else str(one) for one in values)
         unit = "" if fact.unit == "words" else f" {fact.unit}"
-        reading = f", read as {fact.reading}" if fact.reading is not None else ""
+        reading = f", read as {fact.reading:,}" if fact.reading is not None else ""
         note = f"; {fact.note}" if fact.note else ""
         click.echo(f"  {fact.id}")
-        click.echo(_filled(f"{value}{unit}{reading} ({fact.at}, {fact.kind}){note}", "      "))
+        click.echo(filled(f"{value}{unit}{reading} ({fact.at}, {fact.kind}){note}", "      "))

@@ -5,16 +5,21 @@ Functional calls and modules look the same here, because both end in the functio
 
 import contextlib
 import copy
+import dataclasses
+import inspect
 from collections.abc import Callable, Iterator
+from types import FunctionType, MethodType
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from etude.errors import EtudeError
 from etude.explain.nodes import Graph, Node, Shape
-from etude.explain.operators import OPERATORS
+from etude.explain.operators import FORMULAS, OPERATORS, WITHOUT_NUMBERS
 
 T = TypeVar("T")
 META = torch.device("meta")
@@ -22,7 +27,7 @@ USUAL_SIDES = (28, 32, 64, 96, 128, 224, 256, 299, 384, 512)
 
 
 class DoesNotRun(EtudeError):
-    """A module that cannot take an input of that shape; the message says why, and which shape it takes where one was found."""
+    """A module that cannot be recorded on an input of that shape; the message says why, and which shape it takes where one was found."""
 
 
 def graph(module: nn.Module, input_shape: Shape) -> Graph:
@@ -30,9 +35,17 @@ def graph(module: nn.Module, input_shape: Shape) -> Graph:
 
     input_shape  (channels, height, width) of one image
     The copy runs on the meta device, without data or weights; code that cannot run there runs on a random image.
-    Raises  DoesNotRun where the module does not take an input of that shape.
+    Raises  DoesNotRun where the module does not take an input of that shape, or is compiled.
     """
-    return on_a_copy(module, input_shape, recorded)
+    try:
+        return on_a_copy(module, input_shape, recorded)
+    except DoesNotRun:
+        raise
+    except Exception as error:
+        raise does_not_run(module, input_shape, error) from error
+
+
+# ── Where it runs ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 Run = Callable[[nn.Module, Shape, torch.device], T]
@@ -41,80 +54,187 @@ Run = Callable[[nn.Module, Shape, torch.device], T]
 def on_a_copy(module: nn.Module, input_shape: Shape, run: Run[T]) -> T:
     """What `run` gives for a copy of the module on the meta device; where that fails, for one on the module's own device.
 
-    Raises DoesNotRun, with a shape that works where there is one.
+    A module that cannot be copied runs itself, and has its modes and buffers restored.
+    Raises what the second run raises, and DoesNotRun for compiled code.
     """
-    device = next((tensor.device for tensor in (*module.parameters(), *module.buffers())), torch.device("cpu"))
-    try:
-        return run(copy_on_meta(module), input_shape, META)
-    except Exception as error:
-        if device == META:
-            raise does_not_run(module, input_shape, error) from error
-    try:
-        return run(copy.deepcopy(module), input_shape, device)
-    except Exception as error:
-        raise does_not_run(module, input_shape, error) from error
+    if any(isinstance(part, torch.jit.ScriptModule) or "_orig_mod" in part._modules for part in module.modules()):
+        raise DoesNotRun(f"{type(module).__name__} cannot be recorded: it is compiled; give the module that it was compiled from")
+    with torch.inference_mode(False), torch.enable_grad():
+        module = initialised(module, input_shape)
+        with contextlib.suppress(Exception):
+            return run(copy_on_meta(module), input_shape, META)
+        module = copy_or_itself(module)
+        with restored(module):
+            return run(module, input_shape, device_of(module))
+
+
+def device_of(module: nn.Module) -> torch.device:
+    return next((tensor.device for tensor in (*module.parameters(), *module.buffers())), torch.device("cpu"))
+
+
+def initialised(module: nn.Module, input_shape: Shape) -> nn.Module:
+    """The module; in place of one with lazy layers a copy that has seen an image."""
+    if not any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
+        return module
+    module = copy.deepcopy(module).eval()
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        module(torch.rand(1, *input_shape))
+    return module
 
 
 def copy_on_meta(module: nn.Module) -> nn.Module:
-    """A copy without memory for its tensors."""
-    tensors = (*module.parameters(), *module.buffers())
-    with torch.no_grad():
-        memo = {id(t): nn.Parameter(t.to("meta"), t.requires_grad) if isinstance(t, nn.Parameter) else t.to("meta") for t in tensors}
+    """A copy without memory for its tensors, registered or not. Raises what copying raises, TypeError where a copy would not do."""
+    if closes_over_itself(module):
+        raise TypeError("a function that it keeps refers to the original")
+    memo: dict[int, Any] = {}
+    for part in module.modules():
+        for tensor in tensors_in(vars(part)):
+            on_meta = tensor.detach().to("meta")
+            memo[id(tensor)] = (
+                nn.Parameter(on_meta, tensor.requires_grad)
+                if isinstance(tensor, nn.Parameter)
+                else on_meta.requires_grad_(tensor.requires_grad)
+            )
     return copy.deepcopy(module, memo)
 
 
+def copy_or_itself(module: nn.Module) -> nn.Module:
+    """A copy; the module itself where it cannot be copied, because it holds a lock or a function that refers to it."""
+    try:
+        return module if closes_over_itself(module) else copy.deepcopy(module)
+    except Exception:
+        return module
+
+
+def closes_over_itself(module: nn.Module) -> bool:
+    """Whether a hook, or another function that a module keeps, refers to one of the modules: copying does not copy functions."""
+    parts = set(module.modules())
+    kept = [value for part in parts for value in vars(part).values()]
+    functions = [f for value in kept for f in (value.values() if isinstance(value, dict) else (value,)) if isinstance(f, FunctionType)]
+    return any(isinstance(value, nn.Module) and value in parts for function in functions for value in enclosed(function))
+
+
+def enclosed(function: FunctionType) -> Iterator[Any]:
+    """The values that a function took along when it was defined."""
+    yield from function.__defaults__ or ()
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):  # not filled yet
+            yield cell.cell_contents
+
+
+@contextlib.contextmanager
+def restored(module: nn.Module) -> Iterator[None]:
+    """Give every module its mode and its buffers back afterwards."""
+    before = [(part, part.training, dict(part._buffers)) for part in module.modules()]
+    values = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    try:
+        yield
+    finally:
+        for part, training, buffers in before:
+            part.training = training
+            part._buffers.update(buffers)
+        with torch.no_grad():
+            for buffer, value in values:
+                buffer.copy_(value)
+
+
+# ── What to say of one that does not run ─────────────────────────────────────────────────────────────────────────────
+
+
 def does_not_run(module: nn.Module, input_shape: Shape, error: Exception) -> DoesNotRun:
-    """What to say of a module that raised `error`."""
-    why = next(iter(str(error).strip().splitlines()), "")
+    """What to say of a module that raised `error`: that it takes another shape, where one is found."""
     name, shape = type(module).__name__, "×".join(map(str, input_shape))
-    return DoesNotRun(f"{name} does not take {shape}: {type(error).__name__}: {why}{what_works(module, input_shape)}")
+    try:
+        works = on_a_copy(module, input_shape, what_works)
+    except Exception:
+        return DoesNotRun(f"{name} cannot be run on {shape}: {reason(error)}")
+    return DoesNotRun(f"{name} does not take {shape}: {reason(error)}; {works}")
 
 
-def what_works(module: nn.Module, input_shape: Shape) -> str:
-    """The smallest square image above `input_shape` that the module takes, or any that it takes, in words."""
-    copied = copy_on_meta(module)
+def reason(error: Exception) -> str:
+    """An exception in one line."""
+    text = next(iter(str(error).strip().splitlines()), "")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
-    def runs(side: int) -> bool:
-        try:
-            recorded(copied, (input_shape[0], side, side), META)
-        except Exception:
-            return False
-        return True
 
-    too_small = min(input_shape[1:])
-    enough = next((side for side in USUAL_SIDES if side > too_small and runs(side)), None)
-    if enough is None:
-        other = next((side for side in USUAL_SIDES if runs(side)), None)
-        return f"; it takes {other}×{other}" if other else ""
-    while enough - too_small > 1:
-        middle = (enough + too_small) // 2
-        too_small, enough = (too_small, middle) if runs(middle) else (middle, enough)
-    return f"; the smallest square it takes is {enough}×{enough}"
+def what_works(module: nn.Module, input_shape: Shape, device: torch.device) -> str:
+    """An image that the module takes instead of `input_shape`, in words. Raises LookupError where none is found."""
+    given, height, width = input_shape
+    side = min(height, width)
+    below, above = [side, *(s for s in reversed(USUAL_SIDES) if s < side)], [s for s in USUAL_SIDES if s > side]
+
+    def runs(channels: int, height: int, width: int) -> bool:
+        with contextlib.suppress(Exception):
+            recorded(module, (channels, height, width), device)
+            return True
+        return False
+
+    for channels in {1, 3} - {given}:
+        if runs(channels, height, width):
+            return f"it takes {channels}×{height}×{width}"
+    if smaller := next((s for s in below if runs(given, s, s)), None):
+        return f"it takes {smaller}×{smaller}"
+    if enough := next((s for s in above if runs(given, s, s)), None):
+        too_small = side
+        while enough - too_small > 1:
+            middle = (enough + too_small) // 2
+            too_small, enough = (too_small, middle) if runs(given, middle, middle) else (middle, enough)
+        return f"the smallest square it takes is {enough}×{enough}"
+    return next(f"it takes {channels}×{s}×{s}" for channels in {1, 3} - {given} for s in (*below, *above) if runs(channels, s, s))
+
+
+# ── The run ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def recorded(module: nn.Module, input_shape: Shape, device: torch.device) -> Graph:
-    """The graph of one run of `module` itself, in eval mode, on that device. Raises what the module raises."""
+    """The graph of one run of `module` itself, in eval mode, on that device.
+
+    Raises what the module raises, and DoesNotRun where nothing that it returns was seen to come from its input.
+    """
     module.eval()
-    with torch.random.fork_rng(devices=[]), torch.device(device), torch.no_grad():
-        x = torch.rand(1, *input_shape)
-        recorder = Recorder(x, module)
+    counter = FlopCounterMode(display=False, custom_mapping=FORMULAS)
+    with torch.random.fork_rng(devices=[]), torch.device(device), torch.no_grad(), counter:
+        x = images(module, 1, input_shape)
+        recorder = Recorder(x, module, counter.get_total_flops)
         with recorder.paths(module), recorder:
-            result = getattr(module, "outputs", module)(x)
-    outputs = tuple(recorder.source[id(tensor)] for tensor in tensors_in(result) if id(tensor) in recorder.source)
-    if not outputs:
-        raise TypeError(f"it returns a {type(result).__name__} in which no tensor comes from its input")
+            result = whole_output(module)(x)
+    origins = [recorder.origin(tensor) for tensor in tensors_in(result)]
+    found = tuple(dict.fromkeys(index for index in origins if index is not None))
+    if not found:
+        what = f"it returns a {type(result).__name__} in which no tensor comes from its input"
+        raise DoesNotRun(f"{type(module).__name__} cannot be recorded: {what}")
+    outputs = tuple(index for index in found if index >= 0) or found  # the image itself is no output beside others
     return Graph(input_shape, tuple(recorder.nodes), outputs, sum(p.numel() for p in module.parameters()))
 
 
-class Recorder(TorchFunctionMode):
-    """Sees every function of torch that is called while it is active, and keeps those that make new tensors."""
+def whole_output(module: nn.Module) -> Callable[[Tensor], Any]:
+    """What to call for everything a network gives: the method `outputs` that its class may define for auxiliary heads, else itself."""
+    method = inspect.getattr_static(type(module), "outputs", None)
+    return MethodType(method, module) if inspect.isfunction(method) else module
 
-    def __init__(self, x: Tensor, module: nn.Module) -> None:
+
+def images(module: nn.Module, count: int, shape: Shape) -> Tensor:
+    """Random images, count×channels×height×width, in the floating type of the module's parameters."""
+    dtype = next((tensor.dtype for tensor in (*module.parameters(), *module.buffers()) if tensor.is_floating_point()), None)
+    return torch.rand(count, *shape, dtype=dtype)
+
+
+class Recorder(TorchFunctionMode):
+    """Sees every function of torch that is called while it is active, and keeps those that make new tensors or write into old ones.
+
+    flops  how many floating-point operations have been counted so far
+    """
+
+    def __init__(self, x: Tensor, module: nn.Module, flops: Callable[[], int] = lambda: 0) -> None:
         super().__init__()
+        self.flops = flops
         self.nodes: list[Node] = []
-        self.source = {id(x): -1}
+        self.source = {id(x): -1}  # the node that made a tensor
+        self.owner = {memory_of(x): -1}  # the node that first had a piece of memory
+        self.writer: dict[int | None, int] = {}  # the node that last wrote into one
         self.alive: list[Any] = [x]  # an id stays unique only while its tensor lives
         self.unseen = {id(p): p.numel() for p in module.parameters()}
+        self.weights = {index: {index} for index in self.unseen}  # the parameters that a tensor was made from, and from nothing else
         self.path = [""]
 
     @contextlib.contextmanager
@@ -130,28 +250,85 @@ class Recorder(TorchFunctionMode):
             for handle in handles:
                 handle.remove()
 
+    def origin(self, tensor: Tensor) -> int | None:
+        """The node whose result a tensor holds: the one that made it, or the last that wrote into its memory since."""
+        found = (self.source.get(id(tensor)), self.writer.get(memory_of(tensor)))
+        return max((index for index in found if index is not None), default=None)
+
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        given = list(tensors_in((args, tuple(kwargs.values()))))
+        versions, flops = [version(tensor) for tensor in given], self.flops()
         result = func(*args, **kwargs)
-        made = list(tensors_in(result))
-        if made and (func in OPERATORS or any(id(tensor) not in self.source for tensor in made)):  # in place gives an old tensor
-            self.record(func, args, kwargs, made)
+        wrote = [version(tensor) for tensor in given] != versions
+        if not wrote and func in OPERATORS and any(result is tensor for tensor in given):
+            result = result.view_as(result)  # dropout in eval mode gives its input back; the two are different places
+        made = list(tensors_in(args[:1] if result is None else result))
+        if func not in WITHOUT_NUMBERS and (wrote or any(id(tensor) not in self.source for tensor in made)):
+            self.record(func, args, kwargs, given, made, wrote, (self.flops() - flops) // 2)
         return result
 
-    def record(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], made: list[Tensor]) -> None:
-        """Add the operator that made these tensors: one, but for functions such as `chunk` and `max`."""
-        tensors = list(tensors_in((args, tuple(kwargs.values()))))
-        inputs = tuple(dict.fromkeys(self.source[id(t)] for t in tensors if id(t) in self.source))
-        if not inputs:
-            return  # made from parameters alone
+    def record(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        given: list[Tensor],
+        made: list[Tensor],
+        wrote: bool,
+        macs: int,
+    ) -> None:
+        """Add the operator that made these tensors, or wrote into them: one, but for functions such as `chunk` and `max`."""
+        origins = [self.origin(tensor) for tensor in given]
+        inputs = tuple(dict.fromkeys(index for index in origins if index is not None))
+        weights = set[int]().union(*(self.weights.get(id(tensor), ()) for tensor in given))
+        if inputs or weights:
+            self.alive.append((made, given))
+        if not inputs or not made:
+            self.weights |= {id(tensor): weights for tensor in made}
+            return
         describe = OPERATORS.get(func)
         facts = describe(args, kwargs, made[0]) if describe else {"op": "other"}
-        parameters = sum(self.unseen.pop(id(t), 0) for t in tensors)
-        index, shape = len(self.nodes), tuple(made[0].shape[1:])
-        name = getattr(func, "__name__", str(func))
-        self.nodes.append(Node(index, facts.pop("op"), self.path[-1], inputs, shape, parameters=parameters, name=name, **facts))
-        self.source |= {id(tensor): index for tensor in made}
-        self.alive.append((made, tensors))
+        index, memory = len(self.nodes), self.owner.get(memory_of(made[0]))
+        whole = made[0]._base if wrote and memory is None else None  # a part of a buffer that nothing was in
+        self.nodes.append(
+            Node(
+                index,
+                facts.pop("op"),
+                self.path[-1],
+                inputs,
+                tuple((made[0] if whole is None else whole).shape[1:]),
+                parameters=sum(self.unseen.pop(parameter, 0) for parameter in weights),
+                macs=macs,
+                name=name_of(func),
+                memory=memory,
+                **facts,
+            )
+        )
+        for tensor in made:
+            self.source[id(tensor)] = index
+            self.owner.setdefault(memory_of(tensor), index)
+            if wrote:
+                self.writer[memory_of(tensor)] = index
+
+
+def name_of(func: Callable[..., Any]) -> str:
+    """`conv2d`; of a property such as `x.T`, `T`."""
+    name = getattr(func, "__name__", str(func))
+    return getattr(getattr(func, "__self__", None), "__name__", name) if name == "__get__" else name
+
+
+def memory_of(tensor: Tensor) -> int | None:
+    """A number for the memory that a tensor lies in, shared with its views; None where it has none of its own, as sparse ones."""
+    try:
+        return tensor.untyped_storage()._cdata
+    except (NotImplementedError, RuntimeError):
+        return None
+
+
+def version(tensor: Tensor) -> int:
+    """How often a tensor has been written into."""
+    return 0 if tensor.is_inference() else tensor._version
 
 
 def void(_: object) -> None:
@@ -159,7 +336,7 @@ def void(_: object) -> None:
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """Every tensor in nested tuples, lists and dicts."""
+    """Every tensor in nested tuples, lists, dicts and dataclasses."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, (tuple, list)):
@@ -167,3 +344,5 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
             yield from tensors_in(item)
     elif isinstance(value, dict):
         yield from tensors_in(tuple(value.values()))
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        yield from tensors_in([getattr(value, field.name, None) for field in dataclasses.fields(value)])

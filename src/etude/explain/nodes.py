@@ -19,10 +19,14 @@ class Node:
     kernel, stride, padding   pixels; None where they mean nothing, a pair where height and width differ
     dilation, groups   of a convolution
     bias        whether a convolution or linear layer has one
-    factor      of a scaling by a number; the share that a dropout removes
-    parameters  scalars that are learned and first used here
+    factor      of a scaling by a number; of what an addition adds, where that is not 1; the share that a dropout removes
+    first       of a slice: the first channel, row and column that it keeps
+    channels    of a pad: how many channels of zeros stand in front and behind
+    constants   of a batch norm (ε,); of a local response norm (α, β, k)
+    parameters  scalars that are learned and first used here, or in what is used here
     macs        multiply-adds for one image, biases not counted
     name        the function of torch
+    memory      the node in whose memory the result lies, of a view or in place, -1 that of the input; None where it has its own
     """
 
     index: int
@@ -37,9 +41,13 @@ class Node:
     groups: int = 1
     bias: bool = False
     factor: float | None = None
+    first: tuple[int, ...] | None = None
+    channels: tuple[int, int] | None = None
+    constants: tuple[float, ...] = ()
     parameters: int = 0
     macs: int = 0
     name: str = ""
+    memory: int | None = None
 
 
 @dataclass(frozen=True)

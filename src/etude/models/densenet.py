@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from etude.models.pieces import he_init
+from etude.models.pieces import check_list, check_sizes, he_init
 
 
 class DenseLayer(nn.Module):
@@ -104,6 +104,7 @@ class CifarDenseNet(nn.Module):
         classes: int = 10,
     ) -> None:
         super().__init__()
+        check_sizes(depth=depth, growth_rate=growth_rate, classes=classes)
         layers, rest = divmod(depth - 4, 6 if bottleneck else 3)
         if layers < 1 or rest:
             raise ValueError(f"depth = {depth}, expected {'6m + 4 with' if bottleneck else '3m + 4 without'} bottlenecks (section 3)")
@@ -146,6 +147,8 @@ class DenseNet(nn.Module):
         classes: int = 1000,
     ) -> None:
         super().__init__()
+        check_list("layers", layers, 4)
+        check_sizes(growth_rate=growth_rate, classes=classes)
         stem = 2 * growth_rate
         self.conv1 = nn.Conv2d(3, stem, kernel_size=7, stride=2, padding=3, bias=False)
         self.norm1 = nn.BatchNorm2d(stem)

@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from etude.models.pieces import check_sizes
+
 # Table 1: #1×1, #3×3 reduce, #3×3, #5×5 reduce, #5×5, pool proj
 INCEPTION_3A, INCEPTION_3B = (64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64)
 INCEPTION_4A, INCEPTION_4B = (192, 96, 208, 16, 48, 64), (160, 112, 224, 24, 64, 64)
@@ -124,6 +126,7 @@ class GoogLeNet(nn.Module):
 
     def __init__(self, *, auxiliary: bool = True, classes: int = 1000) -> None:
         super().__init__()
+        check_sizes(classes=classes)
         self.conv1 = self.conv(3, 64, 7, stride=2)
         self.conv2_reduce = self.conv(64, 64, 1)
         self.conv2 = self.conv(64, 192, 3)

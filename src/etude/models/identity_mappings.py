@@ -24,8 +24,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from etude.models.pieces import ZeroPadShortcut, check, he_init
+from etude.models.pieces import ZeroPadShortcut, check, check_list, check_sizes, chosen, he_init
 
+Join = Callable[[Tensor, Tensor], Tensor]
 Shortcut = Literal["identity", "constant_scaling", "exclusive_gating", "shortcut_only_gating", "conv", "dropout"]
 
 
@@ -60,13 +61,6 @@ def conv(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> n
 
 
 # ── How the two paths are joined (Fig. 2) ────────────────────────────────────────────────────────────────────────────
-
-
-class Addition(nn.Module):
-    """x + F, both N×C×H×W (Fig. 2a)."""
-
-    def forward(self, x: Tensor, f: Tensor) -> Tensor:
-        return x + f
 
 
 class ConstantScaling(nn.Module):
@@ -140,7 +134,7 @@ class Unit(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, width: int, stride: int, *, bottleneck: bool, order: Order, projects: bool, join: nn.Module, first: bool
+        self, in_channels: int, width: int, stride: int, *, bottleneck: bool, order: Order, projects: bool, join: Join, first: bool
     ) -> None:
         super().__init__()
         out_channels = 4 * width if bottleneck else width
@@ -197,31 +191,35 @@ class CifarIdentityMappings(nn.Module):
         bottleneck: bool = False,
         shortcut: Shortcut = "identity",
         order: str = "original",
-        shortcut_scale: float = 0.5,
-        residual_scale: float = 0.5,
-        gate_bias: float = -6.0,
-        dropout: float = 0.5,
+        shortcut_scale: float | None = None,
+        residual_scale: float | None = None,
+        gate_bias: float | None = None,
+        dropout: float | None = None,
         classes: int = 10,
     ) -> None:
         super().__init__()
+        check_sizes(depth=depth, classes=classes)
         check(shortcut=(shortcut, get_args(Shortcut)), order=(order, tuple(ORDERS)))
         if shortcut != "identity" and order != "original":
             raise ValueError(f"shortcut = {shortcut!r} with order = {order!r}: Table 1 has the original order, Table 2 the identity")
+        scales = chosen("constant_scaling", shortcut, shortcut_scale=(shortcut_scale, 0.5), residual_scale=(residual_scale, 0.5))
+        (bias,) = chosen("exclusive_gating shortcut_only_gating", shortcut, gate_bias=(gate_bias, -6.0))
+        (share,) = chosen("dropout", shortcut, dropout=(dropout, 0.5))
         n, rest = divmod(depth - 2, 9 if bottleneck else 6)
         if n < 1 or rest:
             raise ValueError(f"depth = {depth}, expected {'9n + 2' if bottleneck else '6n + 2'} (appendix)")
 
-        def join(channels: int) -> nn.Module:
+        def join(channels: int) -> Join:
             match shortcut:
                 case "constant_scaling":
-                    return ConstantScaling(shortcut_scale, residual_scale)
+                    return ConstantScaling(*scales)
                 case "exclusive_gating":
-                    return ExclusiveGating(channels, gate_bias)
+                    return ExclusiveGating(channels, bias)
                 case "shortcut_only_gating":
-                    return ShortcutOnlyGating(channels, gate_bias)
+                    return ShortcutOnlyGating(channels, bias)
                 case "dropout":
-                    return DropoutShortcut(dropout)
-            return Addition()
+                    return DropoutShortcut(share)
+            return torch.add  # Fig. 2a
 
         def unit(in_channels: int, width: int, stride: int, first: bool) -> nn.Module:
             out_channels = wider * width
@@ -252,10 +250,12 @@ class PreActResNet(nn.Module):
 
     def __init__(self, units: tuple[int, int, int, int] = (3, 24, 36, 3), *, classes: int = 1000) -> None:
         super().__init__()
+        check_list("units", units, 4)
+        check_sizes(classes=classes)
 
         def unit(in_channels: int, width: int, stride: int, first: bool) -> nn.Module:
             how = {"order": ORDERS["full_preactivation"], "projects": in_channels != 4 * width, "first": first}
-            return Unit(in_channels, width, stride, bottleneck=True, join=Addition(), **how)  # type: ignore[arg-type]
+            return Unit(in_channels, width, stride, bottleneck=True, join=torch.add, **how)  # type: ignore[arg-type]
 
         self.conv1 = nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False)
         self.activation1 = activation("bn relu", 64)

@@ -44,3 +44,25 @@ def check(**options: tuple[Any, tuple[Any, ...]]) -> None:
     for name, (value, choices) in options.items():
         if value not in choices:
             raise ValueError(f"{name} = {value!r}, expected one of {', '.join(map(repr, choices))}")
+
+
+def check_sizes(**sizes: Any) -> None:
+    """Raises ValueError for a size that is no whole number of at least 1: `check_sizes(classes=0)`."""
+    for name, size in sizes.items():
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise ValueError(f"{name} = {size!r}, expected a whole number of at least 1")
+
+
+def check_list(name: str, sizes: Any, length: int) -> None:
+    """Raises ValueError where `sizes` are not that many whole numbers of at least 1."""
+    if not isinstance(sizes, (tuple, list)) or len(sizes) != length:
+        raise ValueError(f"{name} = {sizes!r}, expected {length} whole numbers, one a stage")
+    check_sizes(**{f"{name}[{index}]": size for index, size in enumerate(sizes)})
+
+
+def chosen(kinds: str, shortcut: str, **options: tuple[float | None, float]) -> list[float]:
+    """The values of options that only these kinds of shortcut have, or their defaults. Raises ValueError for one given in vain."""
+    for name, (value, _) in options.items():
+        if value is not None and (shortcut not in kinds.split() or not isinstance(value, (int, float))):
+            raise ValueError(f"{name} = {value!r} with shortcut = {shortcut!r}, expected a number, with shortcut one of {kinds} (Table 1)")
+    return [default if value is None else float(value) for value, default in options.values()]

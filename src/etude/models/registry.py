@@ -146,9 +146,8 @@ ROWS = (*LECTURE, *GOOGLENET, *RESNET, *IDENTITY_MAPPINGS, *DENSENET)
 
 
 def names(pattern: str = "*") -> tuple[str, ...]:
-    """The names that match a shell pattern such as "resnet*@v15"; where none does, those of the papers that match it."""
-    matching = tuple(row.name for row in ROWS if fnmatch.fnmatchcase(row.name, pattern))
-    return matching or tuple(row.name for row in ROWS if fnmatch.fnmatchcase(row.paper, pattern))
+    """The names that match a shell pattern such as "resnet*@v15", or all of a paper: "identity_mappings"."""
+    return tuple(row.name for row in ROWS if fnmatch.fnmatchcase(row.name, pattern) or row.paper == pattern)
 
 
 def row(name: str) -> Row:
@@ -172,6 +171,7 @@ def build(name: str, **options: Any) -> "nn.Module":
             raise UsageError(f"{name} has no option `{option}`; {nearest(option, known)}")
     try:
         return factory(**{**wanted.options, **options})
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, IndexError, RuntimeError) as error:
+        why = next(iter(str(error).strip().splitlines()), "")
         given = ", ".join(f"{option}={value!r}" for option, value in options.items())
-        raise UsageError(f"{name}({given}): {error}") from error
+        raise UsageError(f"{name}({given}): {why}") from error

@@ -23,7 +23,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from etude.models.pieces import ZeroPadShortcut, check, he_init
+from etude.models.pieces import ZeroPadShortcut, check, check_list, check_sizes, he_init
 
 Norm = Callable[[int], nn.Module] | None
 Option = Literal["A", "B", "C"]
@@ -125,6 +125,10 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         check(shortcut=(shortcut, ("A", "B", "C", None)), stride_in=(stride_in, ("1x1", "3x3")))
+        check_sizes(classes=classes, in_channels=in_channels)
+        check_list("units", units, 4)
+        if stride_in != "1x1" and not bottleneck:
+            raise ValueError(f"stride_in = {stride_in!r} is about bottlenecks; this network has none (Table 1)")
         if bottleneck and shortcut is None:
             raise ValueError("a bottleneck without its shortcut is no network of the paper; its plain networks have bottleneck=False")
 
@@ -170,6 +174,7 @@ class CifarResNet(nn.Module):
     ) -> None:
         super().__init__()
         check(shortcut=(shortcut, ("A", "B", "C", None)))
+        check_sizes(depth=depth, classes=classes, in_channels=in_channels)
         n, rest = divmod(depth - 2, 6)
         if n < 1 or rest:
             raise ValueError(f"depth = {depth}, expected 6n + 2 such as 8, 14, 20, 56 (section 4.2)")

@@ -6,6 +6,7 @@ does, the module departs, at that place.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -159,7 +160,7 @@ class Aligner:
         for inputs, choices in self.inputs(step, found):
             x = inputs[0].tensor
             places = list(itertools.islice(self.trace.find(x), 8))
-            orders = distinct([order for _, order in places]) or [torch.arange(x.shape[1])]
+            orders = distinct([order for _, order in places]) or self.orders_before(step, found) or [torch.arange(x.shape[1])]
             events = [event for place, _ in places for event in self.consumers.get(place, [])]
             make = self.norms if step.op == "batch_norm" else self.products
             for binding in make(step, x, orders, events, used):
@@ -168,6 +169,16 @@ class Aligner:
                     seen.add(key)
                     result = compute(step, [x], binding.weights(), Choice(), True)
                     yield binding, [Value(result, choices)]
+
+    def orders_before(self, step: Step, found: Alignment) -> list[Tensor]:
+        """The order of the features that a flatten would give, where the run has only the maps in front of it."""
+        before = self.steps[step.inputs[0]]
+        if before.op != "flatten" or before.inputs[0] < 0:
+            return []
+        maps = found.values[before.inputs[0]][0].tensor
+        pixels = maps[0, 0].numel()
+        orders = distinct([order for _, order in itertools.islice(self.trace.find(maps), 8)])
+        return [(order[:, None] * pixels + torch.arange(pixels)).flatten() for order in orders]
 
     def products(self, step: Step, x: Tensor, orders: list[Tensor], events: list[Event], used: set[int]) -> Iterator[Binding]:
         """Convolutions and linear layers."""
@@ -193,11 +204,10 @@ class Aligner:
 
     def candidates(self, shape: tuple[int, ...], events: list[Event], used: set[int]) -> Iterator[nn.Parameter]:
         """Parameters that could be a weight of that shape: first those that the run applied to the same input, in its order."""
-        size = essential(shape)
         first = [operand for event in events for operand in event.operands if isinstance(operand, nn.Parameter)]
         offered: set[int] = set()
         for parameter in [*first, *self.parameters.values()]:
-            if id(parameter) not in offered and id(parameter) not in used and essential(parameter.shape) == size:
+            if id(parameter) not in offered and id(parameter) not in used and fits(parameter, shape):
                 offered.add(id(parameter))
                 yield parameter
 
@@ -257,6 +267,13 @@ def choices_of(step: Step, x: Tensor) -> list[Choice | None]:
     return [None]
 
 
+def fits(parameter: Tensor, shape: Sequence[int]) -> bool:
+    """Whether a parameter can be a weight of that shape: the same sides in any order, or the same numbers for each output."""
+    if parameter.numel() != math.prod(shape):
+        return False
+    return essential(parameter.shape) == essential(shape) or parameter.shape[0] == shape[0]
+
+
 def essential(shape: Sequence[int]) -> list[int]:
     """The sides of a tensor without those of 1, in no order."""
     return sorted(side for side in shape if side != 1)
@@ -274,6 +291,8 @@ def views(parameter: nn.Parameter, shape: tuple[int, ...]) -> Iterator[View]:
                 return parameter.permute(*order, *ones).reshape(shape)
 
             yield view
+    if essential(parameter.shape) != essential(shape):
+        yield lambda: parameter.reshape(shape)
 
 
 def reordered(view: View, order: Tensor) -> View:

@@ -1,17 +1,17 @@
 """Foreign code in a process of its own: a function of the package runs there, and what it returns comes back as JSON.
 
-A protection against accidents, not against malice. The code runs as the same user on the same disk: it can read and write whatever its
-user can. Held on every system: a time limit, no variable of our environment but those of KEPT, no standard input, its own temporary
-folder as working directory and home, and whatever it prints is read and forgotten but for the end. Beyond that:
+A protection against accidents, not against malice: the code runs as the same user on the same disk, and can read and write whatever that
+user can. On every system it has a time limit, no standard input, no variable of our environment but KEPT, and a temporary folder of its
+own as working directory and home; whatever it prints is read and forgotten, but for the end. Beyond that:
 
-  memory     Linux. Per process; memory shared between processes is not counted. A graphics card is hidden, as it has no limit.
+  memory     Linux: limited for each process; what processes share is not counted. Graphics cards, which have no limit, are hidden.
   files      Linux, macOS: each at most 1 GB.
-  processes  Linux, macOS: what it starts is killed with it, unless that moves to a session of its own. Windows: only itself is killed.
-  our death  Linux: when we are killed, it is too (but not what it has started). Ctrl-C kills all of it everywhere.
-  network    Linux, where namespaces are permitted: none for the process and what it starts, this machine's own ports included.
+  processes  Linux, macOS: whatever it starts is killed in the end, unless that moved to a session of its own. Windows: it alone is killed.
+  our end    Ctrl-C kills all of it; when we are killed, Linux kills it, but not what it started.
+  network    Linux, where namespaces are permitted: none, not even this machine's own ports, for it and for what it starts.
              Elsewhere Python's sockets refuse to connect; libraries in C and other programs still can.
 
-Torch is never imported here. Used by `verify`, whose work happens in the functions that are called.
+Torch is never imported here: this process only waits.
 """
 
 import contextlib
@@ -27,8 +27,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypedDict, Unpack
 
 from etude.errors import EtudeError, UsageError
 from etude.verify.apart_child import place, receive, send
@@ -36,7 +35,7 @@ from etude.verify.apart_child import place, receive, send
 CHILD = Path(__file__).with_name("apart_child.py")
 KEPT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "OMP_NUM_THREADS")
 OUTPUT_BYTES = 10_000
-FORKS = hasattr(os, "fork") and sys.platform != "darwin"  # the system libraries of macOS do not survive a fork
+FORKS = sys.platform == "linux"  # Windows cannot, and the libraries of macOS do not survive it
 
 
 class Failed(EtudeError):
@@ -51,96 +50,85 @@ class Failed(EtudeError):
         self.kind, self.output, self.exit_code = kind, output, exit_code
 
 
-def call(
-    function: str,
-    arguments: Mapping[str, Any],
-    *,
-    path: Sequence[Path] = (),
-    seconds: float = 60,
-    megabytes: int = 8_192,
-    network: bool = False,
-) -> Any:
+class Options(TypedDict, total=False):
+    """The keywords of `call`."""
+
+    path: Sequence[Path]
+    seconds: float
+    megabytes: int
+    network: bool
+
+
+def call(function: str, arguments: Mapping[str, Any], **options: Unpack[Options]) -> Any:
     """What `function` returns, called in a new process.
 
     function   "etude.verify.something:name"; takes and returns JSON values
-    arguments  its keyword arguments; relative paths among them mean nothing in the other process
-    path       folders from which it can import, after everything installed
-    seconds    of wall time, the start of Python and the import of torch (about 1 s) included
-    megabytes  of 2**20 bytes of memory; Python with torch takes 230 of them
+    arguments  its keyword arguments; a relative path among them means nothing in the other process
+    path       () folders from which it can import, after everything installed
+    seconds    (60) of wall time, with the start of Python and the import of torch (about 1 s)
+    megabytes  (8192) of 2**20 bytes of memory; Python with torch takes 220 of them
+    network    (False) whether it has one
     Raises  UsageError as the function did, Failed for everything else that goes wrong there.
     """
 
     def start(folder: Path, output: int) -> Process:
         return _python({"folder": str(folder)}, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
-    return _supervised(start, _request(function, arguments, path, megabytes, network), seconds)
+    return _supervised(start, function, arguments, **options)
 
 
 class Server:
     """For many calls in a row: a process that has imported torch and `modules` once, and forks for every call.
 
-    One call at a time, from the thread that made the server: on Linux a process is killed when the thread that started it ends.
+    One call at a time, from the thread that made the server: Linux kills a process when the thread that started it ends.
+    Raises  Failed where a module cannot be imported.
     """
 
     def __init__(self, modules: Sequence[str] = ()) -> None:
-        self.modules = tuple(modules)
         self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        if FORKS:
-            self._start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
-    def call(
-        self,
-        function: str,
-        arguments: Mapping[str, Any],
-        *,
-        path: Sequence[Path] = (),
-        seconds: float = 60,
-        megabytes: int = 8_192,
-        network: bool = False,
-    ) -> Any:
-        """As `call` outside, without the start; where processes cannot fork, the same."""
         if not FORKS:
-            return call(function, arguments, path=path, seconds=seconds, megabytes=megabytes, network=network)
-        if self._process is None:
-            self._start()
+            return
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = _python({"modules": modules}, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            return _supervised(self._fork, _request(function, arguments, path, megabytes, network), seconds)
-        except (EOFError, ConnectionError):
+            error = receive(self._channel)[0]
+        except BaseException:
             self.close()
-            raise Failed("the server of the checks has died", "died") from None
+            raise
+        if error:
+            self.close()
+            raise Failed(f"the process for the checks cannot start: {error}", "bug")
+
+    def call(self, function: str, arguments: Mapping[str, Any], **options: Unpack[Options]) -> Any:
+        """As `call` outside, without the start; the same as `call` where there is no forking, or no server any more."""
+        if not self._process:
+            return call(function, arguments, **options)
+        try:
+            return _supervised(self._fork, function, arguments, **options)
         except EtudeError:
             raise
-        except BaseException:  # Ctrl-C in the middle of a message: the next call needs a new server
+        except BaseException as error:  # Ctrl-C between two messages, or the server is dead
             self.close()
+            if isinstance(error, (EOFError, ConnectionError)):
+                raise Failed("the process for the checks has died", "died") from None
             raise
 
+    def _fork(self, folder: Path, output: int) -> "Process":
+        send(self._channel, str(folder), [output])
+        return _Forked(receive(self._channel)[0], self._channel)
+
     def close(self) -> None:
-        """End the server. A call afterwards starts a new one."""
         if self._process:
             self._channel.close()
             _kill(self._process)
             self._process = None
 
-    def _start(self) -> None:
-        self._channel, theirs = socket.socketpair()
-        with theirs:
-            self._process = _python({"modules": self.modules}, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self._ready = False
+    def __enter__(self) -> Self:
+        return self
 
-    def _fork(self, folder: Path, output: int) -> "Process":
-        if not self._ready:
-            if error := receive(self._channel)[0]:
-                self.close()
-                raise Failed(f"the server of the checks cannot start: {error}", "bug")
-            self._ready = True
-        send(self._channel, str(folder), [output])
-        return _Forked(receive(self._channel)[0], self._channel)
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class Process(Protocol):
@@ -155,14 +143,14 @@ class _Forked:
     """A child of the server, which says when it has ended."""
 
     def __init__(self, pid: int, channel: socket.socket) -> None:
-        self.pid, self.channel, self.code = pid, channel, 0
-        self.ended = False
+        self.pid, self.channel = pid, channel
+        self.code: int | None = None
 
     def wait(self, timeout: float | None = None) -> int:
-        if not self.ended:
+        if self.code is None:
             if not select.select([self.channel], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired("fork", timeout or 0)
-            self.code, self.ended = receive(self.channel)[0], True
+            self.code = int(receive(self.channel)[0])
         return self.code
 
 
@@ -176,9 +164,9 @@ class _Tail:
         self.thread.start()
 
     def read(self) -> None:
-        with open(self.source, "rb", buffering=0) as pipe:
-            while chunk := pipe.read(65_536):
-                self.kept = (self.kept + chunk)[-OUTPUT_BYTES:]
+        while chunk := os.read(self.source, 65_536):
+            self.kept = (self.kept + chunk)[-OUTPUT_BYTES:]
+        os.close(self.source)
 
     def text(self) -> str:
         """What is there when all writers have gone; a process that escaped may still hold the pipe, so not for ever."""
@@ -186,35 +174,34 @@ class _Tail:
         return self.kept.decode(errors="replace")
 
 
-def _request(function: str, arguments: Mapping[str, Any], path: Sequence[Path], megabytes: int, network: bool) -> dict[str, Any]:
-    folders = [str(folder.resolve()) for folder in path]
-    return {"function": function, "arguments": dict(arguments), "path": folders, "megabytes": megabytes, "network": network}
-
-
 def _python(job: Mapping[str, Any], **streams: Any) -> subprocess.Popen[bytes]:
     """The child, in a session of its own, with our import path and next to nothing of our environment."""
     path = [str(CHILD.parents[2]), *(folder for folder in sys.path if Path(folder).is_absolute())]
+    job = {"folder": "", "modules": (), "parent": os.getpid(), "path": path} | dict(job)
     environment = {name: os.environ[name] for name in KEPT if name in os.environ}
     return subprocess.Popen(
-        # not -I, under which PYTHONHASHSEED would be ignored; there is nothing else of Python's in this environment
-        [
-            sys.executable,
-            "-s",
-            "-P",
-            str(CHILD),
-            json.dumps({"folder": "", "modules": ()} | dict(job) | {"path": path, "parent": os.getpid()}),
-        ],
-        env=environment | {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "CUDA_VISIBLE_DEVICES": ""},
+        [sys.executable, "-s", "-P", str(CHILD), json.dumps(job)],  # not -I, under which PYTHONHASHSEED means nothing
+        env=environment | {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "CUDA_VISIBLE_DEVICES": ""},
         start_new_session=True,
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         **streams,
     )
 
 
-def _supervised(start: Callable[[Path, int], Process], request: Mapping[str, Any], seconds: float) -> Any:
+def _supervised(
+    start: Callable[[Path, int], Process],
+    function: str,
+    arguments: Mapping[str, Any],
+    *,
+    path: Sequence[Path] = (),
+    seconds: float = 60,
+    megabytes: int = 8_192,
+    network: bool = False,
+) -> Any:
     """Start a process on the request, in a private folder, and give back what it answers. Raises what `call` raises."""
     with tempfile.TemporaryDirectory(prefix="etude-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+        folder, folders = Path(name), [str(folder.resolve()) for folder in path]
+        request = {"function": function, "arguments": dict(arguments), "path": folders, "megabytes": megabytes, "network": network}
         (folder / "work").mkdir()
         (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
         tail = _Tail()
@@ -227,7 +214,7 @@ def _supervised(start: Callable[[Path, int], Process], request: Mapping[str, Any
         if (folder / "answer.json").exists():
             answer = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
         else:
-            answer = {"message": _death(code, seconds, folder / "fault", output), "kind": "time" if code is None else "died"}
+            answer = {"kind": "time" if code is None else "died", "message": _death(code, seconds, folder / "fault", output)}
     if "value" in answer:
         return answer["value"]
     if answer["kind"] == "usage":
@@ -241,8 +228,8 @@ def _ended(process: Process, seconds: float) -> int | None:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
         if os.name == "posix":
-            os.kill(process.pid, signal.SIGABRT)  # faulthandler writes down where it was
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.kill(process.pid, signal.SIGABRT)  # faulthandler writes down where it was
                 process.wait(0.5)
         return None
     finally:
@@ -259,13 +246,13 @@ def _kill(process: Process) -> None:
 
 
 def _death(code: int | None, seconds: float, fault: Path, output: str) -> str:
-    """A process that ended without an answer, in one sentence: where it was, or what it said last."""
+    """A process that ended without an answer, in one sentence: where it was, or else what it printed last."""
     frames = re.findall(r'File "(.+)", line (\d+)', fault.read_text(encoding="utf-8", errors="replace")) if fault.exists() else []
     where = place(frames)
     if code is None:
-        return f"the code ran longer than {seconds:g} s, the limit, and was stopped{where}"
-    last = next((line.strip()[:200] for line in reversed(output.splitlines()) if line.strip().isprintable() and line.strip()), "")
-    said = f"; the last it printed: {last}" if last and not where else ""
+        return f"the code ran longer than the limit of {seconds:g} s and was stopped{where}"
+    printed = [line.strip()[:200] for line in output.splitlines() if line.strip()]
+    said = f"; the last it printed: {printed[-1]}" if printed and not where else ""
     if code < 0:
-        return f"the code was killed by {signal.Signals(-code).name}{where}{said}"
+        return f"the code died of signal {-code}, {signal.strsignal(-code)}{where}{said}"
     return f"the code ended its process with exit code {code}{where}{said}"

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import socket
-import struct
 import sys
 import sysconfig
 import traceback
@@ -20,8 +19,7 @@ ANSWER_BYTES = 64 << 20
 FILE_BYTES = 1 << 30
 HOMES = ("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP")
 CALLS_OUT = {f"socket.{call}" for call in ("connect", "sendto", "sendmsg", "getaddrinfo", "gethostbyname", "gethostbyaddr")}
-OURS = ("<", sysconfig.get_path("stdlib"), str(Path(__file__).parents[1]) + os.sep)
-LENGTH = struct.Struct("!I")
+NOT_FOREIGN = ("<", sysconfig.get_path("stdlib"), str(Path(__file__).parents[1]) + os.sep)
 
 
 def main() -> None:
@@ -31,15 +29,14 @@ def main() -> None:
     sys.path += [folder for folder in job["path"] if folder not in sys.path]
     if job["folder"]:
         run(Path(job["folder"]))
-    serve(job["modules"])
+    serve(socket.socket(fileno=0), job["modules"])
 
 
-def serve(modules: Sequence[str]) -> None:
+def serve(channel: socket.socket, modules: Sequence[str]) -> None:
     """Import once, then fork for every folder that arrives with a pipe for its output; say which process it is and how it ended.
 
-    Nothing is computed here: threads of torch would not survive a fork.
+    Nothing is computed here: the threads of torch would not survive a fork.
     """
-    channel = socket.socket(fileno=0)
     try:
         for module in ("torch", *modules):
             import_module(module)
@@ -47,24 +44,35 @@ def serve(modules: Sequence[str]) -> None:
         return send(channel, f"{type(error).__name__}: {error}")
     send(channel, "")
     server = os.getpid()
-    while True:
-        try:
+    with contextlib.suppress(EOFError):
+        while True:
             folder, (output,) = receive(channel)
-        except EOFError:
-            return
-        if not (process := os.fork()):
-            os.setpgid(0, 0)
-            die_with(server)
-            channel.close()
-            for stream, target in enumerate((os.open(os.devnull, os.O_RDONLY), output, output)):
-                os.dup2(target, stream)
+            if not (process := os.fork()):
+                os.setpgid(0, 0)
+                die_with(server)
+                channel.close()
+                for stream, target in enumerate((os.open(os.devnull, os.O_RDONLY), output, output)):
+                    os.dup2(target, stream)
+                os.close(output)
+                run(Path(folder))
+            with contextlib.suppress(OSError):
+                os.setpgid(process, process)  # both sides set it, so that it holds before either goes on
             os.close(output)
-            run(Path(folder))
-        with contextlib.suppress(OSError):
-            os.setpgid(process, process)  # both sides set it, so that it holds before either goes on
-        os.close(output)
-        send(channel, process)
-        send(channel, os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+            send(channel, process)
+            send(channel, os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+
+
+def send(channel: socket.socket, value: Any, descriptors: Sequence[int] = ()) -> None:
+    """One small JSON value and open files, as one packet."""
+    socket.send_fds(channel, [json.dumps(value).encode()], descriptors)
+
+
+def receive(channel: socket.socket) -> tuple[Any, list[int]]:
+    """What `send` sent. Raises EOFError when the other side has gone."""
+    data, descriptors, _, _ = socket.recv_fds(channel, 65_536, 1)
+    if not data:
+        raise EOFError
+    return json.loads(data), descriptors
 
 
 def run(folder: Path) -> NoReturn:
@@ -92,8 +100,7 @@ def answer(request: dict[str, Any]) -> str:
     """What the function returns, or how it failed, as JSON."""
     module, _, name = request["function"].partition(":")
     try:
-        value = getattr(import_module(module), name)(**request["arguments"])
-        text = json.dumps({"value": value})
+        text = json.dumps({"value": getattr(import_module(module), name)(**request["arguments"])})
         if len(text) > ANSWER_BYTES:
             raise ValueError(f"the answer has {len(text):,} bytes, at most {ANSWER_BYTES:,} are taken")
         return text
@@ -104,18 +111,18 @@ def answer(request: dict[str, Any]) -> str:
 
 
 def failure(error: BaseException, function: str, megabytes: int) -> dict[str, Any]:
-    """The error as the arguments of `Failed`; `usage` where it is a UsageError."""
+    """The error as the arguments of `Failed`; its kind is "usage" for a UsageError."""
     from etude.errors import EtudeError, UsageError
 
     for cause in causes(error):
         if is_out_of_memory(cause):
-            return {"kind": "memory", "message": f"the code needs more than {megabytes} MB of memory, the limit{raised_at(cause)}"}
+            return {"kind": "memory", "message": f"the code needs more memory than the limit of {megabytes} MB{raised_at(cause)}"}
     if isinstance(error, EtudeError):
         return {"kind": "usage" if isinstance(error, UsageError) else "error", "message": str(error), "exit_code": error.exit_code}
     if isinstance(error, SystemExit):
         return {"kind": "exit", "message": f"the code called sys.exit({'' if error.code is None else repr(error.code)}){raised_at(error)}"}
-    what = next(iter(str(error).strip().splitlines()), "")
-    return {"kind": "bug", "message": f"{function} raised {type(error).__name__}{f': {what}' if what else ''}{raised_at(error)}"}
+    what = next((f": {line}" for line in str(error).strip().splitlines()), "")
+    return {"kind": "bug", "message": f"{function} raised {type(error).__name__}{what}{raised_at(error)}"}
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -135,15 +142,15 @@ def raised_at(error: BaseException) -> str:
 
 
 def place(frames: Iterable[tuple[str, object]]) -> str:
-    """ " (my_net.py line 8)": the first of the frames, innermost first, in a file that is no part of Python, of a package or of Etude."""
+    """ " (my_net.py line 8)": the first frame, innermost first, in a file that is no part of Python, of a package or of Etude."""
     for file, line in frames:
-        if not file.startswith(OURS) and not {"site-packages", "dist-packages"} & set(Path(file).parts):
+        if not file.startswith(NOT_FOREIGN) and not {"site-packages", "dist-packages"} & set(Path(file).parts):
             return f" ({Path(file).name} line {line})"
     return ""
 
 
 def limit(megabytes: int | None) -> None:
-    """Limit the memory that can be written to, or lift the limit; file size; no core files. Does nothing on Windows.
+    """Limit the memory that can be written to (None lifts that) and the size of a file, and dump no core. Nothing on Windows.
 
     RLIMIT_DATA, not RLIMIT_AS: libraries, stacks and CUDA reserve far more addresses than they use. macOS ignores it.
     """
@@ -151,16 +158,11 @@ def limit(megabytes: int | None) -> None:
         import resource
     except ImportError:
         return
-    wanted = {
-        resource.RLIMIT_DATA: resource.RLIM_INFINITY if megabytes is None else megabytes << 20,
-        resource.RLIMIT_FSIZE: FILE_BYTES,
-        resource.RLIMIT_CORE: 0,
-    }
-    for kind, value in wanted.items():
+    memory = sys.maxsize if megabytes is None else megabytes << 20
+    for kind, value in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_FSIZE, FILE_BYTES), (resource.RLIMIT_CORE, 0)):
         hard = resource.getrlimit(kind)[1]
-        bounded = hard if value == resource.RLIM_INFINITY else value if hard == resource.RLIM_INFINITY else min(value, hard)
         with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (bounded, hard))
+            resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")  # where memory runs short all the same, this process goes first
 
@@ -168,22 +170,20 @@ def limit(megabytes: int | None) -> None:
 def die_with(parent: int) -> None:
     """Let the system kill this process when its parent dies (Linux)."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-        if os.getppid() != parent:  # too late: it has died already
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:  # it has died already
             os._exit(1)
 
 
 def leave_network() -> None:
     """Move to a network of this process's own, in which there is nothing; where that is not permitted, refuse Python's sockets."""
-    if not has_left():
+    if not (sys.platform == "linux" and has_left()):
         sys.addaudithook(refuse)
 
 
 def has_left() -> bool:
-    if sys.platform != "linux":
-        return False
     unshare, user, group = ctypes.CDLL(None).unshare, os.getuid(), os.getgid()
-    new_network, new_user = 0x40000000, 0x10000000
+    new_network, new_user = 0x40000000, 0x10000000  # CLONE_NEWNET, CLONE_NEWUSER
     if unshare(new_network) == 0:  # root may
         return True
     if unshare(new_network | new_user) != 0:
@@ -198,22 +198,6 @@ def refuse(event: str, arguments: tuple[Any, ...]) -> None:
     """An audit hook; sockets between processes of this machine are let through."""
     if event in CALLS_OUT and getattr(arguments[0], "family", 0) != getattr(socket, "AF_UNIX", -1):
         raise OSError("no network here")
-
-
-def send(channel: socket.socket, value: Any, descriptors: Sequence[int] = ()) -> None:
-    """One JSON value, its length before it, with open files."""
-    data = json.dumps(value).encode()
-    socket.send_fds(channel, [LENGTH.pack(len(data))], descriptors)
-    channel.sendall(data)
-
-
-def receive(channel: socket.socket) -> tuple[Any, list[int]]:
-    """What `send` sent. Raises EOFError when the other side has gone."""
-    head, descriptors, _, _ = socket.recv_fds(channel, LENGTH.size, 1, socket.MSG_WAITALL)
-    if len(head) < LENGTH.size:
-        raise EOFError
-    data = channel.recv(LENGTH.unpack(head)[0], socket.MSG_WAITALL)
-    return json.loads(data), descriptors
 
 
 if __name__ == "__main__":

@@ -24,16 +24,16 @@ class Departure:
     sentence: str
 
 
-def departure(steps: Sequence[Step], trace: Trace, found: Alignment, module: nn.Module) -> Departure:
-    """The first place where the module does something else than the table."""
-    diagnosis = Diagnosis(steps, trace, found, module)
+def departure(steps: Sequence[Step], trace: Trace, found: Alignment, module: nn.Module, whose: str) -> Departure:
+    """The first place where the module does something else than the table; `whose` the table is: "the paper"."""
+    diagnosis = Diagnosis(steps, trace, found, module, whose)
     step = diagnosis.culprit()
     return Departure(step.path, f"{diagnosis.sentence(step)} ({step.at})")
 
 
 class Diagnosis:
-    def __init__(self, steps: Sequence[Step], trace: Trace, found: Alignment, module: nn.Module) -> None:
-        self.steps, self.trace, self.found = steps, trace, found
+    def __init__(self, steps: Sequence[Step], trace: Trace, found: Alignment, module: nn.Module, whose: str) -> None:
+        self.steps, self.trace, self.found, self.whose = steps, trace, found, whose
         self.aligner = Aligner(steps, trace, module)
         self.position = found.reached
 
@@ -54,19 +54,20 @@ class Diagnosis:
         events = list(self.instead())
         wanted = described(step)
         if shared := self.shared():
-            return f"{step.path} uses the weights of {shared} once more; the paper has {wanted} of its own here"
+            return f"{step.path} uses the weights of {shared} once more; {self.whose} has {wanted} of its own here"
         same = [event for event in events if event.op == step.op]
         if step.op in ("conv", "linear", "scale", "max_pool", "avg_pool", "dropout") and same:
             event = min(same, key=lambda event: len(list(differences(step, event))))
             found = list(differences(step, event))
             if found:
-                return f"{step.path}{yours(event)} has {', '.join(have for have, _ in found)}; the paper has {', '.join(want for _, want in found)}"
+                have, want = (", ".join(words) for words in zip(*found, strict=True))
+                return f"{step.path}{yours(event)} has {have}; {self.whose} has {want}"
         alike = [event for event in events if any(step.op in kinds and event.op in kinds for kinds in ALIKE)]
         if alike and alike[0].op != step.op:
-            return f"{step.path}{yours(alike[0])} is {article(alike[0])}; the paper has {wanted}"
+            return f"{step.path}{yours(alike[0])} is {article(alike[0])}; {self.whose} has {wanted}"
         if events:
-            return f"{step.path}: the paper has {wanted}{self.behind(step)}; here {article(events[0])}{yours(events[0])} follows instead"
-        return f"{step.path}: the paper has {wanted}{self.behind(step)}; nothing here gives the same"
+            return f"{step.path}: {self.whose} has {wanted}{self.behind(step)}; here {article(events[0])}{yours(events[0])} follows instead"
+        return f"{step.path}: {self.whose} has {wanted}{self.behind(step)}; nothing here gives the same"
 
     def behind(self, step: Step) -> str:
         """What the operator works on, in words."""
@@ -78,19 +79,32 @@ class Diagnosis:
         if index < 0:
             return "the image"
         step = self.steps[index]
-        return f"{described(step)} of {step.path}" if step.op in ("conv", "linear") else f"{described(step)} in {step.path}"
+        return f"{described(step)} of {step.path}" if step.path else described(step)
 
     def instead(self) -> Iterator[Event]:
         """What the module does with the inputs of the culprit, and the table does not."""
         step = self.steps[self.position]
         places = [place for index in step.inputs for place in self.places(index)]
         known = {place for index in range(len(self.found.values)) for place in self.places(index)}
-        seen: set[int] = set()
+        seen = self.elsewhere(places)
         for place in places:
             for event in self.aligner.consumers.get(place, []):
                 if event.index not in known and event.index not in seen:
                     seen.add(event.index)
                     yield event
+
+    def elsewhere(self, places: list[int]) -> set[int]:
+        """Events that are just what another operator of the table does with the same inputs."""
+        taken: set[int] = set()
+        step = self.steps[self.position]
+        for other in self.steps[self.position + 1 :]:
+            if set(other.inputs) & set(step.inputs):
+                for place in places:
+                    for event in self.aligner.consumers.get(place, []):
+                        if event.op == other.op and event.index not in taken and not list(differences(other, event)):
+                            taken.add(event.index)
+                            break
+        return taken
 
     def places(self, index: int) -> list[int]:
         """The events that made what an operator of the table gave."""

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from etude.explain.graph import recorded, tensors_in
-from etude.explain.nodes import Graph
+from etude.errors import UsageError
+from etude.explain.graph import tensors_in
 from etude.models import registry
 from etude.papers import Step
 from etude.verify.align import Alignment, align
@@ -102,11 +102,15 @@ class Judge:
         given = ", ".join(f"{word}={value}" for word, value in self.options.items())
         return f"{self.against}({given})" if given else self.against
 
+    @property
+    def whose(self) -> str:
+        """Who asks for the table: the paper, or a named variant of its network."""
+        return self.against if self.network.kind == "departs" else "the paper"
+
     def report(self) -> Report:
         try:
             self.runs()
-            measured = self.counts()
-            self.stages(measured)
+            self.stages(self.counts())
             trace, found = self.operators()
             self.same_function(trace, found)
             self.invariants(trace, found)
@@ -170,38 +174,43 @@ class Judge:
 
     # ── L1, L2: counts and shapes ────────────────────────────────────────────────────────────────────────────────────
 
-    def counts(self) -> Graph:
+    def counts(self) -> Trace:
         """Parameters and multiply-adds."""
-        with FlopCounterMode(display=False) as counter:
-            measured = recorded(copied(self.module), self.shape, device_of(self.module))
-        expected = {
-            "parameters": sum(step.parameters for step in self.steps),
-            "weights without biases and BN": sum(
-                step.parameters - step.shape[0] * step.bias for step in self.steps if step.op in ("conv", "linear")
-            ),
-            "MACs": sum(step.macs for step in self.steps if not step.side),
-        }
+        model, images = copied(self.module).eval(), torch.randn(2, *self.shape)
+        with torch.no_grad():
+            ran = traced(model, images, model)
+            with FlopCounterMode(display=False) as counter:
+                model(images)
+        products = [step for step in self.steps if step.op in ("conv", "linear")]
         parameters = list(self.module.parameters())
-        weights = [parameter.numel() for parameter in parameters if parameter.dim() > 1]
-        found = {"parameters": measured.parameters, "weights without biases and BN": sum(weights), "MACs": counter.get_total_flops() // 2}
-        lines = [f"{what}: {found[what]:,}, the table has {expected[what]:,}" for what in expected]
-        same = found["parameters"] == expected["parameters"] and (found["MACs"] == expected["MACs"] or not self.own_input)
+        counts = [
+            ("parameters", sum(p.numel() for p in parameters), sum(step.parameters for step in self.steps)),
+            (
+                "weights without biases and BN",
+                sum(p.numel() for p in parameters if p.dim() > 1),
+                sum(step.parameters - step.bias * step.shape[0] for step in products),
+            ),
+        ]
+        if self.own_input:  # the table's multiply-adds are for its own size of image
+            counts.append(("MACs", counter.get_total_flops() // 4, sum(step.macs for step in self.steps if not step.side)))
+        lines = [f"{what}: {found:,}, the table has {expected:,}" for what, found, expected in counts]
+        same = all(found == expected for what, found, expected in counts if what != "weights without biases and BN")
         self.level("L1", "pass" if same else "fail", *lines)
-        return measured
+        return ran
 
-    def stages(self, measured: Graph) -> None:
+    def stages(self, ran: Trace) -> None:
         """The output sizes that the paper's table prints, one after the other."""
         printed = self.paper.tables[self.network.table].stages if self.network.table else ()
         if not printed or not self.own_input:
             self.level("L2", "n/a", "the source prints no sizes" if not printed else "the table is for another size of image")
             return
-        shapes, position = [node.shape for node in measured.nodes], 0
+        shapes, position = [event.shape for event in ran.events], 0
         for stage in printed:
             output = stage.output if stage.place != "fc" else (self.steps[-1].shape[0],)
             place = next((i for i in range(position, len(shapes)) if shapes[i][-len(output) :] == output), None)
             if place is None:
                 size = "×".join(map(str, output))
-                self.level("L2", "fail", f"no {size} of {stage.place} behind {'×'.join(map(str, shapes[position - 1]))}")
+                self.level("L2", "fail", f"no {size} of {stage.place} behind {'×'.join(map(str, shapes[position]))}")
                 return
             position = place
         self.level("L2", "pass", f"{len(printed)} sizes in order, {printed[0].place} to {printed[-1].place}")
@@ -219,7 +228,7 @@ class Judge:
             self.traced = self.trace(self.module.train())
         found = align(self.steps, self.traced, self.module)
         if found.reached < len(self.steps):
-            where = departure(self.steps, self.traced, found, self.module)
+            where = departure(self.steps, self.traced, found, self.module, self.whose)
             self.level("L3", "fail", where.sentence, f"{found.reached:,} of {len(self.steps):,} operators agree before it")
             raise Departs(where)
         self.choices = tuple(choices_in_words(self.steps, found))
@@ -303,7 +312,7 @@ class Judge:
         places = [place for value in found.values[index] for place, _ in trace.find(value.tensor)]
         behind = [event.name for event in trace.events if set(event.inputs) & set(places)]
         what = f"{behind[0]} follows {step.path}" if behind else f"the result of {step.path} is not returned"
-        return Departure(step.path, f"{what}; the paper's network ends there ({step.at})")
+        return Departure(step.path, f"{what}; the network ends there ({step.at})")
 
     # ── L5: what must hold ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -337,12 +346,14 @@ class Judge:
                 if match is None:
                     shares = sorted({abs(d[2]) for d in left})
                     have = f"its dropouts have {', '.join(f'{share:g}' for share in shares)}" if shares else "there is none"
-                    yield Departure(step.path, f"{step.path}: the paper has a dropout of {step.factor:g} here; {have} ({step.at})")
+                    yield Departure(step.path, f"{step.path}: {self.whose} has a dropout of {step.factor:g} here; {have} ({step.at})")
                 else:
                     left.remove(match)
         for event, _, share, _ in left:
             path = trace.events[event].path if event >= 0 else ""
-            yield Departure("", f"a dropout of {abs(share):g} behind your {path or 'input'}, where the paper has none ({self.network.at})")
+            yield Departure(
+                "", f"a dropout of {abs(share):g} behind your {path or 'input'}, where {self.whose} has none ({self.network.at})"
+            )
         if any(active and share for _, _, share, active in self.evaluated.dropouts):
             yield Departure("", "a dropout is active in eval mode")
 
@@ -367,7 +378,10 @@ class Judge:
             return ""
         parameters = sum(parameter.numel() for parameter in self.module.parameters())
         for name, options in siblings(self.against, self.options):
-            steps = steps_of(name, **options)
+            try:
+                steps = steps_of(name, **options)
+            except (UsageError, KeyError):  # a combination that no paper has
+                continue
             if sum(step.parameters for step in steps) == parameters and registry.row(name).input[0] == self.shape[0]:
                 found = align(steps, self.traced, self.module)
                 if found.reached == len(steps) and self.returns(steps, found):
@@ -435,7 +449,8 @@ def choices_in_words(steps: Sequence[Step], found: Alignment) -> Iterator[str]:
     """What the paper leaves open, where the module has it otherwise than the authors' release."""
     pixels = {steps[i].path.rpartition(".")[0]: c.pixel for i, c in found.choices.items() if steps[i].op == "slice" and c.pixel}
     if pixels:
-        yield f"identity shortcuts keep pixel {next(iter(pixels.values()))} of every 2×2 in {', '.join(pixels)}; the paper does not say which"
+        pixel = next(iter(pixels.values()))
+        yield f"identity shortcuts keep pixel {pixel} of every 2×2 in {', '.join(pixels)}; the paper does not say which"
     fronts = {steps[i].path.rpartition(".")[0]: c.front for i, c in found.choices.items() if steps[i].op == "pad" and c.front}
     if fronts:
         yield f"zero channels stand in front or on both sides in {', '.join(fronts)}; the paper does not say where"
@@ -448,7 +463,3 @@ def close(one: Tensor, other: Tensor) -> bool:
 def difference(one: Tensor, other: Tensor) -> float:
     """The largest difference, relative to the largest entry."""
     return ((one - other).abs().max() / (other.abs().max() + 1e-30)).item()
-
-
-def device_of(module: nn.Module) -> torch.device:
-    return next((tensor.device for tensor in (*module.parameters(), *module.buffers())), torch.device("cpu"))

@@ -1,6 +1,5 @@
 """Which other networks a module could be: those of the same paper, and the same network with other options."""
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "compression": (1.0, 0.5),
     "auxiliary": (True, False),
 }
+FREE = {*CHOICES, "shortcut", "depth", "dropout"}
 SHORTCUTS = {
     "resnet": ("A", "B", "C"),
     "identity_mappings": ("identity", "constant_scaling", "exclusive_gating", "shortcut_only_gating", "conv", "dropout"),
@@ -25,12 +25,17 @@ def siblings(name: str, options: dict[str, Any]) -> Iterator[tuple[str, dict[str
     """The networks of the same paper with the same sizes, the named ones first, then the same network with other choices."""
     row = registry.row(name)
     networks = load(row.paper).networks
+    own = {**networks[name].given, **options}
     for other in registry.names():
-        if other != name and registry.row(other).paper == row.paper and registry.row(other).input == row.input:
-            yield other, {word: value for word, value in options.items() if word in networks[other].given}
-    given = {**networks[name].given, **options}
-    words = {word: choices for word, choices in {**CHOICES, "shortcut": SHORTCUTS.get(row.paper, ())}.items() if word in given}
-    for values in itertools.product(*words.values()):
-        changed = dict(zip(words, values, strict=True))
-        if sum(given[word] != value for word, value in changed.items()) == 1:
-            yield name, {**options, **{word: value for word, value in changed.items() if given[word] != value}}
+        network = networks.get(other)
+        if network is None or other == name or network.input != row.input:
+            continue
+        words = {**network.given, **{word: value for word, value in options.items() if word in network.given}}
+        same_sizes = all(own[word] == value for word, value in words.items() if word in own and word not in FREE)
+        if same_sizes and (network.table != networks[name].table or words != own):
+            yield other, {word: value for word, value in options.items() if word in network.given}
+    choices = {word: values for word, values in {**CHOICES, "shortcut": SHORTCUTS.get(row.paper, ())}.items() if word in own}
+    for word, values in choices.items():
+        for value in values:
+            if value != own[word]:
+                yield name, {**options, word: value}

@@ -1,0 +1,72 @@
+"""`etude verify`: hold an implementation against a paper. This process never imports torch; it waits for the one that does."""
+
+import dataclasses
+from pathlib import Path
+
+import click
+
+from etude.cli.options import input_shape, options_of
+from etude.cli.render import as_json, table
+from etude.cli.show import filled
+from etude.errors import UsageError
+from etude.models import registry
+from etude.verify.report import Report
+
+
+@click.command()
+@click.argument("target")
+@click.option("--against", required=True, metavar="NAME", help="The registered network; `etude ls` lists them.")
+@click.option("--set", "changes", multiple=True, metavar="OPTION=VALUE", help="The network with this option; may be repeated.")
+@click.option("--input", "image", metavar="CxHxW", help="Another size of image than the network's own.")
+@click.option("--seconds", default=300.0, show_default=True, help="Time limit.")
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
+def verify(target: str, against: str, changes: tuple[str, ...], image: str | None, seconds: float, json_: bool) -> int:
+    """Hold TARGET against the paper's network NAME, whatever its names and its style.
+
+    TARGET is a network of ours (resnet50), a file (my_net.py:Net, my_net.py:make_net(depth=20)) or something importable
+    (torchvision.models:resnet50). Its code runs in a process of its own with limits on time and memory and without a network: against
+    accidents, not against malice.
+
+    Exit code: 0 faithful, 1 departs, 2 wrong usage, 3 could not judge.
+    """
+    from etude.verify.apart import Failed, call
+    from etude.verify.facts import steps_of
+
+    options, shape = options_of(changes), input_shape(image)
+    steps_of(against, **options)  # a wrong name or option is said at once
+    arguments = {"target": located(target), "against": against, "options": options, "input_shape": shape}
+    try:
+        plain = call("etude.verify.child:check", arguments, seconds=seconds)
+    except UsageError:
+        raise
+    except Failed as error:
+        plain = dataclasses.asdict(Report(target, against, "could not judge", str(error), ()))
+    report = Report.from_dict(plain | {"target": target})
+    as_json(dataclasses.asdict(report)) if json_ else show_report(report)
+    return report.exit_code
+
+
+def located(target: str) -> str:
+    """The target with a whole path, as the process that runs it works in another folder."""
+    name = target.partition("(")[0]
+    home, colon, _ = name.rpartition(":")
+    if home.endswith(".py"):
+        return target.replace(home, str(Path(home).resolve()), 1)
+    if not colon and name.endswith(".py"):
+        raise UsageError(f"{target}: which class or function? Write {target}:NAME")
+    if not colon:
+        registry.row(name)
+    return target
+
+
+def show_report(report: Report) -> None:
+    click.echo(f"{report.target} against {report.against}")
+    click.echo(filled(f"{report.verdict}: {report.sentence}", "  "))
+    for choice in report.choices:
+        click.echo(filled(f"a free choice: {choice}", "  "))
+    if report.levels:
+        rows = []
+        for level in report.levels:
+            for number, line in enumerate(level.evidence or ("",)):
+                rows.append((level.id, level.title, level.state, line) if number == 0 else ("", "", "", line))
+        table(("level", "what", "state", "evidence"), rows, width=100)

@@ -1,0 +1,140 @@
+"""All there is to say of a registered network before anything runs: its paper, counts, published results, departures. No torch."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from etude.models import registry
+from etude.papers import Count, Network, Paper, ResultRow, ResultTable, Stage, Step
+from etude.verify.facts import facts_of, steps_of
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Parameters or multiply-adds: exact by the table, and as the paper prints them, at `at`; None where it prints none."""
+
+    what: str
+    exact: int
+    printed: float | None = None
+    at: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of published results, for the network as it is or with the words of `given`.
+
+    values   column to value; "fail" where the paper says so
+    spreads  column to (mean, standard deviation)
+    how      how many runs stand behind it
+    """
+
+    method: str
+    values: Mapping[str, float | str]
+    spreads: dict[str, tuple[float, float]]
+    given: dict[str, Any]
+    how: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Results:
+    """Published results that share place, unit and protocol."""
+
+    at: str
+    title: str
+    unit: str
+    protocol: str
+    note: str
+    rows: tuple[Result, ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """A network, built with options that differ from its own in `options`."""
+
+    name: str
+    title: str
+    paper: str
+    at: str
+    kind: str
+    note: str
+    departures: tuple[str, ...]
+    input: tuple[int, int, int]
+    options: dict[str, Any]
+    operators: int
+    counts: tuple[Counted, ...]
+    stages: tuple[Stage, ...]
+    results: tuple[Results, ...]
+
+
+def card(name: str, **options: Any) -> Card:
+    """What is known of a network. Raises UsageError for an unknown name, or an option that its paper's table does not take."""
+    paper, network = facts_of(name)
+    steps = steps_of(name, **options)
+    given = {**network.given, **options}
+    changed = {word: value for word, value in options.items() if network.given[word] != value}
+    own = tuple(f"{word} = {value}; the network itself has {network.given[word]}" for word, value in changed.items())
+    return Card(
+        name=name,
+        title=network.title,
+        paper=f"{paper.title}, {paper.authors}, {paper.year}, {paper.source}",
+        at=network.at,
+        kind=network.kind,
+        note=network.note,
+        departures=(*registry.row(name).departures, *own),
+        input=network.input,
+        options=given,
+        operators=len(steps),
+        counts=tuple(_counts(paper, network, given, steps)),
+        stages=_stages(paper, network),
+        results=tuple(_results(paper, network, changed)),
+    )
+
+
+def _counts(paper: Paper, network: Network, given: dict[str, Any], steps: tuple[Step, ...]) -> Iterator[Counted]:
+    count = next((count for count in paper.counts_of(network.id) if {**network.given, **count.given} == given), None)
+    parameters = sum(step.parameters for step in steps)
+    norms = sum(step.parameters for step in steps if step.op == "batch_norm")
+    printed = count.printed_parameters if count else None
+    whole = count is None or count.printed_is == "all"
+    yield _counted("parameters", parameters, printed if whole else None, count)
+    if not whole:
+        yield _counted("without BN", parameters - norms, printed, count)
+    macs = sum(step.macs for step in steps if not step.side)
+    yield _counted("MACs", macs, count.printed_macs if count else None, count)
+
+
+def _counted(what: str, exact: int, printed: float | None, count: Count | None) -> Counted:
+    note = count.note if count and what == "parameters" else ""
+    return Counted(what, exact, printed, count.at if count and printed else "", note)
+
+
+def _stages(paper: Paper, network: Network) -> tuple[Stage, ...]:
+    """The rows whose cost the paper prints."""
+    stages = paper.tables[network.table].stages if network.table else ()
+    return tuple(stage for stage in stages if stage.printed_parameters or stage.printed_macs) if network.kind != "departs" else ()
+
+
+def _results(paper: Paper, network: Network, changed: dict[str, Any]) -> Iterator[Results]:
+    """All published results of the network; of one built with other options, those with the same options."""
+    for table in paper.results.values():
+        rows = [row for row in table.rows if row.network == network.id and (not changed or _changes(network, row) == changed)]
+        if rows:
+            shown = tuple(_result(table, row, network) for row in rows)
+            yield Results(table.at, table.title, table.unit, table.protocol, table.note, shown)
+    for curve in paper.curves.values():
+        if curve.network == network.id and not changed:
+            last = f"after {curve.points[-1].epoch} {curve.over}s"
+            row = Result(network.title, {last: float(curve.last.held)}, {}, {}, "single run")
+            yield Results(curve.at, "", curve.unit, "", "", (row,))
+
+
+def _changes(network: Network, row: ResultRow) -> dict[str, Any]:
+    return {word: value for word, value in row.given.items() if network.given[word] != value}
+
+
+def _result(table: ResultTable, row: ResultRow, network: Network) -> Result:
+    values = {table.columns[column]: value for column, value in row.values.items()}
+    spreads = {table.columns[column]: spread for column, spread in row.spreads.items()}
+    return Result(row.method, values, spreads, _changes(network, row), table.how(row), row.note)

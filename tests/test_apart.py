@@ -1,0 +1,278 @@
+"""Foreign code runs apart: whatever it does, there is one clear sentence within the limit, and nothing is left behind."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etude.errors import EtudeError, UsageError
+from etude.verify import apart
+from etude.verify.apart import Failed, Server
+
+HERE = Path(__file__).parent
+LIMIT = 3.0
+HOSTILE = {
+    "prints": "answers ['conv']",
+    "loops": "the code ran longer than the limit of 3 s and was stopped (loops.py line 9)",
+    "exits": "exits.py cannot be imported: SystemExit: 3 (line 8)",
+    "imports": "imports.py cannot be imported: ModuleNotFoundError: No module named 'a_package_nobody_has' (line 3)",
+    "syntax_error": "syntax_error.py cannot be imported: SyntaxError: expected ':' (line 6)",
+    "huge": "the code needs more memory than the limit of 8192 MB (huge.py line 10)",
+    "raises": "Net does not take 3×8×8: KeyError: 'stage5'",
+    "no_tensor": "Net does not take 3×8×8: TypeError: it returns a dict in which no tensor comes from its input",
+}
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="what the system allows is tested where it allows most")
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with Server(["etude.explain.targets", "etude.explain.graph"]) as server:
+        yield server
+
+
+@pytest.fixture(params=["call", "server"])
+def call(request: pytest.FixtureRequest) -> Call:
+    """Both ways to call, which must behave alike."""
+    found = apart.call if request.param == "call" else request.getfixturevalue("server").call
+
+    def call(name: str, *, seconds: float = 30, megabytes: int = 8192, network: bool = False, **arguments: Any) -> Any:
+        return found(f"called_apart:{name}", arguments, path=[HERE], seconds=seconds, megabytes=megabytes, network=network)
+
+    return call
+
+
+def failure(call: Call, name: str, **arguments: Any) -> Failed:
+    with pytest.raises(Failed) as caught:
+        call(name, **arguments)
+    return caught.value
+
+
+def gone(process: int) -> bool:
+    """Whether it ends within a second; a dead one that nobody has asked for counts."""
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.01)
+    return False
+
+
+# ── The eight files ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def what_comes_of(call: Call, file: Path) -> str:
+    try:
+        return f"answers {call('operators', target=f'{file}:Net', seconds=LIMIT)}"
+    except EtudeError as error:
+        return str(error).removeprefix(f"{file.parent}{os.sep}")
+
+
+@on_linux
+def test_eight_hostile_files_get_one_clear_answer_each(call: Call, tmp_path: Path) -> None:
+    for name, sentence in HOSTILE.items():
+        source = next((HERE / "hostile").glob(f"{name}.*"))
+        file = Path(shutil.copy(source, tmp_path / f"{name}.py"))
+        begin = time.monotonic()
+        assert what_comes_of(call, file) == sentence
+        assert time.monotonic() - begin < LIMIT + 1, name
+
+
+# ── Other ends ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_calling_sys_exit_is_not_our_end(call: Call) -> None:
+    error = failure(call, "leave", code=4)
+    assert (error.kind, error.exit_code) == ("exit", 1)
+    assert str(error).startswith("the code called sys.exit(4) (called_apart.py line ")
+
+
+def test_a_process_that_ends_itself_is_quoted(call: Call) -> None:
+    for code in (0, 7):
+        error = failure(call, "vanish", code=code)
+        assert (error.kind, str(error)) == ("died", f"the code ended its process with exit code {code}; the last it printed: nearly there")
+
+
+@on_linux
+def test_a_crash_is_named_and_placed(call: Call) -> None:
+    error = failure(call, "crash")
+    assert error.kind == "died"
+    assert str(error).startswith("the code died of signal 11, Segmentation fault (called_apart.py line ")
+
+
+@on_linux
+def test_memory_taken_bit_by_bit_ends_at_the_limit(call: Call) -> None:
+    error = failure(call, "hoard", megabytes=400)
+    assert error.kind == "memory"
+    assert str(error).startswith("the code needs more memory than the limit of 400 MB (called_apart.py line ")
+
+
+def test_errors_keep_their_kind(call: Call) -> None:
+    with pytest.raises(UsageError, match="did you mean resnet20"):
+        call("misuse")
+    error = failure(call, "bug")
+    assert error.kind == "bug"
+    assert str(error).startswith("called_apart:bug raised KeyError: 'stage5' (called_apart.py line ")
+    assert "Traceback" in error.output
+    assert str(failure(call, "no_json")) == "called_apart:no_json raised TypeError: Object of type set is not JSON serializable"
+    assert "has no attribute 'nothing'" in str(failure(call, "nothing"))
+
+
+def test_values_come_back_whole_but_not_without_end(call: Call) -> None:
+    value = {"text": "刘二大人 \ud800 \n", "numbers": [1, -0.5, 10**30], "none": None}
+    assert call("echo", value=value) == value
+    assert len(call("bytes_of", count=20_000_000)) == 20_000_000
+    assert "at most 67,108,864 are taken" in str(failure(call, "bytes_of", count=70_000_000))
+
+
+def test_what_is_printed_is_never_taken_for_an_answer(call: Call) -> None:
+    assert call("forge") == "true"
+    assert call("echo", value=1) == 1
+
+
+def test_of_what_is_printed_the_end_is_kept(call: Call) -> None:
+    error = failure(call, "shout_and_leave", megabytes_printed=30)
+    assert len(error.output) <= apart.OUTPUT_BYTES
+    assert "SystemExit" in error.output
+
+
+@on_linux
+def test_a_convolution_computes_in_both(call: Call) -> None:
+    threads, *shape = call("convolve")
+    assert shape == [8, 8, 3, 3]
+    assert threads == int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+
+
+# ── What stays ours ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_surroundings_are_private_and_removed(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    found = call("surroundings")
+    assert Path(found["folder"]).is_relative_to(tmp_path.resolve())
+    assert Path(found["temporary"]) == Path(found["home"])
+    assert Path(found["home"]).resolve() == Path(found["folder"])
+    assert (found["arguments"], found["stdin"]) == ([], "")
+    failure(call, "vanish", code=1)
+    failure(call, "loop", seconds=0.5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_variable_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCESS_TOKEN", "secret")
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    found = apart.call("called_apart:surroundings", {}, path=[HERE])["environment"]
+    ours = {"PYTHONHASHSEED", "PYTHONUTF8", "PYTHONUNBUFFERED", "CUDA_VISIBLE_DEVICES", "LC_CTYPE"}
+    assert set(found) <= ours | {*apart.KEPT, "HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"}
+    with Server() as server:
+        assert "secret" not in server.call("called_apart:surroundings", {}, path=[HERE])["environment"].values()
+
+
+@on_linux
+def test_there_is_no_network_unless_asked_for(call: Call) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        call("connect", port=port, network=True)
+        assert "OSError" in str(failure(call, "connect", port=port))
+        refused = failure(call, "connect_where_namespaces_are_not_permitted", port=port, network=True)
+        assert "no network here" in str(refused)
+
+
+@on_linux
+def test_nothing_is_left_behind(call: Call) -> None:
+    call("echo", value=1)
+    open_files = len(list(Path("/proc/self/fd").iterdir()))
+    assert gone(call("leave_behind"))
+    assert call("fork_and_return") > 0
+    failure(call, "vanish", code=1)
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_files
+
+
+def test_neither_side_imports_torch_for_nothing() -> None:
+    program = f"""
+import sys
+from pathlib import Path
+from etude.verify import apart
+assert "torch" not in apart.call("called_apart:modules", {{}}, path=[Path({str(HERE)!r})])
+with apart.Server() as server:
+    assert "torch" in server.call("called_apart:modules", {{}}, path=[Path({str(HERE)!r})]) or sys.platform != "linux"
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+@on_linux
+@pytest.mark.parametrize("call", ["apart.call", "apart.Server().call"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "killed"])
+def test_it_ends_with_us(call: str, number: int, tmp_path: Path) -> None:
+    """After Ctrl-C with all it has started; when we are killed, it alone."""
+    note = tmp_path / "note"
+    call_it = f"{call}('called_apart:sleep', {{'seconds': 60, 'note': {str(note)!r}}}, path=[Path({str(HERE)!r})])"
+    program = ["-c", f"from pathlib import Path\nfrom etude.verify import apart\n{call_it}"]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, *program], env=environment, stderr=subprocess.DEVNULL) as us:
+        while not (note.exists() and note.read_text(encoding="utf-8")):
+            assert us.poll() is None
+            time.sleep(0.01)
+        us.send_signal(number)
+        assert us.wait(10) == -number
+    it, started = map(int, note.read_text(encoding="utf-8").split())
+    try:
+        assert gone(it)
+        if number == signal.SIGINT:
+            assert gone(started)
+            assert [file.name for file in tmp_path.iterdir()] == ["note"]
+    finally:
+        if not gone(started):
+            os.kill(started, signal.SIGKILL)
+
+
+# ── The server ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@on_linux
+def test_a_server_is_faster(server: Server) -> None:
+    def seconds(call: Call) -> float:
+        begin = time.monotonic()
+        for _ in range(3):
+            call("called_apart:operators", {"target": f"{HERE / 'hostile' / 'prints.py'}:Net"}, path=[HERE])
+        return time.monotonic() - begin
+
+    assert 2 * seconds(server.call) < seconds(apart.call)
+
+
+@on_linux
+def test_a_server_outlives_what_it_calls(server: Server) -> None:
+    process = server._process
+    assert process
+    for name, arguments in (("crash", {}), ("vanish", {"code": 1}), ("sleep", {"seconds": 60}), ("deaf", {"seconds": 60})):
+        with pytest.raises(Failed):
+            server.call(f"called_apart:{name}", arguments, path=[HERE], seconds=0.5)
+        assert server.call("called_apart:echo", {"value": name}, path=[HERE]) == name
+    assert server._process is process
+    assert process.poll() is None
+
+
+@on_linux
+def test_without_its_server_a_call_still_works() -> None:
+    with Server() as server:
+        assert server._process
+        os.kill(server._process.pid, signal.SIGKILL)
+        with pytest.raises(Failed, match="the process for the checks has died"):
+            server.call("called_apart:echo", {"value": 1}, path=[HERE])
+        assert server.call("called_apart:echo", {"value": 1}, path=[HERE]) == 1
+    with pytest.raises(Failed, match="cannot start: ModuleNotFoundError: No module named"):
+        Server(["etude.nothing"])
