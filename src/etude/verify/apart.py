@@ -7,7 +7,7 @@ own as working directory and home; whatever it prints is read and forgotten, but
   memory     Linux: limited for each process; what processes share is not counted. Graphics cards, which have no limit, are hidden.
   files      Linux, macOS: each at most 1 GB.
   processes  Linux, macOS: whatever it starts is killed in the end, unless that moved to a session of its own. Windows: it alone is killed.
-  our end    Ctrl-C kills all of it; when we are killed, Linux kills it, but not what it started.
+  our end    Ctrl-C kills all of it. When we are killed, Linux kills it; what it started and its folder are left.
   network    Linux, where namespaces are permitted: none, not even this machine's own ports, for it and for what it starts.
              Elsewhere Python's sockets refuse to connect; libraries in C and other programs still can.
 
@@ -88,7 +88,7 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         if not FORKS:
             return
-        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         with theirs:
             self._process = _python({"modules": modules}, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
@@ -227,7 +227,7 @@ def _ended(process: Process, seconds: float) -> int | None:
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
-        if os.name == "posix":
+        if sys.platform != "win32":
             with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.kill(process.pid, signal.SIGABRT)  # faulthandler writes down where it was
                 process.wait(0.5)
@@ -237,7 +237,7 @@ def _ended(process: Process, seconds: float) -> int | None:
 
 
 def _kill(process: Process) -> None:
-    if os.name == "posix":
+    if sys.platform != "win32":
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
     elif isinstance(process, subprocess.Popen):

@@ -11,8 +11,7 @@ from etude.papers import Step
 from etude.verify.align import Aligner, Alignment
 from etude.verify.trace import Event, Trace
 
-ALIKE = ({"max_pool", "avg_pool", "adaptive_avg_pool", "global_avg_pool"}, {"conv", "linear"})
-NAMES = {"batch_norm": "BN", "relu": "ReLU", "add": "an addition", "concat": "a concatenation", "conv": "a convolution"}
+POOLS = ("max_pool", "avg_pool", "adaptive_avg_pool", "global_avg_pool")
 ASPECTS = ("kernel", "stride", "padding", "dilation", "groups", "bias", "factor")
 
 
@@ -27,53 +26,163 @@ class Departure:
 def departure(steps: Sequence[Step], trace: Trace, found: Alignment, module: nn.Module, whose: str) -> Departure:
     """The first place where the module does something else than the table; `whose` the table is: "the paper"."""
     diagnosis = Diagnosis(steps, trace, found, module, whose)
-    step = diagnosis.culprit()
-    return Departure(step.path, f"{diagnosis.sentence(step)} ({step.at})")
+    place, sentence = diagnosis.sentence()
+    return Departure(place, f"{sentence} ({diagnosis.step.at})")
 
 
 class Diagnosis:
+    """The culprit: the first operator of the table whose inputs are seen in the run and whose result is not.
+
+    step, position   the culprit and its place in the table
+    events           what the module does with the culprit's inputs, and the table does not
+    """
+
     def __init__(self, steps: Sequence[Step], trace: Trace, found: Alignment, module: nn.Module, whose: str) -> None:
         self.steps, self.trace, self.found, self.whose = steps, trace, found, whose
         self.aligner = Aligner(steps, trace, module)
-        self.position = found.reached
+        self.position = self.culprit()
+        self.step = steps[self.position]
+        self.inputs = [place for index in self.step.inputs for place in self.places(index)]
+        self.known = {place for index in range(len(found.values)) for place in self.places(index)}
+        self.events = list(self.instead())
 
-    def culprit(self) -> Step:
-        """Back from the operator that could not be matched to the first whose inputs are seen in the run and whose result is not."""
+    def culprit(self) -> int:
+        """Back from the operator that could not be matched to the first that the run does not have."""
         index = self.found.reached
-        while True:
-            unseen = [i for i in self.steps[index].inputs if i >= 0 and not self.is_seen(i)]
-            if not unseen:
-                self.position = index
-                return self.steps[index]
+        while unseen := [i for i in self.steps[index].inputs if i >= 0 and not self.places(i)]:
             index = unseen[0]
+        return index
 
-    def is_seen(self, index: int) -> bool:
-        return any(self.trace.has(value.tensor) for value in self.found.values[index])
+    def sentence(self) -> tuple[str, str]:
+        """The place, and what is wrong there: the first of these that can be said."""
+        joins = self.step.op in ("add", "concat", "multiply")
+        order = (self.extra, self.missing) if joins else (self.missing, self.extra)
+        for say in (self.shared, *order, self.unit_too_many, self.unit_missing, self.other_facts, self.other_pool, self.fed):
+            if said := say():
+                return said
+        here = f"here {name(self.events[0])}{yours(self.events[0])} follows instead" if self.events else "nothing here gives the same"
+        return self.place, f"{self.place}: {self.whose} has {described(self.step)}{self.behind()}; {here}"
 
-    def sentence(self, step: Step) -> str:
-        events = list(self.instead())
-        wanted = described(step)
-        if shared := self.shared():
-            return f"{step.path} uses the weights of {shared} once more; {self.whose} has {wanted} of its own here"
-        same = [event for event in events if event.op == step.op]
-        if step.op in ("conv", "linear", "scale", "max_pool", "avg_pool", "dropout") and same:
-            event = min(same, key=lambda event: len(list(differences(step, event))))
-            found = list(differences(step, event))
-            if found:
+    # ── What can be said ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def shared(self) -> tuple[str, str] | None:
+        """The weights of an earlier operator would do."""
+        if self.position != self.found.reached:
+            return None
+        kept, self.found.bindings = self.found.bindings, {}
+        way = next(self.aligner.ways(self.position, self.found), None)
+        self.found.bindings = kept
+        for index, binding in kept.items():
+            if way and set(binding.uses) & set(way[0].uses):
+                first = self.steps[index].path
+                return (
+                    self.place,
+                    f"{self.place} shares the weights of {first}, which are used twice; {self.whose} has a layer of its own here",
+                )
+        return None
+
+    def extra(self) -> tuple[str, str] | None:
+        """An operator stands in between: what the table has here comes right behind it."""
+        for event in self.events:
+            behind = self.aligner.consumers.get(event.index, [])
+            if event.op != self.step.op and any(self.same(self.step, after) for after in behind):
+                what = f"{name(event)}{yours(event)} stands in front of {described(self.step)}"
+                return self.place, f"{self.place}: {what}; {self.whose} has none there"
+        return None
+
+    def missing(self) -> tuple[str, str] | None:
+        """What the table has next comes at once."""
+        after = [step for step in self.steps if self.position in step.inputs]
+        for event in self.events:
+            for step in after:
+                if self.same(step, event):
+                    what = "the shortcut and its addition are" if self.step.op == "add" else f"{described(self.step)} is"
+                    follows = f"{name(event)}{yours(event)} follows at once"
+                    return self.place, f"{self.place}: {what} missing behind {self.name_of(self.step.inputs[-1])}; {follows}"
+        return None
+
+    def unit_missing(self) -> tuple[str, str] | None:
+        """What the table has behind this block comes at once."""
+        block = unit_of(self.step.path)
+        for step in self.steps[self.position + 1 :]:
+            if block and step.op != "relu" and not step.path.startswith(block):
+                for event in self.events:
+                    if self.same(step, event) and event.shape[0] == step.shape[0] and self.channels_fit(step):
+                        follows = f"{name(event)}{yours(event)} follows at once"
+                        return block, f"the unit {block} is missing: {follows}; {self.whose} has {self.units(block)}"
+        return None
+
+    def channels_fit(self, step: Step) -> bool:
+        """Whether an operator further on takes as many channels as come in here."""
+        here, there = self.step.inputs[0], step.inputs[0]
+        return here >= 0 and self.steps[here].shape[0] == self.steps[there].shape[0]
+
+    def unit_too_many(self) -> tuple[str, str] | None:
+        """What the unit before begins with comes once more."""
+        index = self.step.inputs[0]
+        block, before = unit_of(self.step.path), unit_of(self.steps[index].path) if index >= 0 else ""
+        if not before or block.split(".")[0] == before.split(".")[0]:
+            return None
+        begins = next(step for step in self.steps if step.path.startswith(f"{before}.") and step.op == "conv")
+        for event in self.events:
+            if self.same(begins, event) and not self.same(self.step, event):
+                again = f"{name(event)}{yours(event)} comes once more"
+                return before, f"one unit too many behind {before}: {again}; {self.whose} has {self.units(before)}"
+        return None
+
+    def units(self, block: str) -> str:
+        stage = block.rpartition(".")[0]
+        count = len({unit_of(step.path) for step in self.steps if step.path.startswith(f"{stage}.")})
+        return f"{count} in {stage}"
+
+    def other_facts(self) -> tuple[str, str] | None:
+        """The same operator with another kernel, stride, …"""
+        same = [event for event in self.events if event.op == self.step.op]
+        for event in sorted(same, key=lambda event: len(list(differences(self.step, event)))):
+            if found := list(differences(self.step, event)):
                 have, want = (", ".join(words) for words in zip(*found, strict=True))
-                return f"{step.path}{yours(event)} has {have}; {self.whose} has {want}"
-        alike = [event for event in events if any(step.op in kinds and event.op in kinds for kinds in ALIKE)]
-        if alike and alike[0].op != step.op:
-            return f"{step.path}{yours(alike[0])} is {article(alike[0])}; {self.whose} has {wanted}"
-        if events:
-            return f"{step.path}: {self.whose} has {wanted}{self.behind(step)}; here {article(events[0])}{yours(events[0])} follows instead"
-        return f"{step.path}: {self.whose} has {wanted}{self.behind(step)}; nothing here gives the same"
+                return self.place, f"{self.place}{yours(event)} has {have}; {self.whose} has {want}"
+        return None
 
-    def behind(self, step: Step) -> str:
-        """What the operator works on, in words."""
-        if step.op in ("add", "concat", "multiply"):
-            return " of " + " and ".join(self.name_of(index) for index in step.inputs)
-        return f" behind {self.name_of(step.inputs[0])}" if step.inputs[0] >= 0 else " on the image"
+    def other_pool(self) -> tuple[str, str] | None:
+        for event in self.events:
+            if self.step.op in POOLS and event.op in POOLS and event.op != self.step.op:
+                return self.place, f"{self.place}{yours(event)} is {name(event)}; {self.whose} has {described(self.step)}"
+        return None
+
+    def fed(self) -> tuple[str, str] | None:
+        """The same operator on something else."""
+        if self.step.op not in ("conv", "linear"):
+            return None
+        matched = {binding.event for binding in self.found.bindings.values()}
+        for event in self.trace.events:
+            if event.index not in matched | self.known and self.same(self.step, event) and event.inputs:
+                source = self.trace.events[event.inputs[0]] if event.inputs[0] >= 0 else None
+                by = f"{name(source)}{yours(source)}" if source else "the image"
+                return self.place, f"{self.place}{yours(event)} is fed by {by}; {self.whose} feeds it {self.name_of(self.step.inputs[0])}"
+        return None
+
+    # ── Words and places ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def place(self) -> str:
+        """The culprit's path; of an operator without one, that of the layer it follows."""
+        index = self.position
+        while not self.steps[index].path or (index != self.position and self.steps[index].op in POOLS):
+            if self.steps[index].inputs[0] < 0:
+                return self.step.path
+            index = self.steps[index].inputs[0]
+        return self.steps[index].path
+
+    def same(self, step: Step, event: Event) -> bool:
+        """Whether an operator that ran is of the kind and has the facts that the table asks for."""
+        return event.op == step.op and not list(differences(step, event))
+
+    def behind(self) -> str:
+        """What the culprit works on, in words."""
+        if self.step.op in ("add", "concat", "multiply"):
+            return " of " + " and ".join(self.name_of(index) for index in self.step.inputs)
+        return f" behind {self.name_of(self.step.inputs[0])}"
 
     def name_of(self, index: int) -> str:
         if index < 0:
@@ -82,47 +191,26 @@ class Diagnosis:
         return f"{described(step)} of {step.path}" if step.path else described(step)
 
     def instead(self) -> Iterator[Event]:
-        """What the module does with the inputs of the culprit, and the table does not."""
-        step = self.steps[self.position]
-        places = [place for index in step.inputs for place in self.places(index)]
-        known = {place for index in range(len(self.found.values)) for place in self.places(index)}
-        seen = self.elsewhere(places)
-        for place in places:
+        seen = self.elsewhere()
+        for place in self.inputs:
             for event in self.aligner.consumers.get(place, []):
-                if event.index not in known and event.index not in seen:
+                if event.index not in self.known and event.index not in seen:
                     seen.add(event.index)
                     yield event
 
-    def elsewhere(self, places: list[int]) -> set[int]:
+    def elsewhere(self) -> set[int]:
         """Events that are just what another operator of the table does with the same inputs."""
         taken: set[int] = set()
-        step = self.steps[self.position]
         for other in self.steps[self.position + 1 :]:
-            if set(other.inputs) & set(step.inputs):
-                for place in places:
-                    for event in self.aligner.consumers.get(place, []):
-                        if event.op == other.op and event.index not in taken and not list(differences(other, event)):
-                            taken.add(event.index)
-                            break
+            if set(other.inputs) & set(self.step.inputs):
+                events = (event for place in self.inputs for event in self.aligner.consumers.get(place, []))
+                taken |= {event.index for event in events if event.index not in taken and self.same(other, event)}
         return taken
 
     def places(self, index: int) -> list[int]:
         """The events that made what an operator of the table gave."""
         values = [self.trace.images] if index < 0 else [value.tensor for value in self.found.values[index]]
         return [place for tensor in values for place, _ in self.trace.find(tensor)]
-
-    def shared(self) -> str:
-        """The place whose weights the module uses again here; empty where it does not."""
-        if self.position != self.found.reached:
-            return ""
-        kept, self.found.bindings = self.found.bindings, {}
-        way = next(self.aligner.ways(self.position, self.found), None)
-        self.found.bindings = kept
-        if way:
-            for index, binding in kept.items():
-                if set(binding.uses) & set(way[0].uses):
-                    return self.steps[index].path
-        return ""
 
 
 def differences(step: Step, event: Event) -> Iterator[tuple[str, str]]:
@@ -131,10 +219,8 @@ def differences(step: Step, event: Event) -> Iterator[tuple[str, str]]:
         unit = "maps" if step.op == "conv" else "features"
         yield f"{event.shape[0]} {unit}", f"{step.shape[0]}"
     for aspect in ASPECTS:
-        if aspect not in event.facts:
-            continue
-        have, want = event.facts[aspect], getattr(step, aspect)
-        if have != want:
+        have, want = event.facts.get(aspect), getattr(step, aspect)
+        if aspect in event.facts and have != want and not (aspect == "padding" and step.op not in ("conv", *POOLS)):
             yield in_words(aspect, have), in_words(aspect, want)
 
 
@@ -148,15 +234,28 @@ def in_words(aspect: str, value: object) -> str:
             return f"{aspect} {value}"
 
 
+def unit_of(path: str) -> str:
+    """`conv3_x.1` of `conv3_x.1.conv2`: a block that is repeated; empty for anything else."""
+    parts = path.split(".")
+    for end, part in enumerate(parts, start=1):
+        if part.isdigit():
+            return ".".join(parts[:end])
+    return ""
+
+
 def described(step: Step) -> str:
     """An operator of the table in a few words: "3×3 conv 64 /2"."""
-    node = Node(0, step.op, "", (), step.shape, step.kernel, step.stride, step.padding, factor=step.factor)
-    return label(node)
+    if step.op == "add":
+        return "the addition"
+    return label(Node(0, step.op, "", (), step.shape, step.kernel, step.stride, step.padding, factor=step.factor))
 
 
-def article(event: Event) -> str:
-    facts = {key: event.facts.get(key) for key in ("kernel", "stride", "padding", "factor")}
-    return label(Node(0, event.op, "", (), event.shape, **facts, name=event.name))  # type: ignore[arg-type]
+def name(event: Event) -> str:
+    """An operator that ran in a few words."""
+    if event.op == "add":
+        return "an addition"
+    facts = {key: event.facts[key] for key in ("kernel", "stride", "padding", "dilation", "groups", "factor") if key in event.facts}
+    return label(Node(0, event.op, "", (), event.shape, name=event.name, **facts))
 
 
 def yours(event: Event) -> str:

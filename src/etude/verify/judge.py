@@ -113,7 +113,7 @@ class Judge:
             self.stages(self.counts())
             trace, found = self.operators()
             self.same_function(trace, found)
-            self.invariants(trace, found)
+            self.invariants(found)
         except CannotJudge as error:
             return self.finished("could not judge", str(error))
         except Departs as error:
@@ -316,9 +316,9 @@ class Judge:
 
     # ── L5: what must hold ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def invariants(self, trace: Trace, found: Alignment) -> None:
+    def invariants(self, found: Alignment) -> None:
         """Every parameter takes part, dropout stands where the paper has it and only in training, initial values."""
-        problems = [*self.unused(found), *self.dropouts(trace, found), *self.initial_values(found)]
+        problems = [*self.unused(found), *self.dropouts(found), *self.initial_values(found)]
         if problems:
             self.level("L5", "fail", *(problem.sentence for problem in problems))
             raise Departs(problems[0])
@@ -332,29 +332,28 @@ class Judge:
         used = {use for binding in found.bindings.values() for use in binding.uses}
         for name, parameter in self.module.named_parameters():
             if id(parameter) not in used or id(parameter) in self.cold:
-                yield Departure(
-                    "",
-                    f"your {name} ({'×'.join(map(str, parameter.shape))}) takes no part: the table has no layer for it ({self.network.at})",
-                )
+                shape = "×".join(map(str, parameter.shape))
+                yield Departure("", f"your {name} ({shape}) is never used, and the table has no layer for it ({self.network.at})")
 
-    def dropouts(self, trace: Trace, found: Alignment) -> Iterator[Departure]:
-        left = [dropout for dropout in trace.dropouts if dropout[2] != 0]
+    def dropouts(self, found: Alignment) -> Iterator[Departure]:
+        """Every dropout of the table, and no other, by what it works on and its share."""
+        left = [dropout for dropout in self.traced.dropouts if dropout.share != 0]
         for index, step in enumerate(self.steps):
             if step.op == "dropout" and step.factor:
-                tensor = found.values[index][0].tensor
-                match = next((d for d in left if d[2] == step.factor and any(place == d[0] for place, _ in trace.find(tensor))), None)
-                if match is None:
-                    shares = sorted({abs(d[2]) for d in left})
-                    have = f"its dropouts have {', '.join(f'{share:g}' for share in shares)}" if shares else "there is none"
-                    yield Departure(step.path, f"{step.path}: {self.whose} has a dropout of {step.factor:g} here; {have} ({step.at})")
-                else:
+                match = next((d for d in left if d.share == step.factor and d.works_on(found.values[index][0].tensor)), None)
+                if match:
                     left.remove(match)
-        for event, _, share, _ in left:
-            path = trace.events[event].path if event >= 0 else ""
-            yield Departure(
-                "", f"a dropout of {abs(share):g} behind your {path or 'input'}, where {self.whose} has none ({self.network.at})"
-            )
-        if any(active and share for _, _, share, active in self.evaluated.dropouts):
+                    continue
+                shares = ", ".join(f"{share:g}" for share in sorted({dropout.share for dropout in left}))
+                have = f"its dropouts have {shares}" if shares else "there is none"
+                yield Departure(step.path, f"{step.path}: {self.whose} has a dropout of {step.factor:g} here; {have} ({step.at})")
+        for dropout in left:
+            index = next((i for i, values in enumerate(found.values) if dropout.works_on(values[0].tensor)), -1)
+            after = next((step for step in self.steps if index in step.inputs and step.path), None)
+            where = f"in front of {after.path}" if after else f"in your {dropout.path}"
+            sentence = f"a {dropout.kind} of {dropout.share:g} stands {where}, where {self.whose} has none ({self.network.at})"
+            yield Departure(after.path if after else "", sentence)
+        if any(dropout.active and dropout.share for dropout in self.evaluated.dropouts):
             yield Departure("", "a dropout is active in eval mode")
 
     def initial_values(self, found: Alignment) -> Iterator[Departure]:

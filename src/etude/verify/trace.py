@@ -49,6 +49,23 @@ class Event:
     operands: tuple[Tensor | None, ...] = ()
 
 
+@dataclass(frozen=True)
+class Dropout:
+    """A dropout that was switched off: what it works on, the share it removes, whether it would have been active, and where it ran."""
+
+    signature: Tensor
+    share: float
+    active: bool
+    kind: str
+    path: str
+
+    def works_on(self, tensor: Tensor) -> bool:
+        wanted = signature_of(tensor)
+        if len(wanted) != len(self.signature):
+            return False
+        return bool((wanted.sort().values - self.signature.sort().values).abs().max() <= CLOSE * (wanted.abs().max() + 1e-30))
+
+
 @dataclass
 class Trace:
     """Everything that ran, the images it ran on, and what came out."""
@@ -56,7 +73,7 @@ class Trace:
     images: Tensor
     events: list[Event] = field(default_factory=list)
     outputs: tuple[Tensor, ...] = ()
-    dropouts: list[tuple[int, Tensor, float, bool]] = field(default_factory=list)  # input event, its signature, share, active
+    dropouts: list[Dropout] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.by_size: dict[int, list[tuple[float, int, Tensor]]] = {}
@@ -162,8 +179,10 @@ class ValueRecorder(TorchFunctionMode):
     def switched_off(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         x: Tensor = argument(args, kwargs, 0, "input")
         share, active = argument(args, kwargs, 1, "p", 0.5), argument(args, kwargs, 2, "training", True)
-        kind_fits = func in (F.dropout, torch.dropout)
-        self.trace.dropouts.append((self.source.get(id(x), -2), signature_of(x), share if kind_fits else -share, active))
+        kind = getattr(func, "__name__", "dropout").rstrip("_")
+        if kind != "dropout":
+            share = -share  # whole channels: another function, whatever the share
+        self.trace.dropouts.append(Dropout(signature_of(x), share, active, kind, self.path[-1]))
         return x
 
     def note(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], made: Tensor) -> None:
