@@ -276,3 +276,9 @@ def test_without_its_server_a_call_still_works() -> None:
         assert server.call("called_apart:echo", {"value": 1}, path=[HERE]) == 1
     with pytest.raises(Failed, match="cannot start: ModuleNotFoundError: No module named"):
         Server(["etude.nothing"])
+
+
+def test_where_nothing_can_fork_a_server_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "FORKS", False)
+    with Server(["etude.nothing"]) as server:
+        assert server.call("called_apart:echo", {"value": 1}, path=[HERE]) == 1

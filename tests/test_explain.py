@@ -2,10 +2,13 @@
 
 import copy
 import json
+import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,9 +17,10 @@ from torch.nn import functional as F
 
 import etude
 from etude.cli import app as cli
+from etude.cli.parts import outline_table
 from etude.explain.cost import cost, cost_of, peak_of_inference
 from etude.explain.graph import DoesNotRun
-from etude.explain.outline import Line, outline
+from etude.explain.outline import Line, Part, outline
 from etude.models import registry
 from etude.verify.exact import without_weights
 from etude.verify.facts import graph_of, steps_of
@@ -108,6 +112,51 @@ def test_features_kept_in_a_list_do_not_explode() -> None:
     assert parts[-1].lines[-1].shape == (83, 8, 8)
 
 
+def texts(module: nn.Module, shape: tuple[int, ...] = (3, 8, 8)) -> list[list[str]]:
+    return [[line.text for line in part.lines] for part in outline(etude.graph(module, shape))]
+
+
+class Outputs(nn.Module):
+    """Gives what `end` makes of logits, features and the image."""
+
+    def __init__(self, end: Callable[[Any, Tensor, Tensor, Tensor], Any]) -> None:
+        super().__init__()
+        self.stem, self.head, self.aux = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 5, 1), nn.Conv2d(4, 4, 1)
+        self.end = end
+
+    def forward(self, x: Tensor) -> Any:
+        features = self.stem(x)
+        return self.end(self, self.head(features), features, x)
+
+
+def test_outputs_of_every_kind_have_an_outline() -> None:
+    trunk = [["1×1 conv 4"], ["1×1 conv 5"]]
+    assert texts(Outputs(lambda m, logits, features, x: (logits, features))) == trunk  # on the way to the first
+    assert texts(Outputs(lambda m, logits, features, x: (logits, x))) == trunk
+    joined = texts(Outputs(lambda m, logits, features, x: (logits, m.aux(features) + features)))
+    assert joined == [*trunk, ["1×1 conv 4", "identity", "add"]]
+    from_input = texts(Outputs(lambda m, logits, features, x: (logits, torch.cat((x, features, x * x), 1))))
+    assert from_input == [*trunk, ["input", "1×1 conv 4", "multiply", "concat"]]
+    assert texts(nn.Identity()) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        (nn.ZeroPad2d(1), "pad 1"),
+        (nn.ZeroPad2d((0, 1, 0, 1)), "pad (0, 1, 0, 1)"),
+        (nn.ConstantPad3d((0, 0, 0, 0, 0, 1), 0.0), "zero channels"),
+        (nn.ConstantPad3d((1, 1, 1, 1, 0, 1), 0.0), "pad 1 and zero channels"),
+        (nn.ReflectionPad2d(1), "pad"),
+        (nn.Conv2d(3, 3, 3, padding=1, groups=3), "3×3 conv 3, groups 3"),
+        (nn.Conv2d(3, 4, 3, padding=2, dilation=2), "3×3 conv 4, dilation 2"),
+        (nn.Conv2d(3, 4, 3, dilation=2), "3×3 conv 4 pad 0, dilation 2"),
+    ],
+)
+def test_labels_say_what_is_special(module: nn.Module, text: str) -> None:
+    assert texts(module) == [[text]]
+
+
 # ── Cost ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -142,13 +191,87 @@ def test_a_shortcut_keeps_its_input_alive() -> None:
     assert peak_of_inference(etude.graph(Residual(), (3, 8, 8))) == 3 * size
 
 
+class Calls(nn.Module):
+    """A 1×1 convolution and what is made of its result."""
+
+    def __init__(self, body: Callable[[Any, Tensor], Any]) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+        self.body = body
+
+    def forward(self, x: Tensor) -> Any:
+        return self.body(self, self.conv(x))
+
+
+@pytest.mark.parametrize(
+    ("body", "maps"),
+    [
+        (lambda m, y: F.relu(y) + 1, 2),
+        (lambda m, y: y.relu_().add_(1), 1),
+        (lambda m, y: y.transpose(1, 2).squeeze().view(-1).relu_(), 1),
+        (lambda m, y: torch.cat(y.chunk(2, 1), 1), 2),
+        (lambda m, y: torch.sigmoid(y.permute(0, 2, 3, 1)).add_(y.permute(0, 2, 3, 1)), 2),
+    ],
+)
+def test_views_and_what_is_done_in_place_need_no_memory(body: Callable[[Any, Tensor], Any], maps: int) -> None:
+    size, image = 4 * 4 * 64, 4 * 3 * 64
+    assert peak_of_inference(etude.graph(Calls(body), (3, 8, 8))) == max(maps * size, size + image)
+
+
+def test_training_that_fails_leaves_the_rest(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def body(module: Any, y: Tensor) -> Tensor:
+        if module.training:
+            raise ValueError("no loss without labels")
+        return y
+
+    module = Calls(body)
+    found = cost(module, (3, 8, 8))
+    assert (found.macs, found.kept, found.stages[0].kept) == (12 * 64, None, None)
+    assert found.unknown == "ValueError: no loss without labels"
+
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\nclass Net(nn.Conv2d):\n    def forward(self, x):\n        assert not self.training, 'no labels'\n"
+        "        return super().forward(x)\n",
+        encoding="utf-8",
+    )
+    arguments = ("explain", f"{tmp_path / 'net.py'}:Net", "--input", "3x8x8", *["--set", "in_channels=3", "--set", "out_channels=4"])
+    arguments = (*arguments, "--set", "kernel_size=1", "--cost")
+    code, out, err = run(capsys, *arguments)
+    assert (code, err) == (0, "")
+    assert re.search(r"activations, training +– +unknown, for training raises AssertionError: no labels", out)
+    assert json.loads(run(capsys, *arguments, "--json")[1])["cost"]["kept"] is None
+
+
+def test_costs_are_of_float32_and_do_not_depend_on_surroundings() -> None:
+    expected = cost(Toy(), (3, 8, 8))
+    with torch.no_grad():
+        assert cost(Toy(), (3, 8, 8)) == expected
+    with torch.inference_mode():
+        assert cost(Toy(), (3, 8, 8)) == expected
+    assert cost(Toy().double(), (3, 8, 8)) == expected
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert cost(Toy(), (3, 8, 8)) == expected
+        assert cost(nn.Sigmoid(), (3, 8, 8)).kept == 0  # nothing is learned
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("outputs", [nn.Conv2d(4, 2, 1), [], torch.relu])
+def test_an_attribute_called_outputs_is_not_run(outputs: Any) -> None:
+    module = Calls(lambda m, y: y)
+    module.outputs = outputs
+    assert cost(module, (3, 8, 8)).kept == 4 * 3 * 64
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_stages_add_up(name: str) -> None:
     model = without_weights(name)
     found = cost_of(model, etude.graph(model, registry.row(name).input))
     assert sum(stage.parameters for stage in found.stages) == found.parameters
     assert sum(stage.macs for stage in found.stages if not stage.side) == found.macs
-    assert sum(stage.kept for stage in found.stages) == found.kept
+    assert found.kept is not None
+    assert sum(stage.kept or 0 for stage in found.stages) == found.kept
     assert 0 < found.peak < found.kept
 
 
@@ -191,6 +314,40 @@ class Nothing(nn.Module):
         return None
 
 
+def only(*shapes: tuple[int, ...]) -> nn.Module:
+    """A module that takes images of these shapes."""
+
+    class Only(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            if x.shape[1:] not in shapes:
+                raise ValueError(f"no such shape: {tuple(x.shape)}")
+            return x + 1
+
+    return Only()
+
+
+@pytest.mark.parametrize(
+    ("takes", "hint"),
+    [
+        ([(1, 30, 30)], "it takes 1×30×30"),  # the same square with other channels
+        ([(3, side, side) for side in (28, 32, 64, 96)], "it takes 28×28"),
+        ([(3, side, side) for side in (32, 64, 96)], "the smallest square it takes is 32×32"),
+        ([(3, side, side) for side in range(30, 999, 2)], "it takes 32×32"),
+        ([(3, side, side) for side in range(99, 999)], "the smallest square it takes is 99×99"),
+        ([(1, 64, 64)], "it takes 1×64×64"),
+    ],
+)
+def test_what_a_module_takes_is_true(takes: list[tuple[int, ...]], hint: str) -> None:
+    size = (3, 30, 30) if hint != "it takes 32×32" else (3, 33, 33)
+    with pytest.raises(DoesNotRun, match=f"; {hint}$"):
+        etude.graph(only(*takes), size)
+
+
+def test_a_strip_is_not_taken_for_a_square() -> None:
+    with pytest.raises(DoesNotRun, match="; it takes 16×16$"):
+        etude.graph(only((3, 16, 16)), (3, 16, 40))
+
+
 # ── On the command line ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -227,6 +384,11 @@ FILES = {
     "syntax.py": "def f(:\n",
     "needs.py": "import nowhere_at_all\n",
     "exits.py": "import sys\nsys.exit(3)\n",
+    "annotated.py": "from __future__ import annotations\nfrom dataclasses import dataclass\nfrom torch import nn\n"
+    "@dataclass\nclass Config:\n    width: int = 4\nclass Net(nn.Module):\n    def __init__(self, width, depth, act=None):\n"
+    "        super().__init__()\n        from parts import width\n        self.conv = nn.Conv2d(3, width, 1)\n    def forward(self, x):\n"
+    "        from late import double\n        return double(self.conv(x))\n",
+    "late.py": "def double(x):\n    return 2 * x\n",
     "raises.py": "def make():\n    raise RuntimeError('out of paint')\ndef text():\n    return 'x'\nnumber = 3\n",
 }
 
@@ -245,6 +407,28 @@ def test_a_file_of_ones_own(capsys: pytest.CaptureFixture[str], files: Path) -> 
     assert run(capsys, "explain", f"{files / 'net.py'}:made", "--input", "3x8x8")[0] == 0
 
 
+def test_files_are_imported_as_python_would(capsys: pytest.CaptureFixture[str], files: Path) -> None:
+    """Dataclasses with annotations that are texts, and imports in `__init__` and `forward`; nothing of it is left behind."""
+    path = list(sys.path)
+    target = f"{files / 'annotated.py'}:Net"
+    code, out, err = run(capsys, "explain", target, "--input", "3x8x8", "--set", "width=4", "--set", "depth=2")
+    assert (code, err) == (0, "")
+    assert "× 2" in out
+    assert sys.path == path
+    assert "annotated" not in sys.modules
+
+
+def test_long_names_fit_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    place = ".".join(["a_rather_long_name_of_a_module"] * 5)
+    line = Line("step", "3×3 conv 64, BN, ReLU", (64, 8, 8), (64, 8, 8))
+    outline_table([Part(place, (line,)), Part("fc", (line,), side=True)])
+    out = capsys.readouterr().out
+    assert "…" in out
+    assert place[-20:] in out
+    assert "3×3 conv 64, BN, ReLU" in out
+    assert max(len(text.rstrip()) for text in out.splitlines()) <= 100
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -260,6 +444,11 @@ def test_a_file_of_ones_own(capsys: pytest.CaptureFixture[str], files: Path) -> 
         (("FILES/net.py",), 2, "which class or function? Write"),
         (("FILES/net.py:Nett", "--input", "3x8x8"), 2, "has no `Nett`; did you mean Net?"),
         (("FILES/net.py:Net",), 2, "which images does it take? Add --input CxHxW"),
+        (("C:\\x\\net.py",), 2, "which class or function? Write C:\\x\\net.py:NAME"),
+        (("C:\\x\\net.py:Net",), 1, "C:\\x\\net.py: no such file"),
+        (("net:Net",), 2, "net:Net: expected FILE.py:NAME, or the name of a network (etude ls)"),
+        (("FILES/annotated.py:Net",), 2, "needs width, depth; add --set width=… --set depth=…"),
+        (("FILES/annotated.py:Net", "--set", "depth=2"), 2, "needs width; add --set width=…"),
         (("FILES/net.py:made", "--set", "x=1"), 2, "is a module already; it takes no options"),
         (("FILES/gone.py:Net",), 1, "gone.py: no such file"),
         (("FILES/syntax.py:f",), 1, "cannot be imported: SyntaxError: invalid syntax (line 1)"),

@@ -172,3 +172,47 @@ def test_unknown_names_suggest_the_nearest() -> None:
         papers.load("lectur")
     with pytest.raises(UsageError, match="did you mean flatten_size"):
         papers.load("lecture").fact("flaten_size")
+
+
+ODD = ["x", 0, -3, 21, (2, 2), None, 1.5, True, ""]
+
+
+@pytest.mark.parametrize(("paper", "network"), NETWORKS, ids=lambda value: value.id)
+def test_a_word_that_means_nothing_is_refused_in_words(paper: papers.Paper, network: papers.Network) -> None:
+    """Whatever a person gives for a word: the table expands, or one message says what was expected and where the paper says so."""
+    for word in network.given:
+        for value in ODD:
+            try:
+                papers.expand(paper, network, **{word: value})  # type: ignore[arg-type]
+            except UsageError as error:
+                assert f"{word} = {value!r}" in str(error)
+                assert network.at in str(error)
+
+
+TABLES = [(paper, table) for paper in PAPERS for table in paper.tables.values() if table.checks]
+
+
+@pytest.mark.parametrize(("paper", "table"), TABLES, ids=lambda value: value.id)
+def test_every_check_of_a_table_refuses_something(paper: papers.Paper, table: papers.Table) -> None:
+    network = next(network for network in paper.networks.values() if network.table == table.id)
+    tried: list[dict[str, object]] = [
+        {word: value} for word, own in network.given.items() for value in (own, 2, 4, 9, 0.0, -1.0, 2.0, 1.0, "Z")
+    ]
+    tried += [{"shortcut": "conv", "order": "bn_after_addition"}]
+    for check in table.checks:
+        refused = 0
+        for given in tried:
+            try:
+                papers.expand(paper, network, **given)  # type: ignore[arg-type]
+            except UsageError as error:
+                refused += f"expected {check} (" in str(error)
+        assert refused, f"{table.id}: nothing breaks {check}"
+
+
+@pytest.mark.parametrize("table", [table for paper in PAPERS for table in paper.tables.values()], ids=lambda table: table.id)
+def test_a_printed_cost_is_the_exact_one_or_a_note_says_why_not(table: papers.Table) -> None:
+    for stage in table.stages:
+        for printed, exact in ((stage.printed_parameters, stage.weights), (stage.printed_macs, stage.macs)):
+            if printed is not None and not stage.note:
+                assert exact is not None
+                assert printed == pytest.approx(exact, rel=0.03), f"{table.id}, {stage.place}"

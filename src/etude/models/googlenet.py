@@ -7,8 +7,8 @@
   inception_4a…e 14×14        auxiliary heads on 4a and 4d; 3×3 max pool, stride 2
   inception_5a…b 7×7          global average pool, dropout of 40 %, fully connected
 
-Silent   parameters of the normalisation (5 channels, α = 10⁻⁴, β = 0.75, as in its first paper); padding of conv1 (3); pools reach
-         over the edge; initial values (He, fan in)
+Silent   parameters of the normalisation (5 channels, α = 10⁻⁴ divided by 5, β = 0.75, k = 1: Caffe's formula); padding of conv1 (3);
+         pools reach over the edge; initial values (He, fan in)
 Variant  googlenet@torchvision: BN in place of bias and normalisation, 3×3 in place of the 5×5, last pool 2×2, heads pooled to 4×4
          whatever the map, dropout of 20 %
 """

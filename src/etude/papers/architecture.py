@@ -87,6 +87,8 @@ class Layer:
         for key in NEEDED.get(self.op, ()):
             if getattr(self, key) is None:
                 raise ValueError(f"op = {self.op!r} without `{key}`")
+        if self.side and self.op != "block":
+            raise ValueError(f"op = {self.op!r} with side = true; what follows can leave out the result of a block only")
         for size in self.sizes:
             if isinstance(size, str):
                 parsed(size)
@@ -158,7 +160,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Table:
-    """An architecture table that several networks share, each with its own words."""
+    """An architecture table that several networks share, each with its own words.
+
+    checks  what must hold of the words, e.g. "(depth - 2) % 6 == 0"
+    """
 
     id: str
     at: str
@@ -166,6 +171,7 @@ class Table:
     read: Read
     layers: tuple[Layer, ...]
     stages: tuple[Stage, ...] = ()
+    checks: tuple[str, ...] = ()
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -186,6 +192,7 @@ class Network:
     layers: tuple[Layer, ...] = ()
     table: str = ""
     given: Mapping[str, Value] = field(default_factory=dict)
+    checks: tuple[str, ...] = ()
     note: str = ""
 
     def __post_init__(self) -> None:

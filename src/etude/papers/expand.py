@@ -4,14 +4,14 @@ This imports neither torch nor the models, so that holding a model against it is
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from etude.errors import UsageError, nearest
 from etude.papers.architecture import Block, Layer, Network
 from etude.papers.facts import Paper
-from etude.papers.words import Value, value_of
+from etude.papers.words import Value, value_of, words_in
 
 Shape = tuple[int, ...]
 Words = Mapping[str, Value]
@@ -65,9 +65,36 @@ def expand(paper: Paper, network: Network, **given: Value) -> tuple[Step, ...]:
         if word not in network.given:
             raise UsageError(f"{network.at} has no `{word}` for {network.id}; {nearest(word, network.given)}")
     source = paper.tables[network.table] if network.table else network
+    check_words(network, {**network.given, **given}, source.checks)
     expansion = Expansion(paper, network.input, source.at)
     expansion.run(source.layers, -1, "", {**network.given, **given})
     return tuple(expansion.steps)
+
+
+def check_words(network: Network, words: Words, checks: Sequence[str]) -> None:
+    """Raises UsageError for a word whose value is not of its own kind, or that breaks what the table asks for."""
+    for word, value in words.items():
+        own = network.given[word]
+        if not alike(value, own):
+            raise UsageError(f"{network.id}: {word} = {value!r}, expected {KINDS[type(own)]} such as {own!r} ({network.at})")
+    for check in checks:
+        if not value_of(check, words):
+            broken = ", ".join(f"{word} = {words[word]!r}" for word in sorted(words_in(check)) if word in words)
+            raise UsageError(f"{network.id}: {broken}, expected {check} ({network.at})")
+
+
+KINDS = {int: "a whole number of at least 1", float: "a number", bool: "true or false", str: "a word", tuple: "whole numbers of at least 1"}
+
+
+def alike(value: Value, own: Value) -> bool:
+    """Whether a value is of the kind of a network's own: sizes are whole numbers of at least 1, lists are as long."""
+    if isinstance(own, bool) or isinstance(value, bool):
+        return isinstance(own, bool) and isinstance(value, bool)
+    if isinstance(own, tuple):
+        return isinstance(value, tuple) and len(value) == len(own) and all(alike(one, 1) for one in value)
+    if isinstance(own, int):
+        return isinstance(value, int) and value >= 1
+    return isinstance(value, (int, float)) if isinstance(own, float) else isinstance(value, type(own))
 
 
 class Expansion:

@@ -95,6 +95,7 @@ class Count:
     macs        multiply-adds of one image, forward to the logits, biases not counted
     bare        parameters without those of batch normalisation, where the paper prints that
     printed_parameters, printed_macs   as the paper rounds them, at `at`
+    printed_is  whether the printed parameters are all of them, or those without batch normalisation
     """
 
     id: str
@@ -106,6 +107,7 @@ class Count:
     at: str = ""
     printed_parameters: float | None = None
     printed_macs: float | None = None
+    printed_is: Literal["all", "bare"] = "all"
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -264,6 +266,12 @@ def _check_references(paper: Paper, file: str) -> None:
     for where, layers in _tables_of(paper):
         for row, layer in enumerate(layers):
             references += [(f"{where}[{row}].{key}", name, paper.blocks) for key, name in layer.blocks.items() if "{" not in name]
+    for where, of, given in [
+        *((f"counts.{count.id}", count.of, count.given) for count in paper.counts.values()),
+        *((f"results.{table.id}, {row.method}", row.network, row.given) for table in paper.results.values() for row in table.rows),
+    ]:
+        words = paper.networks[of].given if of in paper.networks else {}
+        references += [(f"{where}.given", word, words) for word in given]
     for where, name, there in references:
         if name not in there:
             raise TableError(f"{file}: {where} = {name!r}; {nearest(name, there)}")

@@ -13,8 +13,14 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda one, several: one in several,
     ast.Not: operator.not_,
     ast.USub: operator.neg,
 }
@@ -55,6 +61,8 @@ def _value(node: ast.expr, words: Mapping[str, Value]) -> Any:
             return (all if isinstance(op, ast.And) else any)(_value(value, words) for value in values)
         case ast.IfExp(test=test, body=body, orelse=orelse):
             return _value(body if _value(test, words) else orelse, words)
+        case ast.Tuple(elts=values):
+            return tuple(_value(value, words) for value in values)
         case ast.Subscript(value=value, slice=index):
             return _value(value, words)[_value(index, words)]
     raise ValueError(f"{ast.unparse(node)!r} means nothing here; the words are {', '.join(sorted(words))}")

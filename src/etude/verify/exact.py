@@ -59,7 +59,7 @@ def parameters(name: str, module: nn.Module | None = None) -> Check:
     """The parameters of a registered network, or of `module` in its place, against the count its paper's facts hold."""
     paper, network = facts_of(name)
     count, found = paper.counts[name], sum(p.numel() for p in (without_weights(name) if module is None else module).parameters())
-    kind = "silent" if network.kind == "silent" else "deduced"
+    kind = network.kind if network.kind in ("silent", "departs") else "deduced"
     return Check(f"{name}: parameters", count.parameters, found, "parameters", count.at or network.at, kind, note=count.note)
 
 

@@ -362,7 +362,7 @@ class Judge:
         for index, step in enumerate(self.steps):
             if bias is not None and step.path.endswith(".gate") and step.op == "conv":
                 initial = self.initial[found.bindings[index].uses[1]]
-                if not torch.allclose(initial, torch.full_like(initial, float(bias))):  # type: ignore[arg-type]
+                if not torch.allclose(initial, torch.full_like(initial, float(bias))):
                     have = f"{initial.mean().item():.3g} on average" if initial.std() > 0 else f"{initial[0].item():g}"
                     yield Departure(
                         step.path, f"{step.path}: the gate's bias starts at {have}; the paper starts it at {bias:g} ({step.at})"

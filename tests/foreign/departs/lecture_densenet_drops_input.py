@@ -32,8 +32,8 @@ class Forgetful(nn.Module):
             maps = [x]
             for norm, conv in block:
                 maps.append(conv(F.relu(norm(torch.cat(maps, 1)))))
-            if number < 2:
-                x = F.avg_pool2d(self.squeezes[number](self.norms[number](torch.cat(maps, 1))), 2)
-            else:
-                x = maps[-1]
+            if number == 2:
+                break
+            x = F.avg_pool2d(self.squeezes[number](self.norms[number](torch.cat(maps, 1))), 2)
+        x = maps[-1]
         return self.linear(F.relu(self.norm(x)).mean([2, 3]))

@@ -30,11 +30,9 @@ class Rewrite(nn.Module):
 
     @staticmethod
     def module(m, c):
-        return [(f"{m}a", c, 16, 1), (f"{m}b", c, 16, 1), (f"{m}bb", 16, 24, 5), (f"{m}c", c, 16, 1)] + [
-            (f"{m}cc", 16, 24, 3),
-            (f"{m}ccc", 24, 24, 3),
-            (f"{m}d", c, 24, 1),
-        ]
+        yield from [(f"{m}a", c, 16, 1), (f"{m}b", c, 16, 1), (f"{m}bb", 16, 24, 5)]
+        yield from [(f"{m}c", c, 16, 1), (f"{m}cc", 16, 24, 3), (f"{m}ccc", 24, 24, 3)]
+        yield f"{m}d", c, 24, 1
 
     def c(self, name, x, pad=0):
         layer = self.layers[name]
