@@ -91,12 +91,13 @@ def test_show_tells_counts_and_every_published_result(capsys: pytest.CaptureFixt
     own = next(count for count in paper.counts_of(name) if not count.given)
     assert exact["parameters"] == own.parameters
     assert own.macs in (None, exact["MACs"])
-    assert len(found["results"]) == sum(len(row.values) for _, row in paper.results_of(name)) + (name in PLOTTED)
+    values = [value for table in found["results"] for row in table["rows"] for value in row["values"].values()]
+    assert len(values) == sum(len(row.values) for _, row in paper.results_of(name)) + (name in PLOTTED)
     out = run(capsys, "show", name)[1]
+    assert max(map(len, out.splitlines())) <= 100
     assert f"{own.parameters:,}" in out
-    for result in found["results"]:
-        assert result["at"] in out.replace("\n    ", " ")
-        assert (result["value"] if isinstance(result["value"], str) else f"{result['value']:.2f}") in out
+    assert all(str(value) in out for value in values)
+    assert all(table["at"] in " ".join(out.split()) for table in found["results"])
     assert all(departure in " ".join(out.split()) for departure in found["departures"])
     assert ("no recipe yet" in out) == (not found["train"])
 
@@ -108,6 +109,17 @@ def test_show_measures_when_asked_and_takes_options(capsys: pytest.CaptureFixtur
     _, out, _ = run(capsys, "show", "resnet34", "--set", "shortcut=A", "--measure")
     assert out.count("21,623,848") == 2, "exact by the table, and ours"
     assert out.count("3,644,493,824") == 2
+    assert "shortcut = A; the network itself has B" in out
+    assert "25.03" in out
+    assert "24.52" not in out, "results of the other options"
+
+
+def test_show_lays_the_printed_cost_of_a_row_beside_the_exact_one(capsys: pytest.CaptureFixture[str]) -> None:
+    out = run(capsys, "show", "googlenet")[1]
+    assert "463,000" in out
+    assert "509,440" in out
+    assert "inception_4c: the printed parameters fit no reading of K" in out
+    assert "463,000" not in run(capsys, "show", "googlenet@torchvision")[1]
 
 
 @pytest.mark.parametrize("paper", names())
@@ -192,6 +204,12 @@ STROKES = (*TRAIN, "--data", "strokes")
         (("ls", "vgg*"), 2, "nothing matches `vgg*`"),
         (("show", "resnet20", "--set", "norm=none"), 2, "has no `norm` for resnet20"),
         (("show", "resnet20", "--set", "depth"), 2, "expected OPTION=VALUE"),
+        (("show", "resnet20", "--set", "depth=21"), 2, "depth = 21, expected (depth - 2) % 6 == 0 (section 4.2"),
+        (("show", "resnet20", "--set", "shortcut=D"), 2, "shortcut = 'D', expected shortcut in ('A', 'B', 'C')"),
+        (("show", "densenet_40_12", "--set", "depth=big"), 2, "depth = 'big', expected a whole number"),
+        (("show", "resnet18", "--set", "units=2"), 2, "units = 2, expected whole numbers"),
+        (("show", "ablation_resnet110", "--set", "shortcut=conv", "--set", "order=bn_after_addition"), 2, "order == 'original' or"),
+        (("show", "resnet20", "--facts", "--measure"), 2, "leave out --set and --measure"),
         (("data", "get", "mnits"), 2, "mnits"),
         (("data", "info", "mnits"), 2, "mnits"),
         (("reproduce", "lectur"), 2, "no reproduction `lectur`; did you mean lecture?"),
