@@ -81,6 +81,8 @@ def run(folder: Path) -> NoReturn:
     faulthandler.enable((folder / "fault").open("w"), all_threads=False)
     os.chdir(folder / "work")
     os.environ |= dict.fromkeys(HOMES, str(folder / "work"))
+    if "tempfile" in sys.modules:
+        sys.modules["tempfile"].tempdir = None  # what the server may have found out is another folder
     limit(request["megabytes"])
     if not request["network"]:
         leave_network()

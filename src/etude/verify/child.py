@@ -1,17 +1,18 @@
 """What runs apart: makes the module that a target names and holds it against a network. Plain values in and out."""
 
 import ast
+import contextlib
 import dataclasses
+import functools
 import importlib
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from etude.errors import EtudeError, UsageError
-from etude.explain.targets import called, imported, member
+from etude.explain.targets import built, imported, member
 from etude.models import registry
 from etude.verify.judge import verify
 
@@ -26,26 +27,27 @@ def check(target: str, against: str, options: dict[str, Any], input_shape: Seque
     """
     given = {word: tuple(value) if isinstance(value, list) else value for word, value in options.items()}
     shape = None if input_shape is None else (input_shape[0], input_shape[1], input_shape[2])
-    module = module_of(target)
-    return dataclasses.asdict(verify(module, against, input_shape=shape, target=target, **given))
+    with opened(target) as module:
+        return dataclasses.asdict(verify(module, against, input_shape=shape, target=target, **given))
 
 
-def module_of(target: str) -> nn.Module:
-    """The module that a target names, with the arguments that it gives."""
+@contextlib.contextmanager
+def opened(target: str) -> Iterator[nn.Module]:
+    """The module that a target names, made with the arguments that it gives; within the context it can import what stands beside it."""
     name, arguments, keywords = split_call(target)
     home, colon, attribute = name.rpartition(":")
     if not colon:
-        return registry.build(name, **keywords)
-    if home.endswith(".py"):
-        sys.path.insert(0, str(Path(home).resolve().parent))  # to stay: modules beside it may be imported when it runs
-        source: Any = imported(Path(home))
+        yield registry.build(name, **keywords)
+    elif home.endswith(".py"):
+        with imported(Path(home)) as source:
+            yield built(filled(member(source, attribute, home), arguments, keywords), {}, name)
     else:
-        source = imported_by_name(home)
-    found = member(source, attribute, home)
-    made = found if isinstance(found, nn.Module) else called(lambda: found(*arguments, **keywords), {}, name) if callable(found) else found
-    if not isinstance(made, nn.Module):
-        raise EtudeError(f"{target} gives a {type(made).__name__}, expected a torch.nn.Module")
-    return made
+        yield built(filled(member(imported_by_name(home), attribute, home), arguments, keywords), {}, name)
+
+
+def filled(factory: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    """A class or function with its arguments; as it is where there are none."""
+    return functools.partial(factory, *arguments, **keywords) if (arguments or keywords) and callable(factory) else factory
 
 
 def split_call(target: str) -> tuple[str, list[Any], dict[str, Any]]:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from torch import nn
 
 from etude.explain.nodes import Node
-from etude.explain.outline import label
+from etude.explain.outline import FOLLOWERS, label
 from etude.papers import Step
 from etude.verify.align import Aligner, Alignment
 from etude.verify.trace import Event, Trace
 
 POOLS = ("max_pool", "avg_pool", "adaptive_avg_pool", "global_avg_pool")
+JOINS = ("add", "concat", "multiply")
 ASPECTS = ("kernel", "stride", "padding", "dilation", "groups", "bias", "factor")
 
 
@@ -55,7 +56,7 @@ class Diagnosis:
 
     def sentence(self) -> tuple[str, str]:
         """The place, and what is wrong there: the first of these that can be said."""
-        joins = self.step.op in ("add", "concat", "multiply")
+        joins = self.step.op in JOINS
         order = (self.extra, self.missing) if joins else (self.missing, self.extra)
         for say in (self.shared, *order, self.unit_too_many, self.unit_missing, self.other_facts, self.other_pool, self.fed):
             if said := say():
@@ -84,15 +85,25 @@ class Diagnosis:
     def extra(self) -> tuple[str, str] | None:
         """An operator stands in between: what the table has here comes right behind it."""
         for event in self.events:
-            behind = self.aligner.consumers.get(event.index, [])
+            behind = self.followers(event)
             if event.op != self.step.op and any(self.same(self.step, after) for after in behind):
                 what = f"{name(event)}{yours(event)} stands in front of {described(self.step)}"
                 return self.place, f"{self.place}: {what}; {self.whose} has none there"
         return None
 
+    def followers(self, event: Event) -> list[Event]:
+        """What comes right behind an operator, and behind the activations that follow it."""
+        direct = self.aligner.consumers.get(event.index, [])
+        return direct + [after for follower in direct if follower.op in FOLLOWERS for after in self.followers(follower)]
+
+    def next_steps(self, index: int) -> list[Step]:
+        """What the table has right behind an operator, and behind the activations that follow it."""
+        direct = [(i, step) for i, step in enumerate(self.steps) if index in step.inputs]
+        return [step for _, step in direct] + [after for i, step in direct if step.op in FOLLOWERS for after in self.next_steps(i)]
+
     def missing(self) -> tuple[str, str] | None:
         """What the table has next comes at once."""
-        after = [step for step in self.steps if self.position in step.inputs]
+        after = self.next_steps(self.position)
         for event in self.events:
             for step in after:
                 if self.same(step, event):
@@ -105,7 +116,7 @@ class Diagnosis:
         """What the table has behind this block comes at once."""
         block = unit_of(self.step.path)
         for step in self.steps[self.position + 1 :]:
-            if block and step.op != "relu" and not step.path.startswith(block):
+            if block and step.op not in ("relu", *JOINS) and not step.path.startswith(block):
                 for event in self.events:
                     if self.same(step, event) and event.shape[0] == step.shape[0] and self.channels_fit(step):
                         follows = f"{name(event)}{yours(event)} follows at once"
@@ -176,11 +187,13 @@ class Diagnosis:
 
     def same(self, step: Step, event: Event) -> bool:
         """Whether an operator that ran is of the kind and has the facts that the table asks for."""
+        if step.op == "global_avg_pool" and event.op == "avg_pool":
+            return set(event.shape[1:]) == {1}
         return event.op == step.op and not list(differences(step, event))
 
     def behind(self) -> str:
         """What the culprit works on, in words."""
-        if self.step.op in ("add", "concat", "multiply"):
+        if self.step.op in JOINS:
             return " of " + " and ".join(self.name_of(index) for index in self.step.inputs)
         return f" behind {self.name_of(self.step.inputs[0])}"
 

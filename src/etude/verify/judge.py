@@ -116,10 +116,15 @@ class Judge:
             self.invariants(found)
         except CannotJudge as error:
             return self.finished("could not judge", str(error))
+        except UsageError:
+            raise
         except Departs as error:
             variant = self.variant()
             sentence = f"{error.where.sentence}; it is {variant}" if variant else error.where.sentence
             return self.finished("departs", sentence, error.where.place, variant)
+        except Exception as error:  # code that runs once and not twice, say
+            why = next(iter(str(error).strip().splitlines()), "")
+            return self.finished("could not judge", f"while it was checked, it raised {type(error).__name__}: {why}")
         seen = f"all {len(self.steps):,} operators of {self.called}, outputs and gradients agree ({self.network.at})"
         return self.finished("faithful", seen)
 

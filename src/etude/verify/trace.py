@@ -172,7 +172,13 @@ class ValueRecorder(TorchFunctionMode):
         result = func(*args, **kwargs)
         made = list(tensors_in(args[0])) if func in ASSIGNMENTS else list(tensors_in(result))
         for tensor in made:
-            if tensor.is_floating_point() and tensor.dim() > 1 and len(tensor) == self.batch and id(tensor) not in self.parameters:
+            if (
+                tensor.is_floating_point()
+                and tensor.dim() > 1
+                and len(tensor) == self.batch
+                and tensor.numel()
+                and id(tensor) not in self.parameters
+            ):
                 self.note(func, args, kwargs, tensor)
         return result
 
