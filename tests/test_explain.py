@@ -208,7 +208,7 @@ class Calls(nn.Module):
     [
         (lambda m, y: F.relu(y) + 1, 2),
         (lambda m, y: y.relu_().add_(1), 1),
-        (lambda m, y: y.transpose(1, 2).squeeze().view(-1).relu_(), 1),
+        (lambda m, y: y.transpose(1, 2).squeeze().relu_(), 1),
         (lambda m, y: torch.cat(y.chunk(2, 1), 1), 2),
         (lambda m, y: torch.sigmoid(y.permute(0, 2, 3, 1)).add_(y.permute(0, 2, 3, 1)), 2),
     ],
@@ -344,7 +344,7 @@ def test_what_a_module_takes_is_true(takes: list[tuple[int, ...]], hint: str) ->
 
 
 def test_a_strip_is_not_taken_for_a_square() -> None:
-    with pytest.raises(DoesNotRun, match="; it takes 16×16$"):
+    with pytest.raises(DoesNotRun, match=r"; it takes 16×16$"):
         etude.graph(only((3, 16, 16)), (3, 16, 40))
 
 

@@ -445,7 +445,7 @@ class Hooked(nn.Module):
 def test_modules_that_cannot_be_copied_run_themselves_and_stay_as_they_are(module: Any) -> None:
     before = {name: value.clone() for name, value in module.train().state_dict().items()}
     assert [node.op for node in etude.graph(module, (3, 8, 8)).nodes] == ["conv", "batch_norm"]
-    with pytest.raises(DoesNotRun, match="does not take 1×8×8: .*; it takes 3×8×8"):
+    with pytest.raises(DoesNotRun, match=r"does not take 1×8×8: .*; it takes 3×8×8"):
         etude.graph(module, (1, 8, 8))
     assert module.training
     assert module.norm.training
@@ -455,11 +455,12 @@ def test_modules_that_cannot_be_copied_run_themselves_and_stay_as_they_are(modul
 def test_compiled_modules_say_so() -> None:
     with pytest.warns(DeprecationWarning):
         scripted = torch.jit.script(nn.Conv2d(3, 4, 1))
-    for compiled in (scripted, nn.Sequential(scripted), torch.compile(nn.Conv2d(3, 4, 1), backend="eager")):
+    modules: list[Any] = [scripted, nn.Sequential(scripted), torch.compile(nn.Conv2d(3, 4, 1), backend="eager")]
+    for compiled in modules:
         with pytest.raises(DoesNotRun, match="cannot be recorded: it is compiled; give the module"):
             etude.graph(compiled, (3, 8, 8))
 
 
 def test_what_is_wrong_with_the_code_is_no_matter_of_shapes() -> None:
     with pytest.raises(DoesNotRun, match=r"^Written cannot be run on 3×8×8: KeyError: 'stage5'$"):
-        etude.graph(Written(lambda module, x: {}["stage5"]), (3, 8, 8))
+        etude.graph(Written(lambda module, x: dict[str, int]()["stage5"]), (3, 8, 8))

@@ -1,6 +1,7 @@
 """Initial values and the loss, where a paper fixes them."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -26,13 +27,13 @@ def test_gates_start_at_their_bias(shortcut: str, bias: float) -> None:
 def test_gates_start_where_the_paper_found_best() -> None:
     model = etude.build("ablation_resnet110", depth=8, shortcut="exclusive_gating")
     best = load("identity_mappings").fact("gate_bias").held
-    assert all((gate.conv.bias == best).all() for gate in model.modules() if isinstance(gate, Gate))  # type: ignore[union-attr]
+    assert all((gate.conv.bias == best).all() for gate in model.modules() if isinstance(gate, Gate))
 
 
 @pytest.mark.parametrize("name", [row.name for row in registry.ROWS if row.paper in ("resnet", "identity_mappings", "densenet")])
 def test_convolutions_start_as_he_et_al_say(name: str) -> None:
     """Standard deviation √(2 / (kernel²·out)), biases and means 0, scales 1; over all weights of a network, made small."""
-    options = {"units": (1, 1, 1, 1)} if name in ("resnet152", "resnet152@v15", "preact_resnet200") else {}
+    options: dict[str, Any] = {"units": (1, 1, 1, 1)} if name in ("resnet152", "resnet152@v15", "preact_resnet200") else {}
     options |= {"depth": 20} if name in ("resnet1202", "resnet1001", "preact_resnet1001") else {}
     torch.manual_seed(0)
     for module in etude.build(name, **options).modules():

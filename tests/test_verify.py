@@ -25,11 +25,14 @@ FOREIGN = Path(__file__).parent / "foreign"
 FAITHFUL, DEPARTS, CLASSIC = (sorted((FOREIGN / folder).glob("[!h]*.py")) for folder in ("faithful", "departs", "classic"))
 
 
+CONSTANTS = ("AGAINST", "OPTIONS", "INPUT", "CALLABLE", "PLANTED", "WHERE", "KINDS")
+
+
 def constants(file: Path) -> dict[str, Any]:
     """The plain constants at the top of a file, without importing it."""
     found = {}
     for line in ast.parse(file.read_text(encoding="utf-8")).body:
-        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name) and line.targets[0].id.isupper():
+        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name) and line.targets[0].id in CONSTANTS:
             found[line.targets[0].id] = ast.literal_eval(line.value)
     return found
 

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from etude.cli.options import input_shape, options_of
-from etude.cli.parts import outline_table, size
+from etude.cli.parts import outline_table, shortened, size
 from etude.cli.render import as_json, table
 from etude.errors import UsageError
 
 if TYPE_CHECKING:
-    from etude.explain.cost import Cost
+    from etude.explain.cost import Cost, StageCost
     from etude.explain.nodes import Shape
     from etude.explain.outline import Part
 
 MIB = 2**20
+UNKNOWN = "–"
+LONGEST = 24  # characters of a stage's name
 
 
 @click.command()
@@ -36,15 +38,15 @@ def explain(target: str, shapes: bool, cost_: bool, changes: tuple[str, ...], im
     from etude.explain.cost import cost_of
     from etude.explain.graph import graph
     from etude.explain.outline import outline
-    from etude.explain.targets import module_of
+    from etude.explain.targets import opened
 
-    module, shape = module_of(target, options)
-    shape = given or shape
-    if shape is None:
-        raise UsageError(f"{target}: which images does it take? Add --input CxHxW, such as --input 3x32x32")
-    measured = graph(module, shape)
+    with opened(target, options) as (module, shape):
+        shape = given or shape
+        if shape is None:
+            raise UsageError(f"{target}: which images does it take? Add --input CxHxW, such as --input 3x32x32")
+        measured = graph(module, shape)
+        cost = cost_of(module, measured) if cost_ or not shapes else None
     parts = outline(measured) if shapes or not cost_ else ()
-    cost = cost_of(module, measured) if cost_ or not shapes else None
     if json_:
         as_json({"network": target, **_plain(shape, parts, cost)})
         return
@@ -65,15 +67,16 @@ def _plain(shape: "Shape", parts: "Sequence[Part]", cost: "Cost | None") -> dict
 
 
 def _cost_table(cost: "Cost") -> None:
-    rows = [_cells(stage.place, stage.output, (stage.parameters, stage.macs, stage.kept), cost, stage.side) for stage in cost.stages]
+    rows = [_cells(stage, cost) for stage in cost.stages]
     heads = any(stage.side for stage in cost.stages)
     columns = ("stage", "output", "parameters", "%", "MACs, millions", "%", "activations, MiB", "%")
     table(columns, rows, right=(2, 3, 4, 5, 6, 7))
+    why = "kept for the backward pass: the column above" if cost.kept is not None else f"unknown, for training raises {cost.unknown}"
     lines = [
         ("parameters", f"{cost.parameters:,}", f"{cost.parameters * 4 / MIB:,.1f} MiB as float32"),
-        ("MACs", f"{cost.macs:,}", "multiply-adds of convolutions and linear layers"),
+        ("MACs", f"{cost.macs:,}", "multiply-adds of convolutions and matrix products"),
         ("FLOPs", f"{cost.flops:,}", "two for each multiply-add"),
-        ("activations, training", f"{cost.kept / MIB:,.1f} MiB", "kept for the backward pass: the column above"),
+        ("activations, training", UNKNOWN if cost.kept is None else f"{cost.kept / MIB:,.1f} MiB", why),
         ("activations, inference", f"{cost.peak / MIB:,.1f} MiB", "alive at once, each freed after its last use"),
     ]
     width = max(len(number) for _, number, _ in lines)
@@ -83,11 +86,11 @@ def _cost_table(cost: "Cost") -> None:
         click.echo("  * not on the way to the logits: its MACs are not in the sum, its parameters and activations are")
 
 
-def _cells(place: str, output: "Shape", numbers: tuple[int, int, int], cost: "Cost", side: bool) -> tuple[str, ...]:
-    parameters, macs, kept = numbers
-    shares = [share(parameters, cost.parameters), "" if side else share(macs, cost.macs), share(kept, cost.kept)]
-    name = f"{place} *" if side else place
-    return (name, size(output), f"{parameters:,}", shares[0], f"{macs / 1e6:,.2f}", shares[1], f"{kept / MIB:,.2f}", shares[2])
+def _cells(stage: "StageCost", cost: "Cost") -> tuple[str, ...]:
+    shares = [share(stage.parameters, cost.parameters), "" if stage.side else share(stage.macs, cost.macs)]
+    kept = (UNKNOWN, "") if stage.kept is None else (f"{stage.kept / MIB:,.2f}", share(stage.kept, cost.kept or 0))
+    name = shortened(stage.place, LONGEST) + " *" * stage.side
+    return (name, size(stage.output), f"{stage.parameters:,}", shares[0], f"{stage.macs / 1e6:,.2f}", shares[1], *kept)
 
 
 def share(part: int, whole: int) -> str:

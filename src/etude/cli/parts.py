@@ -4,6 +4,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import click
+
 from etude.cli.render import table
 
 if TYPE_CHECKING:
@@ -11,14 +13,16 @@ if TYPE_CHECKING:
     from etude.explain.outline import Line, Part
 
 WIDTH = 98
+LEAST = 40  # characters for what stands at a place, however long the place is called
 SIGNS = {"step": "", "branch": "├ ", "join": "└ "}
 
 
 def outline_table(parts: "Sequence[Part]") -> None:
     """Print the parts of a network: where, what, and the size of what comes out."""
-    places = [_place(part) for part in parts]
     sizes = [[_sizes(line) for line in part.lines] for part in parts]
-    room = WIDTH - max(map(len, places)) - max(len(text) for column in sizes for text in column) - 5
+    free = WIDTH - max(len(text) for column in sizes for text in column) - 5
+    places = [shortened(_place(part), max(free - LEAST, LEAST)) for part in parts]
+    room = max(free - max(map(len, places)), LEAST)
     rows = []
     for place, part, outputs in zip(places, parts, sizes, strict=True):
         for number, (line, output) in enumerate(zip(part.lines, outputs, strict=True)):
@@ -28,7 +32,12 @@ def outline_table(parts: "Sequence[Part]") -> None:
             rows += [("", text, "") for text in more]
     table(("where", "what", "output"), rows, right=(2,))
     if any(part.side for part in parts):
-        print("* only training sees it")
+        click.echo("* only training sees it")
+
+
+def shortened(text: str, width: int) -> str:
+    """The end of a text that is wider."""
+    return text if len(text) <= width else f"…{text[1 - width :]}"
 
 
 def size(shape: "Shape") -> str:

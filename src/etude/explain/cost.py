@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from etude.explain.graph import Recorder, graph, on_a_copy
+from etude.explain.graph import Recorder, graph, images, on_a_copy, reason, whole_output
 from etude.explain.nodes import Graph, Node, Shape
 from etude.explain.outline import FOLLOWERS, label
 
 BYTES = 4  # float32
-VIEWS = ("flatten", "slice")
 
 
 @dataclass(frozen=True)
@@ -22,8 +21,8 @@ class StageCost:
 
     output      shape of what it ends with
     parameters  learned scalars
-    macs        multiply-adds of convolutions and linear layers, biases not counted
-    kept        bytes of activations that training keeps for the backward pass, float32
+    macs        multiply-adds of convolutions and matrix products, biases not counted
+    kept        bytes of activations that training keeps for the backward pass, float32; None where training raises
     side        only training sees it (an auxiliary head)
     """
 
@@ -31,7 +30,7 @@ class StageCost:
     output: Shape
     parameters: int
     macs: int
-    kept: int
+    kept: int | None
     side: bool
 
 
@@ -41,16 +40,18 @@ class Cost:
 
     parameters  of the module, used or not, auxiliary heads included
     macs        of the way to the first output; `flops` counts a multiply-add as two
-    kept        bytes of activations that autograd keeps in training, heads included
+    kept        bytes of activations that autograd keeps in training, heads included; None where training raises
     peak        bytes of activations alive at once in inference, each freed after its last use
+    unknown     why `kept` is None
     """
 
     input: Shape
     stages: tuple[StageCost, ...]
     parameters: int
     macs: int
-    kept: int
+    kept: int | None
     peak: int
+    unknown: str = ""
 
     @property
     def flops(self) -> int:
@@ -66,10 +67,15 @@ def cost(module: nn.Module, input_shape: Shape) -> Cost:
 
 
 def cost_of(module: nn.Module, measured: Graph) -> Cost:
-    """The cost of a module whose graph has been taken."""
-    kept = kept_for_backward(module, measured)
+    """The cost of a module whose graph has been taken. That it cannot be run in training mode is no error."""
+    kept, unknown = None, ""
+    try:
+        kept = kept_for_backward(module, measured)
+    except Exception as error:
+        unknown = reason(error)
     stages = tuple(_stage(place, nodes, kept, measured) for place, nodes in _stages(measured))
-    return Cost(measured.input, stages, measured.parameters, measured.macs, sum(kept.values()), peak_of_inference(measured))
+    total = None if kept is None else sum(kept.values())
+    return Cost(measured.input, stages, measured.parameters, measured.macs, total, peak_of_inference(measured), unknown)
 
 
 def _stages(measured: Graph) -> list[tuple[str, list[Node]]]:
@@ -89,13 +95,13 @@ def _stages(measured: Graph) -> list[tuple[str, list[Node]]]:
     return stages
 
 
-def _stage(place: str, nodes: list[Node], kept: dict[int, int], measured: Graph) -> StageCost:
+def _stage(place: str, nodes: list[Node], kept: dict[int, int] | None, measured: Graph) -> StageCost:
     return StageCost(
         place,
         nodes[-1].shape,
         sum(node.parameters for node in nodes),
         sum(node.macs for node in nodes),
-        sum(kept.get(node.index, 0) for node in nodes),
+        None if kept is None else sum(kept.get(node.index, 0) for node in nodes),
         all(node.index not in measured.inference for node in nodes),
     )
 
@@ -104,6 +110,7 @@ def kept_for_backward(module: nn.Module, measured: Graph) -> dict[int, int]:
     """Bytes that autograd keeps for one image, by the operator that has them kept; parameters and buffers are not counted.
 
     Measured by running a copy in training mode, with two images, since batch normalisation takes no single one.
+    Raises what the module raises in training mode.
     """
     kept, nodes = on_a_copy(module, measured.input, saved_in_training)
     return in_eval(kept, nodes, measured.nodes)
@@ -114,7 +121,7 @@ def saved_in_training(module: nn.Module, input_shape: Shape, device: torch.devic
     module.train()
     seen = {tensor.untyped_storage()._cdata for tensor in (*module.parameters(), *module.buffers())}
     with torch.random.fork_rng(devices=[]), torch.device(device):
-        x = torch.rand(2, *input_shape)
+        x = images(module, 2, input_shape)
         recorder, kept = Recorder(x, module), Counter[int]()
 
         def pack(tensor: Tensor) -> Tensor:
@@ -122,13 +129,18 @@ def saved_in_training(module: nn.Module, input_shape: Shape, device: torch.devic
             if storage._cdata not in seen:
                 seen.add(storage._cdata)
                 alive.append(storage)
-                kept[len(recorder.nodes)] += storage.nbytes() // 2
+                kept[len(recorder.nodes)] += in_float32(storage.nbytes(), tensor.dtype) // 2
             return tensor
 
         alive: list[torch.UntypedStorage] = []  # an address stays unique only while its storage lives
         with recorder.paths(module), recorder, torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            getattr(module, "outputs", module)(x)
+            whole_output(module)(x)
     return kept, recorder.nodes
+
+
+def in_float32(size: int, dtype: torch.dtype) -> int:
+    """The bytes that numbers of that type would take as float32; masks and indices stay as they are."""
+    return size * 8 * BYTES // torch.finfo(dtype).bits if dtype.is_floating_point or dtype.is_complex else size
 
 
 def in_eval(kept: Counter[int], training: Sequence[Node], evaluation: Sequence[Node]) -> dict[int, int]:
@@ -147,15 +159,14 @@ def peak_of_inference(measured: Graph) -> int:
 
     A lower bound: every result is freed after its last use, and code that holds on to a variable needs more.
     """
-    nodes, owner = measured.nodes, {-1: -1}
-    for node in nodes:
-        owner[node.index] = owner[node.inputs[0]] if node.op in VIEWS else node.index
-    last_use = {owner[index]: node.index for node in nodes if node.index in measured.inference for index in node.inputs}
-    size = {node.index: BYTES * math.prod(node.shape) for node in nodes} | {-1: BYTES * math.prod(measured.input)}
+    needed = [node for node in measured.nodes if node.index in measured.inference]
+    owner = {-1: -1} | {node.index: node.index if node.memory is None else node.memory for node in measured.nodes}
+    last_use = {owner[index]: node.index for node in needed for index in node.inputs}
+    last_use[owner[measured.outputs[0]]] = len(measured.nodes)
+    size = {node.index: BYTES * math.prod(node.shape) for node in measured.nodes} | {-1: BYTES * math.prod(measured.input)}
     alive, peak = {-1}, size[-1]
-    for node in nodes:
-        if node.index in measured.inference:
-            alive.add(owner[node.index])
-            peak = max(peak, sum(size[index] for index in alive))
-            alive = {index for index in alive if last_use.get(index, len(nodes)) > node.index}
+    for node in needed:
+        alive.add(owner[node.index])
+        peak = max(peak, sum(size[index] for index in alive))
+        alive = {index for index in alive if last_use.get(index, -1) > node.index}
     return peak

@@ -7,6 +7,7 @@ import contextlib
 import copy
 import dataclasses
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType
 from typing import Any, TypeVar
@@ -73,10 +74,13 @@ def device_of(module: nn.Module) -> torch.device:
 
 
 def initialised(module: nn.Module, input_shape: Shape) -> nn.Module:
-    """The module; in place of one with lazy layers a copy that has seen an image."""
+    """The module; in place of one with lazy layers a copy that has seen an image. Raises DoesNotRun where it cannot be copied."""
     if not any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
         return module
-    module = copy.deepcopy(module).eval()
+    try:
+        module = copy.deepcopy(module).eval()
+    except Exception as error:
+        raise DoesNotRun(f"{type(module).__name__} cannot be recorded: it has lazy layers; call it once on an image first") from error
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         module(torch.rand(1, *input_shape))
     return module
@@ -142,13 +146,14 @@ def restored(module: nn.Module) -> Iterator[None]:
 
 
 def does_not_run(module: nn.Module, input_shape: Shape, error: Exception) -> DoesNotRun:
-    """What to say of a module that raised `error`: that it takes another shape, where one is found."""
-    name, shape = type(module).__name__, "×".join(map(str, input_shape))
+    """What to say of a module that raised `error`, and which shape it takes where one is found."""
     try:
-        works = on_a_copy(module, input_shape, what_works)
+        works = f"; {on_a_copy(module, input_shape, what_works)}"
     except Exception:
-        return DoesNotRun(f"{name} cannot be run on {shape}: {reason(error)}")
-    return DoesNotRun(f"{name} does not take {shape}: {reason(error)}; {works}")
+        works = ""
+    stated = isinstance(error, (RuntimeError, ValueError, AssertionError)) and re.search("size|shape|channels", str(error))
+    verb = "does not take" if works or stated else "cannot be run on"
+    return DoesNotRun(f"{type(module).__name__} {verb} {'×'.join(map(str, input_shape))}: {reason(error)}{works}")
 
 
 def reason(error: Exception) -> str:
@@ -162,6 +167,7 @@ def what_works(module: nn.Module, input_shape: Shape, device: torch.device) -> s
     given, height, width = input_shape
     side = min(height, width)
     below, above = [side, *(s for s in reversed(USUAL_SIDES) if s < side)], [s for s in USUAL_SIDES if s > side]
+    others = {1, 3, *[weight.shape[1] for weight in module.parameters() if weight.dim() == 4][:1]} - {given}
 
     def runs(channels: int, height: int, width: int) -> bool:
         with contextlib.suppress(Exception):
@@ -169,7 +175,7 @@ def what_works(module: nn.Module, input_shape: Shape, device: torch.device) -> s
             return True
         return False
 
-    for channels in {1, 3} - {given}:
+    for channels in others:
         if runs(channels, height, width):
             return f"it takes {channels}×{height}×{width}"
     if smaller := next((s for s in below if runs(given, s, s)), None):
@@ -180,7 +186,7 @@ def what_works(module: nn.Module, input_shape: Shape, device: torch.device) -> s
             middle = (enough + too_small) // 2
             too_small, enough = (too_small, middle) if runs(given, middle, middle) else (middle, enough)
         return f"the smallest square it takes is {enough}×{enough}"
-    return next(f"it takes {channels}×{s}×{s}" for channels in {1, 3} - {given} for s in (*below, *above) if runs(channels, s, s))
+    return next(f"it takes {channels}×{s}×{s}" for channels in others for s in (*below, *above) if runs(channels, s, s))
 
 
 # ── The run ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -231,7 +237,7 @@ class Recorder(TorchFunctionMode):
         self.nodes: list[Node] = []
         self.source = {id(x): -1}  # the node that made a tensor
         self.owner = {memory_of(x): -1}  # the node that first had a piece of memory
-        self.writer: dict[int | None, int] = {}  # the node that last wrote into one
+        self.writer: dict[int, int] = {}  # the node that last wrote into one
         self.alive: list[Any] = [x]  # an id stays unique only while its tensor lives
         self.unseen = {id(p): p.numel() for p in module.parameters()}
         self.weights = {index: {index} for index in self.unseen}  # the parameters that a tensor was made from, and from nothing else
@@ -318,12 +324,12 @@ def name_of(func: Callable[..., Any]) -> str:
     return getattr(getattr(func, "__self__", None), "__name__", name) if name == "__get__" else name
 
 
-def memory_of(tensor: Tensor) -> int | None:
-    """A number for the memory that a tensor lies in, shared with its views; None where it has none of its own, as sparse ones."""
+def memory_of(tensor: Tensor) -> int:
+    """A number for the memory that a tensor lies in, the same for its views; of a sparse tensor one that it has to itself."""
     try:
         return tensor.untyped_storage()._cdata
     except (NotImplementedError, RuntimeError):
-        return None
+        return -id(tensor)
 
 
 def version(tensor: Tensor) -> int:

@@ -20,7 +20,6 @@ WORDS = {
     "global_avg_pool": "global average pool",
     "one_minus": "1 − g",
     "flatten": "flatten",
-    "pad": "zero channels",
 }
 WINDOWS = {"conv": "conv", "max_pool": "max pool", "avg_pool": "average pool"}
 JOINS = {"add": " + ", "concat": " | ", "multiply": " · "}
@@ -62,8 +61,9 @@ def outline(graph: Graph) -> tuple[Part, ...]:
     for output in graph.outputs[1:]:
         head = tree.trunk(output, -1)
         own = [node for node in head if node.index not in graph.inference]
-        lines = [line for part in _parts(tree, own, own[0].inputs[0]) for line in part.lines]
-        parts.append(Part(_common_path([node.path for node in own]), tuple(lines), side=True))
+        if own:  # an output may stand on the way to the first
+            lines = [line for part in _parts(tree, own, tree.parent[own[0].index]) for line in part.lines]
+            parts.append(Part(_common_path([node.path for node in own]), tuple(lines), side=True))
     return tuple(_folded(parts))
 
 
@@ -92,7 +92,7 @@ class Dominators:
     def trunk(self, index: int, start: int) -> list[Node]:
         """The operators that every way from `start` to `index` passes, `index` included and `start` not."""
         found = []
-        while index != start:
+        while index not in (start, -1):
             found.append(self.nodes[index])
             index = self.parent[index]
         return found[::-1]
@@ -179,7 +179,8 @@ def chain(tree: Dominators, index: int, start: int) -> str:
                 words.append(f"{len(inside)} operators ending in {label(node)}")
             else:
                 ways = [chain(tree, way, start) or "identity" for way in node.inputs]
-                words.append(JOINS.get(node.op, f" {label(node)} ").join(f"[{way}]" for way in ways))
+                join = f" {label(node)} " if node.factor is not None else JOINS.get(node.op, f" {label(node)} ")
+                words.append(join.join(f"[{way}]" for way in ways))
         start = node.index
     return ", ".join(words)
 
@@ -191,8 +192,10 @@ def label(node: Node) -> str:
         words = f"{kernel} {WINDOWS[node.op]}"
         words += f" {node.shape[0]}" if node.op == "conv" else ""
         words += f" /{node.stride}" if node.stride not in (1, None) else ""
-        even = isinstance(node.kernel, int) and node.padding in (node.kernel // 2, 0 if node.op != "conv" else -1)
-        return words if even else f"{words} pad {node.padding}"
+        centred = node.kernel // 2 * node.dilation if isinstance(node.kernel, int) and isinstance(node.dilation, int) else None
+        words += "" if node.padding in (centred, centred if node.op == "conv" else 0) else f" pad {node.padding}"
+        words += f", groups {node.groups}" if node.groups != 1 else ""
+        return f"{words}, dilation {node.dilation}" if node.dilation != 1 else words
     match node.op:
         case "linear":
             return f"linear {node.shape[-1]}"
@@ -200,12 +203,17 @@ def label(node: Node) -> str:
             return f"dropout {node.factor:g}"
         case "scale":
             return f"× {node.factor:g}"
+        case "add" if node.factor is not None:
+            return f"add × {node.factor:g}"
+        case "pad":
+            zeros = node.padding is None or any(node.channels or ())
+            return " and ".join([f"pad {node.padding}"] * (node.padding is not None) + ["zero channels"] * zeros)
         case "slice":
             return f"every {node.stride}nd pixel" if node.stride == 2 else "slice"
         case "adaptive_avg_pool":
             return f"average pool to {node.shape[-2]}×{node.shape[-1]}"
         case "other":
-            return node.name
+            return node.name.strip("_")
     return WORDS.get(node.op, node.op)
 
 

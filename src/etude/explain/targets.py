@@ -1,9 +1,11 @@
 """What a person wants explained: a registered network by name, or a module in a file of their own."""
 
+import contextlib
 import importlib.util
+import inspect
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,46 +16,72 @@ from torch import nn
 from etude.errors import EtudeError, UsageError, nearest
 from etude.models import registry
 
+Made = tuple[nn.Module, tuple[int, int, int] | None]
 
-def module_of(target: str, options: Mapping[str, Any]) -> tuple[nn.Module, tuple[int, int, int] | None]:
+
+def module_of(target: str, options: Mapping[str, Any]) -> Made:
+    """The module that `target` names, as `opened` gives it, where its code imports nothing later."""
+    with opened(target, options) as made:
+        return made
+
+
+@contextlib.contextmanager
+def opened(target: str, options: Mapping[str, Any]) -> Iterator[Made]:
     """The module that `target` names, built with `options`, and the shape of its images where that is known.
 
     target  "resnet50", or "my_net.py:ResNet20": a class, a function that makes a module, or a module
-    A registered network comes without weights, on the meta device. Code in a file runs in this process, as by `python my_net.py`.
+    A registered network comes without weights, on the meta device. Code in a file runs in this process, as by `python my_net.py`; within
+    the context it can import the modules beside it.
     Raises  EtudeError for a file that cannot be run and for what is no module, UsageError for a name that is not there.
     """
+    if target.endswith(".py"):
+        raise UsageError(f"{target}: which class or function? Write {target}:NAME")
     file, colon, name = target.rpartition(":")
     if not colon:
-        if target.endswith(".py"):
-            raise UsageError(f"{target}: which class or function? Write {target}:NAME")
         with torch.device("meta"):
-            return registry.build(target, **options), registry.row(target).input
-    made = member(imported(Path(file)), name, file)
+            made = registry.build(target, **options)
+        yield made, registry.row(target).input
+    elif not file.endswith(".py"):
+        raise UsageError(f"{target}: expected FILE.py:NAME, or the name of a network (etude ls)")
+    else:
+        with imported(Path(file)) as module:
+            yield built(member(module, name, file), options, target), None
+
+
+@contextlib.contextmanager
+def imported(file: Path) -> Iterator[ModuleType]:
+    """The file as a Python module; within the context it is known to others, and modules beside it can be imported."""
+    if not file.is_file():
+        raise EtudeError(f"{file}: no such file")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise EtudeError(f"{file}: is no Python file")
+    module, folder, before = importlib.util.module_from_spec(spec), str(file.parent.resolve()), sys.modules.get(file.stem)
+    sys.path.insert(0, folder)
+    sys.modules[file.stem] = module
+    try:
+        try:
+            spec.loader.exec_module(module)
+        except (Exception, SystemExit) as error:
+            raise EtudeError(f"{file} cannot be imported: {what_happened(error, file)}") from error
+        yield module
+    finally:
+        with contextlib.suppress(ValueError):  # the code may have taken it out
+            sys.path.remove(folder)
+        del sys.modules[file.stem]
+        if before:
+            sys.modules[file.stem] = before
+
+
+def built(made: Any, options: Mapping[str, Any], target: str) -> nn.Module:
+    """What stands in the file as a module, called with `options` where it is a class or function."""
     if not isinstance(made, nn.Module):
         made = called(made, options, target)
     elif options:
         raise UsageError(f"{target} is a module already; it takes no options")
     if not isinstance(made, nn.Module):
         raise EtudeError(f"{target} gives a {type(made).__name__}, expected a torch.nn.Module")
-    return made, None
-
-
-def imported(file: Path) -> ModuleType:
-    """The file as a Python module; modules beside it can be imported from it."""
-    if not file.is_file():
-        raise EtudeError(f"{file}: no such file")
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    if spec is None or spec.loader is None:
-        raise EtudeError(f"{file}: is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(file.parent.resolve()))
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise EtudeError(f"{file} cannot be imported: {what_happened(error, file)}") from error
-    finally:
-        sys.path.pop(0)
-    return module
+    return made
 
 
 def member(module: ModuleType, name: str, file: str) -> Any:
@@ -66,10 +94,21 @@ def member(module: ModuleType, name: str, file: str) -> Any:
 def called(factory: Callable[..., Any], options: Mapping[str, Any], target: str) -> Any:
     if not callable(factory):
         raise EtudeError(f"{target} is a {type(factory).__name__}, expected a class, a function or a torch.nn.Module")
+    if missing := [name for name in required(factory) if name not in options]:
+        raise UsageError(f"{target} needs {', '.join(missing)}; add {' '.join(f'--set {name}=…' for name in missing)}")
     try:
         return factory(**options)
     except (Exception, SystemExit) as error:
         raise EtudeError(f"{target} cannot be made: {what_happened(error, Path(target.rpartition(':')[0]))}") from error
+
+
+def required(factory: Callable[..., Any]) -> list[str]:
+    """The arguments without a default."""
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):  # not written in Python
+        return []
+    return [p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
 
 def what_happened(error: BaseException, file: Path) -> str:

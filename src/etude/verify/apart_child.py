@@ -82,7 +82,7 @@ def run(folder: Path) -> NoReturn:
     os.chdir(folder / "work")
     os.environ |= dict.fromkeys(HOMES, str(folder / "work"))
     if "tempfile" in sys.modules:
-        sys.modules["tempfile"].tempdir = None  # what the server may have found out is another folder
+        vars(sys.modules["tempfile"])["tempdir"] = None  # what the server may have found out is another folder
     limit(request["megabytes"])
     if not request["network"]:
         leave_network()

@@ -388,10 +388,14 @@ class Judge:
                 continue
             if sum(step.parameters for step in steps) == parameters and registry.row(name).input[0] == self.shape[0]:
                 found = align(steps, self.traced, self.module)
-                if found.reached == len(steps) and self.returns(steps, found):
+                if found.reached == len(steps) and self.returns(steps, found) and self.drops_as(steps):
                     given = ", ".join(f"{word}={value}" for word, value in options.items() if self.options.get(word) != value)
                     return f"{name} with {given}" if given else name
         return ""
+
+    def drops_as(self, steps: Sequence[Step]) -> bool:
+        shares = sorted(step.factor for step in steps if step.op == "dropout" and step.factor)
+        return shares == sorted(dropout.share for dropout in self.traced.dropouts if dropout.share)
 
     def returns(self, steps: Sequence[Step], found: Alignment) -> bool:
         logits = found.values[-1][0].tensor

@@ -9,7 +9,7 @@ INPUT = (3, 32, 32)
 CALLABLE = "Lean"
 PLANTED = "the 1×1 convolutions give 2k = 24 maps, the paper's 4k = 48"
 WHERE = ""
-KINDS = ["bottleneck", "width", "channels", "4", "24", "48"]
+KINDS = ["bottleneck", "width", "channels", "maps", "24", "48"]
 
 
 class Factory(nn.Module):

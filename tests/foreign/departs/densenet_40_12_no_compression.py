@@ -10,7 +10,7 @@ INPUT = (3, 32, 32)
 CALLABLE = "OnceCompressed"
 PLANTED = "the second transition keeps all its channels, the paper's keeps half (θ = 0.5)"
 WHERE = "transition_2"
-KINDS = ["compression", "channels", "θ"]
+KINDS = ["compression", "channels", "maps", "θ"]
 
 
 class BottleneckLayer(nn.Module):

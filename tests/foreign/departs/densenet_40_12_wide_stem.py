@@ -9,7 +9,7 @@ INPUT = (3, 32, 32)
 CALLABLE = "FromLua(10, 12)"
 PLANTED = "the stem has 2k = 24 channels; the paper's has 16 outside of BC"
 WHERE = "conv1"
-KINDS = ["channels", "16", "24"]
+KINDS = ["channels", "maps", "24"]
 
 
 class Concat(nn.Module):

@@ -9,7 +9,7 @@ INPUT = (1, 28, 28)
 CALLABLE = "Between"
 PLANTED = "the layers of the second block add their maps to the input instead of joining them behind it"
 WHERE = "dense_block_2"
-KINDS = ["concat", "add", "growth", "channels"]
+KINDS = ["concat", "addition", "added", "adds", "growth", "channels", "maps"]
 
 
 class Composite(nn.Module):

@@ -10,7 +10,7 @@ INPUT = (1, 28, 28)
 CALLABLE = "Forgetful"
 PLANTED = "the last layer of the last block hands on its 8 new maps without its input"
 WHERE = "dense_block_3.2"
-KINDS = ["concat", "input", "channels"]
+KINDS = ["concat", "input", "channels", "maps"]
 
 
 def layer(c):

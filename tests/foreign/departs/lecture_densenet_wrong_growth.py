@@ -10,7 +10,7 @@ INPUT = (1, 28, 28)
 CALLABLE = "DenseMnist"
 PLANTED = "the second block grows by 12 maps a layer, the others by 8"
 WHERE = "dense_block_2"
-KINDS = ["growth", "channels", "12"]
+KINDS = ["growth", "channels", "maps"]
 
 
 class Grow(nn.Module):

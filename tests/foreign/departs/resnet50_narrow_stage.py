@@ -9,7 +9,7 @@ INPUT = (3, 64, 64)
 CALLABLE = "Narrow"
 PLANTED = "the bottleneck of conv3_x is 64 wide inside, the paper's is 128"
 WHERE = "conv3_x.0"
-KINDS = ["width", "channels", "64", "128", "bottleneck"]
+KINDS = ["width", "channels", "maps", "128", "bottleneck"]
 
 INSIDE, OUTSIDE = (64, 64, 256, 512), (256, 512, 1024, 2048)
 
