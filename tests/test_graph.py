@@ -18,7 +18,10 @@ from etude.models import registry
 from etude.verify.exact import without_weights
 
 
-@pytest.mark.parametrize("row", registry.ROWS, ids=lambda row: row.name)
+SHALLOW = [row for row in registry.ROWS if not row.name.endswith(("1001", "1202"))]  # deeper ones are the same blocks, more often
+
+
+@pytest.mark.parametrize("row", SHALLOW, ids=lambda row: row.name)
 def test_multiply_adds_agree_with_torchs_counter(row: registry.Row) -> None:
     model = without_weights(row.name).eval()
     with torch.device("meta"), FlopCounterMode(display=False) as counter:

@@ -178,9 +178,9 @@ def weights_of(row: registry.Row, place: str) -> list[nn.Parameter]:
     return [parameter for name, parameter in module.named_parameters() if not name.endswith("bias")]
 
 
-@each_row
+@pytest.mark.parametrize("row", [row for row in ROWS if not row.name.endswith(("1001", "1202"))], ids=lambda row: row.name)
 def test_every_parameter_takes_part(row: registry.Row) -> None:
-    """At full size, on the meta device: autograd reaches every parameter, and logits have their shape."""
+    """At full size (of 1001 and 1202 layers only reduced, below), on the meta device: autograd reaches every parameter, and logits have their shape."""
     model = exact.without_weights(row.name).train()
     with torch.device("meta"):
         x, y = torch.randn(2, *row.input), torch.zeros(2, dtype=torch.int64)

@@ -100,13 +100,13 @@ def load_torchvision(module: nn.Module, state_dict: Mapping[str, Any]) -> None:
     shapes, and for a ResNet with the stride of its bottlenecks in the 1×1, where torchvision's weights fit but compute something else.
     """
     family, ours, theirs = family_of(module), module.state_dict(), tensors_of(state_dict)
-    if any(tensor.is_meta for tensor in ours.values()):
-        raise EtudeError(f"{type(module).__name__} is on the meta device and has no memory for weights; build it on a real one")
     if problem := difference(family, ours, theirs):
         raise EtudeError(f"{problem}; {advice(ours, theirs)}")
     if any(isinstance(unit, Bottleneck) and unit.conv1.stride != (1, 1) for unit in module.modules()):
         strides = 'torchvision has the stride of a bottleneck in its 3×3 (v1.5, stride_in="3x3"), this network in the first 1×1'
         raise EtudeError(f"{strides}, where the weights fit but compute something else; {advice(ours, theirs)}")
+    if any(tensor.is_meta for tensor in ours.values()):
+        raise EtudeError(f"{type(module).__name__} is on the meta device and has no memory for weights; build it on a real one")
     module.load_state_dict({name: theirs.get(family.their_name(name), value) for name, value in ours.items()})
 
 

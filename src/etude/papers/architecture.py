@@ -68,12 +68,12 @@ class Layer:
 
     op: Op
     name: str = ""
-    kernel: int | None = None
+    kernel: Size | None = None
     stride: Size = 1
-    padding: int = 0
+    padding: Size = 0
     ceil: bool = False
     out: Size | None = None
-    bias: bool = True
+    bias: bool | str = True
     factor: float | str | None = None
     by: str | None = None
     block: str | None = None
@@ -101,7 +101,8 @@ class Layer:
     @property
     def sizes(self) -> tuple[Size | None, ...]:
         """Everything in the row that may be an expression."""
-        return (self.stride, self.out, self.factor, self.repeat, self.when, *self.given.values())
+        window = (self.kernel, self.stride, self.padding)
+        return (*window, self.out, self.bias, self.factor, self.repeat, self.when, *self.given.values())
 
 
 @dataclass(frozen=True)
@@ -177,11 +178,18 @@ class Table:
     def __post_init__(self) -> None:
         check_citation(self.at)
         check_kind(self.kind, self.read)
+        for check in self.checks:
+            parsed(check)
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network for an input of `input` = (channels, height, width): its own layers, or a table and the words for it."""
+    """A network for an input of `input` = (channels, height, width): its own layers, or a table and the words for it.
+
+    given   words that are options of the model, with the network's own values
+    fixed   words of the table that are no options
+    checks  as of a table; of a network that has none
+    """
 
     id: str
     title: str
@@ -192,6 +200,7 @@ class Network:
     layers: tuple[Layer, ...] = ()
     table: str = ""
     given: Mapping[str, Value] = field(default_factory=dict)
+    fixed: Mapping[str, Value] = field(default_factory=dict)
     checks: tuple[str, ...] = ()
     note: str = ""
 
@@ -200,3 +209,14 @@ class Network:
         check_kind(self.kind, self.read)
         if bool(self.layers) == bool(self.table):
             raise ValueError("a network has `layers` of its own or a `table`, and one of them")
+        if self.table and self.checks:
+            raise ValueError("`checks` beside a `table`; they belong to the table")
+        if both := sorted({*self.given} & {*self.fixed}):
+            raise ValueError(f"`{both[0]}` is both given and fixed; what is fixed is no option")
+        for check in self.checks:
+            parsed(check)
+
+    @property
+    def words(self) -> dict[str, Value]:
+        """All words that its table sees."""
+        return {**self.fixed, **self.given}

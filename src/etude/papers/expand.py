@@ -5,7 +5,7 @@ This imports neither torch nor the models, so that holding a model against it is
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from etude.errors import UsageError, nearest
@@ -59,28 +59,40 @@ def expand(paper: Paper, network: Network, **given: Value) -> tuple[Step, ...]:
     """Every operator of `network`, branch by branch in the order of the table, then what joins them.
 
     given  words that differ from the network's own, e.g. `shortcut="A"`, `classes=100`
-    Raises UsageError for a word that the paper's table does not have.
+    Raises UsageError for a word that is no option of the network, or a value that means nothing there.
     """
-    for word in given:
-        if word not in network.given:
-            raise UsageError(f"{network.at} has no `{word}` for {network.id}; {nearest(word, network.given)}")
     source = paper.tables[network.table] if network.table else network
-    check_words(network, {**network.given, **given}, source.checks)
+    words = checked(network, given, source.checks)
     expansion = Expansion(paper, network.input, source.at)
-    expansion.run(source.layers, -1, "", {**network.given, **given})
+    expansion.run(source.layers, -1, "", words)
+    if empty := next((step for step in expansion.steps if step.shape[0] < 1), None):
+        changed = ", ".join(f"{word} = {value!r}" for word, value in given.items())
+        raise UsageError(f"{network.id}: {changed} leaves {empty.path} without a channel ({network.at})")
+    if network.kind == "departs":  # the places of the table and its blocks are where the paper says something else
+        return tuple(replace(step, at=network.at) for step in expansion.steps)
     return tuple(expansion.steps)
 
 
-def check_words(network: Network, words: Words, checks: Sequence[str]) -> None:
-    """Raises UsageError for a word whose value is not of its own kind, or that breaks what the table asks for."""
-    for word, value in words.items():
+def checked(network: Network, given: Words, checks: Sequence[str]) -> Words:
+    """All words of the network, with those `given` in place of its own.
+
+    Raises UsageError for a word that is no option, whose value is not of its own kind, or that breaks what the table asks for.
+    """
+    words = network.words
+    for word, value in given.items():
+        if word in network.fixed:
+            raise UsageError(f"{network.id}: {word} = {value!r}, expected {network.fixed[word]!r}, which is no option ({network.at})")
+        if word not in network.given:
+            raise UsageError(f"{network.at} has no `{word}` for {network.id}; {nearest(word, network.given)}")
         own = network.given[word]
         if not alike(value, own):
             raise UsageError(f"{network.id}: {word} = {value!r}, expected {KINDS[type(own)]} such as {own!r} ({network.at})")
+        words[word] = value
     for check in checks:
         if not value_of(check, words):
             broken = ", ".join(f"{word} = {words[word]!r}" for word in sorted(words_in(check)) if word in words)
             raise UsageError(f"{network.id}: {broken}, expected {check} ({network.at})")
+    return words
 
 
 KINDS = {int: "a whole number of at least 1", float: "a number", bool: "true or false", str: "a word", tuple: "whole numbers of at least 1"}
@@ -94,7 +106,9 @@ def alike(value: Value, own: Value) -> bool:
         return isinstance(value, tuple) and len(value) == len(own) and all(alike(one, 1) for one in value)
     if isinstance(own, int):
         return isinstance(value, int) and value >= 1
-    return isinstance(value, (int, float)) if isinstance(own, float) else isinstance(value, type(own))
+    if isinstance(own, float):
+        return isinstance(value, (int, float)) and math.isfinite(value)
+    return isinstance(value, type(own))
 
 
 class Expansion:
@@ -159,21 +173,21 @@ class Expansion:
     def layer(self, layer: Layer, position: int, path: str, words: Words, ends: Mapping[str, int]) -> int:
         """A single operator."""
         shape, inputs = self.shape(position), (position,)
-        out, stride = int(value_of(layer.out, words) or 0), value_of(layer.stride, words)
+        out, bias, kernel = int(value_of(layer.out, words) or 0), value_of(layer.bias, words), value_of(layer.kernel, words)
+        stride = value_of(layer.stride, words)
+        window = {"kernel": kernel, "stride": stride, "padding": value_of(layer.padding, words)}
         match layer.op:
             case "conv":
-                assert layer.kernel is not None
-                height, width = windows(layer, stride, shape)
-                weights = layer.kernel**2 * shape[0] * out
-                counts = {"parameters": weights + out * layer.bias, "macs": weights * height * width}
-                window = {"kernel": layer.kernel, "stride": stride, "padding": layer.padding, "bias": layer.bias}
-                return self.add(path, "conv", inputs, (out, height, width), **window, **counts)
+                height, width = sides(shape, **window)
+                weights = kernel**2 * shape[0] * out
+                counts = {"parameters": weights + out * bias, "macs": weights * height * width}
+                return self.add(path, "conv", inputs, (out, height, width), bias=bias, **window, **counts)
             case "linear":
-                counts = {"parameters": (shape[0] + layer.bias) * out, "macs": shape[0] * out}
-                return self.add(path, "linear", inputs, (out,), bias=layer.bias, **counts)
+                counts = {"parameters": (shape[0] + bias) * out, "macs": shape[0] * out}
+                return self.add(path, "linear", inputs, (out,), bias=bias, **counts)
             case "max_pool" | "avg_pool":
-                window = {"kernel": layer.kernel, "stride": stride, "padding": layer.padding, "ceil": layer.ceil}
-                return self.add(path, layer.op, inputs, (shape[0], *windows(layer, stride, shape)), **window)
+                window["ceil"] = layer.ceil
+                return self.add(path, layer.op, inputs, (shape[0], *sides(shape, **window)), **window)
             case "slice":
                 return self.add(path, "slice", inputs, (shape[0], *(-(-side // stride) for side in shape[1:])), stride=stride)
             case "pad":
@@ -189,14 +203,13 @@ class Expansion:
             case "multiply":
                 return self.add(path, "multiply", (position, ends[str(layer.by)]), shape)
             case _:
-                return self.add(path, layer.op, inputs, shape, kernel=layer.kernel, factor=value_of(layer.factor, words))
+                return self.add(path, layer.op, inputs, shape, kernel=kernel, factor=value_of(layer.factor, words))
 
 
-def windows(layer: Layer, stride: int, shape: Shape) -> tuple[int, int]:
+def sides(shape: Shape, kernel: int, stride: int, padding: int, ceil: bool = False) -> tuple[int, int]:
     """Height and width after a kernel has been moved over the input."""
-    assert layer.kernel is not None
-    spare = stride - 1 if layer.ceil else 0
-    height, width = ((side + 2 * layer.padding - layer.kernel + spare) // stride + 1 for side in shape[1:])
+    spare = stride - 1 if ceil else 0
+    height, width = ((side + 2 * padding - kernel + spare) // stride + 1 for side in shape[1:])
     return height, width
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from etude.errors import UsageError, nearest
 from etude.papers.architecture import Block, Layer, Network, Table
 from etude.papers.citation import Kind, Read, check_citation, check_kind
-from etude.papers.words import Value
+from etude.papers.words import Value, words_in
 from etude.tables import TableError, build, read_toml
 
 FOLDER = Path(__file__).parent
@@ -113,6 +113,8 @@ class Count:
     def __post_init__(self) -> None:
         if (self.printed_parameters or self.printed_macs) and not self.at:
             raise ValueError("a printed count needs `at`, the place where it is printed")
+        if self.printed_is == "bare" and (self.bare is None or self.printed_parameters is None):
+            raise ValueError("printed_is = 'bare' without `bare` and `printed_parameters`, which it compares")
 
     @property
     def of(self) -> str:
@@ -270,8 +272,13 @@ def _check_references(paper: Paper, file: str) -> None:
         *((f"counts.{count.id}", count.of, count.given) for count in paper.counts.values()),
         *((f"results.{table.id}, {row.method}", row.network, row.given) for table in paper.results.values() for row in table.rows),
     ]:
-        words = paper.networks[of].given if of in paper.networks else {}
-        references += [(f"{where}.given", word, words) for word in given]
+        options = paper.networks[of].given if of in paper.networks else {}
+        references += [(f"{where}.given", word, options) for word in given]
+    for network in paper.networks.values():
+        where, checks = f"networks.{network.id}.checks", network.checks
+        if network.table in paper.tables:
+            where, checks = f"tables.{network.table}.checks, for {network.id}", paper.tables[network.table].checks
+        references += [(where, word, network.words) for check in checks for word in sorted(words_in(check))]
     for where, name, there in references:
         if name not in there:
             raise TableError(f"{file}: {where} = {name!r}; {nearest(name, there)}")

@@ -1,4 +1,4 @@
-"""The small arithmetic of architecture tables: "(depth - 2) // 6", "4 * growth_rate", "shortcut == 'A'"."""
+"""The small arithmetic of architecture tables: "(depth - 2) // 6", "4 * growth_rate", "shortcut in ('A', 'B')"."""
 
 import ast
 import functools

@@ -17,7 +17,7 @@ from etude.papers import Step
 from etude.verify.interpret import Choice, Weights, compute
 from etude.verify.trace import Event, Trace
 
-MOST_RETURNS = 300
+MOST_RETURNS = 100
 MOST_ORDERS = 3
 PARAMETRIC = ("conv", "linear", "batch_norm")
 
