@@ -180,7 +180,7 @@ def weights_of(row: registry.Row, place: str) -> list[nn.Parameter]:
 
 @pytest.mark.parametrize("row", [row for row in ROWS if not row.name.endswith(("1001", "1202"))], ids=lambda row: row.name)
 def test_every_parameter_takes_part(row: registry.Row) -> None:
-    """At full size (of 1001 and 1202 layers only reduced, below), on the meta device: autograd reaches every parameter, and logits have their shape."""
+    """At full size but for 1001 and 1202 layers, on meta: autograd reaches every parameter; logits have their shape."""
     model = exact.without_weights(row.name).train()
     with torch.device("meta"):
         x, y = torch.randn(2, *row.input), torch.zeros(2, dtype=torch.int64)

@@ -9,7 +9,6 @@ import signal
 import socket
 import sys
 import sysconfig
-import tempfile
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
