@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from etude.cli import app
 from etude.cli.app import COMMANDS
 from etude.cli.app import etude as command
+from etude.models.registry import names
 from etude.reproduce.verdict import judge
 
 ROOT = Path(__file__).parent.parent
@@ -87,3 +89,21 @@ def test_the_readmes_looking_around_works(tmp_path: Path, monkeypatch: pytest.Mo
     for line in shown:
         result = CliRunner().invoke(command, shlex.split(line)[1:])
         assert result.exit_code == 0, f"{line}: {result.output}"
+
+
+def sessions(page: Path) -> list[tuple[str, list[str]]]:
+    """Every `$ etude …` in the code blocks of a page, with the lines that are shown below it; … stands for what is left out."""
+    blocks = re.findall(r"```\n\$ (etude .*?)\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return [(line, [shown.rstrip() for shown in lines.splitlines() if shown.strip() not in ("", "…")]) for line, lines in blocks]
+
+
+@pytest.mark.parametrize(("line", "lines"), [one for page in PAGES for one in sessions(page)], ids=lambda value: str(value)[:40])
+def test_what_a_page_shows_of_a_command_is_what_it_prints(capsys: pytest.CaptureFixture[str], line: str, lines: list[str]) -> None:
+    app.run(shlex.split(line)[1:])
+    printed = [shown.rstrip() for shown in capsys.readouterr().out.splitlines()]
+    assert lines
+    assert [shown for shown in lines if shown not in printed] == []
+
+
+def test_the_readme_counts_the_networks() -> None:
+    assert f"`etude ls` lists {len(names())}" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -418,6 +418,13 @@ def test_files_are_imported_as_python_would(capsys: pytest.CaptureFixture[str], 
     assert "annotated" not in sys.modules
 
 
+def test_a_file_may_be_called_like_a_module_of_python(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "types.py").write_text((FILES["net.py"]).replace("from parts import width", "width = 4"), encoding="utf-8")
+    before = sys.modules["types"]
+    assert run(capsys, "explain", f"{tmp_path / 'types.py'}:Net", "--input", "3x8x8")[0] == 0
+    assert sys.modules["types"] is before
+
+
 def test_long_names_fit_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     place = ".".join(["a_rather_long_name_of_a_module"] * 5)
     line = Line("step", "3×3 conv 64, BN, ReLU", (64, 8, 8), (64, 8, 8))

@@ -424,6 +424,7 @@ def test_lazy_modules() -> None:
     lazy = nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(5))
     assert etude.graph(lazy, (3, 8, 8)).parameters == 112 + 144 * 5 + 5
     assert isinstance(lazy[0], nn.LazyConv2d)
+    assert etude.graph(nn.LazyConv2d(4, 3, dtype=torch.float64), (3, 8, 8)).parameters == 112
     with pytest.raises(DoesNotRun, match="it has lazy layers; call it once on an image first"):
         etude.graph(nn.Sequential(nn.LazyConv2d(4, 3), nn.LazyBatchNorm2d()), (3, 8, 8))
 

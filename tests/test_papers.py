@@ -8,7 +8,7 @@ import pytest
 
 from etude import papers
 from etude.errors import UsageError
-from etude.papers import facts
+from etude.papers import facts, words
 from etude.tables import TableError
 
 PAPERS = [papers.load(name) for name in papers.names()]
@@ -123,6 +123,8 @@ def test_every_network_expands(paper: papers.Paper, network: papers.Network) -> 
         (("year = 2020", "year = true"), "paper.year = True, expected a whole number"),
         (('kind = "stated"', 'kind = "certain"'), "facts.size.kind = 'certain', expected one of 'stated'"),
         (('read = "printed"', 'read = "chosen"'), "facts.size: kind = 'stated' with read = 'chosen'"),
+        (('read = "printed"', 'read = "other code"'), "facts.size: kind = 'stated' with read = 'other code'"),
+        (('kind = "stated"', 'kind = "departs"'), "facts.size: kind = 'departs' with read = 'printed'"),
         (('kind = "stated"', 'kind = "contradictory"'), "facts.size: a contradictory fact, and only such a one, has a `reading`"),
         (("[facts.size]", "[fact.size]"), "unknown key `fact`; did you mean facts"),
         (("[paper]", "[facts]\nsize2 = 3\n[paper]"), "facts = "),
@@ -141,12 +143,50 @@ def test_a_wrong_file_is_refused_by_file_and_key(tmp_path: Path, change: tuple[s
     assert "\n" not in str(caught.value)
 
 
-def test_rows_must_refer_to_blocks_that_are_there(tmp_path: Path) -> None:
-    network = '[networks.n]\ntitle="N"\nat="x"\nkind="stated"\nread="printed"\ninput=[1,2,2]\nlayers=[{op="block",block="inceptoin"}]\n'
+STATED = 'at = "x", kind = "stated", read = "printed"'
+NETWORK = f"""
+[networks]
+n = {{ title = "N", {STATED}, input = [1, 2, 2], given = {{ depth = 8 }}, layers = [{{ op = "flatten" }}] }}
+"""
+
+
+def refused(tmp_path: Path, text: str) -> str:
+    """What is said of a file with this text behind the minimal one."""
     file = tmp_path / "wrong.toml"
-    file.write_text(MINIMAL + network, encoding="utf-8")
-    with pytest.raises(TableError, match=r"networks\.n\.layers\[0\]\.block = 'inceptoin'"):
+    file.write_text(MINIMAL + text, encoding="utf-8")
+    with pytest.raises(TableError) as caught:
         facts.read(file)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('{ op = "flatten" }', '{ op = "block", block = "inceptoin" }'), "networks.n.layers[0].block = 'inceptoin'"),
+        (("given =", "fixed = { depth = 8 }, given ="), "networks.n: `depth` is both given and fixed"),
+        (("given =", 'checks = ["dpeth >= 8"], given ='), "networks.n.checks = 'dpeth'; did you mean depth"),
+        (("given =", 'checks = ["depth >="], given ='), "networks.n: 'depth >=' is no expression"),
+        (('layers = [{ op = "flatten" }]', 'table = "t"'), "networks.n.table = 't'"),
+        (('layers = [{ op = "flatten" }]', 'table = "t", checks = ["depth >= 8"]'), "networks.n: `checks` beside a `table`"),
+        (("[networks]", "[counts]\nn = { parameters = 0, given = { dpeth = 8 } }\n[networks]"), "counts.n.given = 'dpeth'; did you mean"),
+        (("[networks]", '[counts]\nn = { parameters = 0, printed_is = "bare" }\n[networks]'), "counts.n: printed_is = 'bare' without"),
+        (
+            (
+                "[networks]",
+                f'[results.r]\n{STATED.replace(", ", chr(10))}\ntitle = ""\nunit = ""\nprotocol = ""\ncolumns = {{}}\n'
+                'rows = [{ method = "m", values = {}, network = "n", given = { dpeth = 8 } }]\n[networks]',
+            ),
+            "results.r, m.given = 'dpeth'; did you mean depth",
+        ),
+        (
+            ("[networks]", f'[tables.t]\n{STATED.replace(", ", chr(10))}\nlayers = []\nchecks = ["depth >="]\n[networks]'),
+            "tables.t: 'depth >=' is no expression",
+        ),
+    ],
+)
+def test_names_and_words_must_be_there(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    assert change[0] in NETWORK
+    assert message in refused(tmp_path, NETWORK.replace(*change))
 
 
 @pytest.mark.parametrize(
@@ -156,15 +196,12 @@ def test_rows_must_refer_to_blocks_that_are_there(tmp_path: Path) -> None:
         ('op="conv",kernel=3', "op = 'conv' without `out`"),
         ('op="scale"', "op = 'scale' without `factor`"),
         ('op="conv",kernel=3,out="3 +"', "'3 +' is no expression"),
+        ('op="conv",kernel="3 +",out=3', "'3 +' is no expression"),
+        ('op="relu",side=true', "op = 'relu' with side = true"),
     ],
 )
-def test_a_row_without_its_numbers_is_refused(tmp_path: Path, row: str, message: str) -> None:
-    network = f'[networks.n]\ntitle="N"\nat="x"\nkind="stated"\nread="printed"\ninput=[1,2,2]\nlayers=[{{{row}}}]\n'
-    file = tmp_path / "wrong.toml"
-    file.write_text(MINIMAL + network, encoding="utf-8")
-    with pytest.raises(TableError) as caught:
-        facts.read(file)
-    assert f"networks.n.layers[0]: {message}" in str(caught.value)
+def test_a_row_that_is_no_row_is_refused(tmp_path: Path, row: str, message: str) -> None:
+    assert f"networks.n.layers[0]: {message}" in refused(tmp_path, NETWORK.replace('{ op = "flatten" }', f"{{{row}}}"))
 
 
 def test_unknown_names_suggest_the_nearest() -> None:
@@ -174,7 +211,7 @@ def test_unknown_names_suggest_the_nearest() -> None:
         papers.load("lecture").fact("flaten_size")
 
 
-ODD = ["x", 0, -3, 21, (2, 2), None, 1.5, True, ""]
+ODD = ["x", 0, -3, 21, (2, 2), [2, 2], (0, 1, 1, 1), None, 1.5, 1e-9, math.nan, math.inf, True, ""]
 
 
 @pytest.mark.parametrize(("paper", "network"), NETWORKS, ids=lambda value: value.id)
@@ -187,6 +224,54 @@ def test_a_word_that_means_nothing_is_refused_in_words(paper: papers.Paper, netw
             except UsageError as error:
                 assert f"{word} = {value!r}" in str(error)
                 assert network.at in str(error)
+
+
+@pytest.mark.parametrize(("paper", "network"), NETWORKS, ids=lambda value: value.id)
+def test_every_choice_of_a_table_can_be_made(paper: papers.Paper, network: papers.Network) -> None:
+    """Whatever a table allows for a word, alone or beside others, expands or is refused in words."""
+    checks = paper.tables[network.table].checks if network.table else ()
+    choices = {word: [check for check in checks if check.startswith(f"{word} in ")] for word in network.given}
+    for word, (check, *_) in {word: found for word, found in choices.items() if found}.items():
+        allowed = words.value_of(check.partition(" in ")[2], {})
+        assert network.given[word] in allowed
+        for value in allowed:
+            if value != network.given[word]:
+                try:
+                    assert papers.expand(paper, network, **{word: value}) != papers.expand(paper, network)
+                except UsageError as error:
+                    assert f"{word} = {value!r}" in str(error)
+
+
+def test_words_of_counts_and_results_expand() -> None:
+    for paper in PAPERS:
+        rows = [row for table in paper.results.values() for row in table.rows if row.network]
+        wanted = [(row.network, row.given) for row in rows] + [(count.of, count.given) for count in paper.counts.values()]
+        for network, given in {repr(one): one for one in wanted if one[1]}.values():
+            assert papers.expand(paper, paper.networks[network], **given)
+
+
+def test_what_is_fixed_is_no_option() -> None:
+    paper = papers.load("googlenet")
+    with pytest.raises(UsageError, match=r"googlenet: largest = 3, expected 5, which is no option \(Table 1"):
+        papers.expand(paper, paper.networks["googlenet"], largest=3)
+
+
+def test_a_word_that_leaves_nothing_is_refused() -> None:
+    paper = papers.load("densenet")
+    with pytest.raises(UsageError, match=r"compression = 0.001 leaves transition_1.conv without a channel \(Table 2"):
+        papers.expand(paper, paper.networks["densenet_40_12"], compression=0.001)
+
+
+DEPARTING = [(paper, network) for paper, network in NETWORKS if network.kind == "departs"]
+
+
+@pytest.mark.parametrize(("paper", "network"), DEPARTING, ids=lambda value: value.id)
+def test_what_departs_is_not_said_to_stand_in_the_paper(paper: papers.Paper, network: papers.Network) -> None:
+    assert {step.at for step in papers.expand(paper, network)} == {network.at}
+
+
+def test_what_only_the_authors_release_says_is_deduced() -> None:
+    assert not [fact.id for fact in FACTS if fact.at.startswith("authors'") and fact.kind != "deduced"]
 
 
 TABLES = [(paper, table) for paper in PAPERS for table in paper.tables.values() if table.checks]

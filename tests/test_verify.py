@@ -39,7 +39,7 @@ def constants(file: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with Server(["etude.verify.child"]) as warm:
+    with Server(["etude.verify.child", "torch._dynamo"]) as warm:  # which counting and optimisers import, after a second
         yield warm
 
 

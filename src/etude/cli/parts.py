@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etude.cli.render import table
+from etude.cli.render import WIDTH, table
 
 if TYPE_CHECKING:
     from etude.explain.nodes import Shape
     from etude.explain.outline import Line, Part
 
-WIDTH = 98
 LEAST = 40  # characters for what stands at a place, however long the place is called
 SIGNS = {"step": "", "branch": "├ ", "join": "└ "}
 

@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from etude.train.result import Progress
 
 LINE_SECONDS = 10.0
+WIDTH = 98  # of what is printed: a terminal of 100 columns
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = (), width: int | None = None) -> None:
@@ -30,6 +32,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
     if width is None and not sys.stdout.isatty():
         width = 160
     Console(width=width, highlight=False, markup=False).print(drawn)
+
+
+def filled(text: str, begin: str) -> str:
+    """The text at most WIDTH wide, every line indented as far as the first."""
+    return textwrap.fill(text, WIDTH, initial_indent=begin, subsequent_indent=" " * max(len(begin), 4), break_on_hyphens=False)
 
 
 def as_json(value: Any) -> None:

@@ -1,15 +1,14 @@
 """`etude show`: what a network's paper says of it, or a recipe. Imports torch only to measure."""
 
 import dataclasses
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from etude.cli.options import options_of
-from etude.cli.parts import WIDTH, outline_table, size
-from etude.cli.render import as_json, table
+from etude.cli.parts import outline_table, size
+from etude.cli.render import as_json, filled, table
 from etude.errors import UsageError, nearest
 from etude.models import registry
 
@@ -95,11 +94,6 @@ def _print_head(shown: "Card", changes: Sequence[str]) -> None:
 def _say(key: str, text: str) -> None:
     if text:
         click.echo(filled(text, f"  {key:<12}"))
-
-
-def filled(text: str, begin: str) -> str:
-    """The text at most WIDTH wide, every line indented as far as the first."""
-    return textwrap.fill(text, WIDTH, initial_indent=begin, subsequent_indent=" " * max(len(begin), 4), break_on_hyphens=False)
 
 
 def in_words(value: Any) -> str:

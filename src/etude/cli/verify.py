@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 
 from etude.cli.options import input_shape, options_of
-from etude.cli.render import as_json, table
-from etude.cli.show import filled
+from etude.cli.render import as_json, filled, table
 from etude.errors import UsageError
 from etude.models import registry
 from etude.verify.report import Report

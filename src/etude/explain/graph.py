@@ -81,8 +81,8 @@ def initialised(module: nn.Module, input_shape: Shape) -> nn.Module:
         module = copy.deepcopy(module).eval()
     except Exception as error:
         raise DoesNotRun(f"{type(module).__name__} cannot be recorded: it has lazy layers; call it once on an image first") from error
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        module(torch.rand(1, *input_shape))
+    with torch.random.fork_rng(devices=[]), torch.device(device_of(module)), torch.no_grad():
+        module(images(module, 1, input_shape))
     return module
 
 
@@ -94,11 +94,9 @@ def copy_on_meta(module: nn.Module) -> nn.Module:
     for part in module.modules():
         for tensor in tensors_in(vars(part)):
             on_meta = tensor.detach().to("meta")
-            memo[id(tensor)] = (
-                nn.Parameter(on_meta, tensor.requires_grad)
-                if isinstance(tensor, nn.Parameter)
-                else on_meta.requires_grad_(tensor.requires_grad)
-            )
+            registered = isinstance(tensor, nn.Parameter)
+            memo[id(tensor)] = nn.Parameter(on_meta, False) if registered else on_meta
+            memo[id(tensor)].requires_grad_(tensor.requires_grad)
     return copy.deepcopy(module, memo)
 
 
@@ -202,7 +200,7 @@ def recorded(module: nn.Module, input_shape: Shape, device: torch.device) -> Gra
     with torch.random.fork_rng(devices=[]), torch.device(device), torch.no_grad(), counter:
         x = images(module, 1, input_shape)
         recorder = Recorder(x, module, counter.get_total_flops)
-        with recorder.paths(module), recorder:
+        with paths_noted(module, recorder.path), recorder:
             result = whole_output(module)(x)
     origins = [recorder.origin(tensor) for tensor in tensors_in(result)]
     found = tuple(dict.fromkeys(index for index in origins if index is not None))
@@ -242,19 +240,6 @@ class Recorder(TorchFunctionMode):
         self.unseen = {id(p): p.numel() for p in module.parameters()}
         self.weights = {index: {index} for index in self.unseen}  # the parameters that a tensor was made from, and from nothing else
         self.path = [""]
-
-    @contextlib.contextmanager
-    def paths(self, module: nn.Module) -> Iterator[None]:
-        """Keep track of the module that is running, by hooks that are removed again."""
-        handles = []
-        for name, child in module.named_modules():
-            handles.append(child.register_forward_pre_hook(lambda *_, name=name: self.path.append(name)))
-            handles.append(child.register_forward_hook(lambda *_: void(self.path.pop())))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
 
     def origin(self, tensor: Tensor) -> int | None:
         """The node whose result a tensor holds: the one that made it, or the last that wrote into its memory since."""
@@ -316,6 +301,20 @@ class Recorder(TorchFunctionMode):
             self.owner.setdefault(memory_of(tensor), index)
             if wrote:
                 self.writer[memory_of(tensor)] = index
+
+
+@contextlib.contextmanager
+def paths_noted(module: nn.Module, path: list[str]) -> Iterator[None]:
+    """Keep the path of the module that is running at the end of `path`, by hooks that are removed again."""
+    handles = []
+    for name, child in module.named_modules():
+        handles.append(child.register_forward_pre_hook(lambda *_, name=name: path.append(name)))
+        handles.append(child.register_forward_hook(lambda *_: void(path.pop())))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def name_of(func: Callable[..., Any]) -> str:

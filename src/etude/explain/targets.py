@@ -50,15 +50,18 @@ def opened(target: str, options: Mapping[str, Any]) -> Iterator[Made]:
 
 @contextlib.contextmanager
 def imported(file: Path) -> Iterator[ModuleType]:
-    """The file as a Python module; within the context it is known to others, and modules beside it can be imported."""
+    """The file as a Python module; within the context it is among the imported ones, and can import those beside it."""
     if not file.is_file():
         raise EtudeError(f"{file}: no such file")
-    spec = importlib.util.spec_from_file_location(file.stem, file)
+    name = file.stem
+    while name in sys.modules:  # a file may be called `types.py`
+        name += "_"
+    spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise EtudeError(f"{file}: is no Python file")
-    module, folder, before = importlib.util.module_from_spec(spec), str(file.parent.resolve()), sys.modules.get(file.stem)
+    module, folder = importlib.util.module_from_spec(spec), str(file.parent.resolve())
     sys.path.insert(0, folder)
-    sys.modules[file.stem] = module
+    sys.modules[name] = module
     try:
         try:
             spec.loader.exec_module(module)
@@ -68,9 +71,7 @@ def imported(file: Path) -> Iterator[ModuleType]:
     finally:
         with contextlib.suppress(ValueError):  # the code may have taken it out
             sys.path.remove(folder)
-        del sys.modules[file.stem]
-        if before:
-            sys.modules[file.stem] = before
+        sys.modules.pop(name, None)
 
 
 def built(made: Any, options: Mapping[str, Any], target: str) -> nn.Module:

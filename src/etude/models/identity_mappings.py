@@ -15,6 +15,7 @@ Deduced  stride in the first 1×1 of a bottleneck and no BN on a pre-activated 1
 Silent   gates, scaling and dropout in a unit that changes the shape work on the shortcut that already fits (C_out channels);
          ReLU-only pre-activation has BN behind conv1 and behind a 1×1 shortcut, as behind every weight layer;
          with BN after addition, no BN on the 1×1 shortcut: the one after the addition covers both
+         dropout on the shortcut divides what it keeps by 1 − p, as torch does
 """
 
 from collections.abc import Callable

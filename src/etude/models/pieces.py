@@ -11,7 +11,7 @@ class ZeroPadShortcut(nn.Module):
     """Option A (He 2015, section 3.3): an identity that fits a larger and smaller map, without parameters.
 
     N×C×H×W to N×(C+extra)×⌈H/stride⌉×⌈W/stride⌉. Every stride-th pixel is kept; the new channels are zeros, behind the old ones.
-    The paper leaves open which pixel and which side; this is the choice of the authors' release.
+    The paper leaves open which pixel and which side.
     """
 
     def __init__(self, extra: int, stride: int) -> None:

@@ -13,7 +13,7 @@ Shortcuts (sections 3.3 and 4.1), where a unit changes the shape:
   B  1×1 convolution where the shape changes, identity elsewhere. ImageNet's default here, and all networks of 50 layers and more
   C  1×1 convolution in every unit
 Deduced  the stride of a bottleneck stands in its first 1×1: only so Table 1's 3.8×10⁹ multiply-adds come out for 50 layers
-Silent   padding of conv1 and the pool (3 and 1, as in the authors' release)
+Silent   padding of conv1 and the pool (3 and 1), which pixel option A keeps and where its zeros stand
 Variants `stride_in="3x3"` (resnet50@v15, torchvision's), `shortcut="B"` on CIFAR (resnet20@b)
 """
 

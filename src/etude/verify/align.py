@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from etude.papers import Step
-from etude.verify.interpret import Choice, Weights, compute
+from etude.verify.interpret import NORM_EPS, RESPONSE, Choice, Weights, compute
 from etude.verify.trace import Event, Trace
 
 MOST_RETURNS = 100
@@ -38,7 +38,7 @@ class Binding:
     event: int
     mean: View | None = None
     variance: View | None = None
-    eps: float = 1e-5
+    eps: float = NORM_EPS
 
     def weights(self) -> Weights:
         weight, bias, mean, variance = (view() if view else None for view in (self.weight, self.bias, self.mean, self.variance))
@@ -312,3 +312,30 @@ def distinct(orders: list[Tensor]) -> list[Tensor]:
         if len(kept) < MOST_ORDERS and not any(torch.equal(order, other) for other in kept):
             kept.append(order)
     return kept
+
+
+def run_table(steps: Sequence[Step], found: Alignment, images: Tensor, *, training: bool) -> dict[int, Tensor]:
+    """The results of the table's operators with the weights that were found, differentiable."""
+    results: dict[int, Tensor] = {-1: images}
+    for index, step in enumerate(steps):
+        weights = found.bindings[index].weights() if index in found.bindings else Weights()
+        choice = found.choices.get(index, Choice())
+        results[index] = compute(step, [results[i] for i in step.inputs], weights, choice, training, found.constants)
+    return results
+
+
+def choices_in_words(steps: Sequence[Step], found: Alignment) -> Iterator[str]:
+    """What the paper leaves open, where the module has it otherwise than the authors' release."""
+    pixels = {steps[i].path.rpartition(".")[0]: c.pixel for i, c in found.choices.items() if steps[i].op == "slice" and c.pixel}
+    if pixels:
+        pixel = next(iter(pixels.values()))
+        yield f"identity shortcuts keep pixel {pixel} of every 2×2 in {', '.join(pixels)}; the paper does not say which"
+    fronts = {steps[i].path.rpartition(".")[0]: c.front for i, c in found.choices.items() if steps[i].op == "pad" and c.front}
+    if fronts:
+        yield f"zero channels stand in front or on both sides in {', '.join(fronts)}; the paper does not say where"
+    epsilons = sorted({b.eps for i, b in found.bindings.items() if steps[i].op == "batch_norm" and b.eps != NORM_EPS})
+    if epsilons:
+        yield f"batch normalisation has ε = {', '.join(f'{eps:g}' for eps in epsilons)}; the paper does not say (here {NORM_EPS:g})"
+    if found.constants and found.constants != RESPONSE:
+        constants = ", ".join(f"{name} = {value:g}" for name, value in found.constants.items())
+        yield f"local response normalisation has {constants}; the paper does not say"

@@ -1,5 +1,6 @@
 """What a registered network's paper says about it, without importing torch."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from etude.explain.nodes import Graph, Node
@@ -26,9 +27,14 @@ def graph_of(name: str, **options: Any) -> Graph:
     """What the paper asks of a registered network as a graph, like that of a module which has run."""
     steps = steps_of(name, **options)
     nodes = tuple(_node(index, step) for index, step in enumerate(steps))
+    return Graph(facts_of(name)[1].input, nodes, ends_of(steps), sum(step.parameters for step in steps))
+
+
+def ends_of(steps: Sequence[Step]) -> tuple[int, ...]:
+    """The operators whose results are outputs: the logits first, then auxiliary heads."""
     used = {index for step in steps for index in step.inputs}
     ends = [index for index in range(len(steps)) if index not in used]
-    return Graph(facts_of(name)[1].input, nodes, (ends[-1], *ends[:-1]), sum(step.parameters for step in steps))
+    return (ends[-1], *ends[:-1])
 
 
 def _node(index: int, step: Step) -> Node:

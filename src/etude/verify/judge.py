@@ -11,18 +11,16 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from etude.errors import UsageError
-from etude.explain.graph import tensors_in
-from etude.models import registry
+from etude.explain.graph import tensors_in, whole_output
 from etude.papers import Step
-from etude.verify.align import Alignment, align
+from etude.verify.align import Alignment, align, choices_in_words, run_table
 from etude.verify.diagnose import Departure, departure
-from etude.verify.facts import facts_of, steps_of
-from etude.verify.interpret import Choice, Weights, compute
+from etude.verify.facts import ends_of, facts_of, steps_of
+from etude.verify.invariants import Invariants
 from etude.verify.report import Level, Report, State
-from etude.verify.trace import Trace, traced
-from etude.verify.variants import siblings
+from etude.verify.trace import EQUAL, Trace, difference, randomise, same_numbers, traced
+from etude.verify.variants import variant_of
 
-EQUAL = 1e-6  # largest relative difference in float64
 SMALL_SIDE = 64
 
 
@@ -96,6 +94,8 @@ class Judge:
         self.shape = input_shape or self.network.input
         self.levels: list[Level] = []
         self.choices: tuple[str, ...] = ()
+        self.initial: dict[int, Tensor] = {}
+        self.traced: Trace | None = None
 
     @property
     def called(self) -> str:
@@ -112,14 +112,13 @@ class Judge:
             self.runs()
             self.stages(self.counts())
             trace, found = self.operators()
-            self.same_function(trace, found)
-            self.invariants(found)
+            self.invariants(trace, found, *self.same_function(trace, found))
         except CannotJudge as error:
             return self.finished("could not judge", str(error))
         except UsageError:
             raise
         except Departs as error:
-            variant = self.variant()
+            variant = variant_of(self.against, self.options, self.module, self.traced) if self.traced else ""
             sentence = f"{error.where.sentence}; it is {variant}" if variant else error.where.sentence
             return self.finished("departs", sentence, error.where.place, variant)
         except Exception as error:  # code that runs once and not twice, say
@@ -140,7 +139,6 @@ class Judge:
 
     def runs(self) -> None:
         """Eval mode on one, two and three images, training mode on two and four, and a step of training."""
-        self.initial = {}
         try:
             self.module.eval()
             with torch.no_grad():
@@ -230,15 +228,16 @@ class Judge:
         with torch.no_grad():
             first = self.trace(self.module.train())
             randomise(self.module, first)
-            self.traced = self.trace(self.module.train())
-        found = align(self.steps, self.traced, self.module)
+            self.traced = trace = self.trace(self.module.train())
+        found = align(self.steps, trace, self.module)
         if found.reached < len(self.steps):
-            where = departure(self.steps, self.traced, found, self.module, self.whose)
+            where = departure(self.steps, trace, found, self.module, self.whose)
             self.level("L3", "fail", where.sentence, f"{found.reached:,} of {len(self.steps):,} operators agree before it")
             raise Departs(where)
-        self.choices = tuple(choices_in_words(self.steps, found))
+        if self.network.kind != "departs":
+            self.choices = tuple(choices_in_words(self.steps, found))
         self.level("L3", "pass", f"{len(self.steps):,} operators, in the order of the table along every path")
-        return self.traced, found
+        return trace, found
 
     def random_images(self) -> Tensor:
         """Signed noise; of a smaller side than ImageNet's where the module takes it, for the numbers do not change with it."""
@@ -252,32 +251,27 @@ class Judge:
 
     def call(self, module: nn.Module) -> Callable[[Tensor], Any]:
         """What gives logits and, where the network has auxiliary heads, theirs."""
-        heads = any(step.side for step in self.steps)
-        return module.outputs if heads and callable(getattr(module, "outputs", None)) else module  # type: ignore[return-value]
+        return whole_output(module) if any(step.side for step in self.steps) else module
 
     def trace(self, module: nn.Module) -> Trace:
-        images = self.images.clone()
-        return traced(module, images, self.call(module))
+        return traced(module, self.images.clone(), self.call(module))
 
     # ── L4: the same function ────────────────────────────────────────────────────────────────────────────────────────
 
-    def same_function(self, trace: Trace, found: Alignment) -> None:
-        """Outputs and gradients in training mode, outputs in eval mode."""
-        ends = ends_of(self.steps)
+    def same_function(self, trace: Trace, found: Alignment) -> tuple[Trace, frozenset[int]]:
+        """Outputs and gradients in training mode, outputs in eval mode. Gives the run in eval mode, and whom no gradient reaches."""
         images = self.images.clone().requires_grad_()
         theirs = traced(self.module.train(), images, self.call(self.module)).outputs
         copy_ = self.images.clone().requires_grad_()
         ours = run_table(self.steps, found, copy_, training=True)
         pairs = []
-        for index in ends:
-            match = next(
-                (out for out in theirs if out.numel() == ours[index].numel() and close(out.reshape(ours[index].shape), ours[index])), None
-            )
+        for index in ends_of(self.steps):
+            match = next((out for out in theirs if same_numbers(out, ours[index])), None)
             if match is None:
                 self.level("L4", "fail", f"{self.steps[index].path} is not among what forward returns")
                 raise Departs(self.returned(index, trace, found))
             pairs.append((match.reshape(ours[index].shape), ours[index]))
-        gradients = self.gradients(pairs, images, copy_)
+        gradients, cold = self.gradients(pairs, images, copy_)
         self.module.eval()
         with torch.no_grad():
             evaluated = traced(self.module, self.images.clone(), self.module)
@@ -292,11 +286,11 @@ class Judge:
             mode = "eval mode" if in_eval > EQUAL else "its gradients"
             self.level("L4", "fail", *lines)
             raise Departs(Departure("", f"it computes the table's function in training mode, and another in {mode}"))
-        self.evaluated = evaluated
         self.level("L4", "pass", *lines)
+        return evaluated, cold
 
-    def gradients(self, pairs: Sequence[tuple[Tensor, Tensor]], images: Tensor, copies: Tensor) -> float:
-        """The largest relative difference of the gradients of images and parameters, for a random loss on all outputs."""
+    def gradients(self, pairs: Sequence[tuple[Tensor, Tensor]], images: Tensor, copies: Tensor) -> tuple[float, frozenset[int]]:
+        """The largest relative difference of the gradients of images and parameters, for a random loss; whom none reaches."""
         parameters = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
         losses = [torch.zeros(()), torch.zeros(())]
         for pair in pairs:
@@ -304,12 +298,11 @@ class Judge:
             losses = [loss + (out * weights).sum() for loss, out in zip(losses, pair, strict=True)]
         theirs = torch.autograd.grad(losses[0], [images, *parameters], allow_unused=True)
         ours = torch.autograd.grad(losses[1], [copies, *parameters], allow_unused=True)
-        self.cold = {id(p) for p, gradient in zip(parameters, theirs[1:], strict=True) if gradient is None or not gradient.any()}
+        cold = frozenset(id(p) for p, gradient in zip(parameters, theirs[1:], strict=True) if gradient is None or not gradient.any())
         scale = max(gradient.abs().max().item() for gradient in ours if gradient is not None)
-        both = [
-            (a if a is not None else torch.zeros(()), b if b is not None else torch.zeros(())) for a, b in zip(theirs, ours, strict=True)
-        ]
-        return max((a - b).abs().max().item() for a, b in both) / scale
+        none = torch.zeros(())
+        both = [(none if a is None else a, none if b is None else b) for a, b in zip(theirs, ours, strict=True)]
+        return max((a - b).abs().max().item() for a, b in both) / scale, cold
 
     def returned(self, index: int, trace: Trace, found: Alignment) -> Departure:
         """What happens to the result of an end of the table before it is returned."""
@@ -321,10 +314,11 @@ class Judge:
 
     # ── L5: what must hold ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def invariants(self, found: Alignment) -> None:
+    def invariants(self, trace: Trace, found: Alignment, evaluated: Trace, cold: frozenset[int]) -> None:
         """Every parameter takes part, dropout stands where the paper has it and only in training, initial values."""
-        problems = [*self.unused(found), *self.dropouts(found), *self.initial_values(found)]
-        if problems:
+        words = {**self.network.given, **self.options}
+        shown = Invariants(self.steps, found, self.network.at, self.whose, words, trace, evaluated, self.initial, cold)
+        if problems := shown.broken(self.module):
             self.level("L5", "fail", *(problem.sentence for problem in problems))
             raise Departs(problems[0])
         shortcuts = sum(step.op == "add" for step in self.steps)
@@ -332,74 +326,6 @@ class Judge:
         if shortcuts:
             lines.append(f"{shortcuts} additions with the table's shortcuts, by equal numbers")
         self.level("L5", "pass", *lines)
-
-    def unused(self, found: Alignment) -> Iterator[Departure]:
-        used = {use for binding in found.bindings.values() for use in binding.uses}
-        for name, parameter in self.module.named_parameters():
-            if id(parameter) not in used or id(parameter) in self.cold:
-                shape = "×".join(map(str, parameter.shape))
-                yield Departure("", f"your {name} ({shape}) is never used, and the table has no layer for it ({self.network.at})")
-
-    def dropouts(self, found: Alignment) -> Iterator[Departure]:
-        """Every dropout of the table, and no other, by what it works on and its share."""
-        left = [dropout for dropout in self.traced.dropouts if dropout.share != 0]
-        for index, step in enumerate(self.steps):
-            if step.op == "dropout" and step.factor:
-                match = next((d for d in left if d.share == step.factor and d.works_on(found.values[index][0].tensor)), None)
-                if match:
-                    left.remove(match)
-                    continue
-                shares = ", ".join(f"{share:g}" for share in sorted({dropout.share for dropout in left}))
-                have = f"its dropouts have {shares}" if shares else "there is none"
-                yield Departure(step.path, f"{step.path}: {self.whose} has a dropout of {step.factor:g} here; {have} ({step.at})")
-        for dropout in left:
-            index = next((i for i, values in enumerate(found.values) if dropout.works_on(values[0].tensor)), -1)
-            after = next((step for step in self.steps if index in step.inputs and step.path), None)
-            where = f"in front of {after.path}" if after else f"in your {dropout.path}"
-            sentence = f"a {dropout.kind} of {dropout.share:g} stands {where}, where {self.whose} has none ({self.network.at})"
-            yield Departure(after.path if after else "", sentence)
-        if any(dropout.active and dropout.share for dropout in self.evaluated.dropouts):
-            yield Departure("", "a dropout is active in eval mode")
-
-    def initial_values(self, found: Alignment) -> Iterator[Departure]:
-        """The gates' biases, which the paper fixes (Identity Mappings, section 3.1)."""
-        bias = {**self.network.given, **self.options}.get("gate_bias")
-        for index, step in enumerate(self.steps):
-            if bias is not None and step.path.endswith(".gate") and step.op == "conv":
-                initial = self.initial[found.bindings[index].uses[1]]
-                if not torch.allclose(initial, torch.full_like(initial, float(bias))):
-                    have = f"{initial.mean().item():.3g} on average" if initial.std() > 0 else f"{initial[0].item():g}"
-                    yield Departure(
-                        step.path, f"{step.path}: the gate's bias starts at {have}; the paper starts it at {bias:g} ({step.at})"
-                    )
-                    return
-
-    # ── What else it could be ────────────────────────────────────────────────────────────────────────────────────────
-
-    def variant(self) -> str:
-        """The registered network, with options, that the module is; empty where it is none."""
-        if not hasattr(self, "traced"):
-            return ""
-        parameters = sum(parameter.numel() for parameter in self.module.parameters())
-        for name, options in siblings(self.against, self.options):
-            try:
-                steps = steps_of(name, **options)
-            except (UsageError, KeyError):  # a combination that no paper has
-                continue
-            if sum(step.parameters for step in steps) == parameters and registry.row(name).input[0] == self.shape[0]:
-                found = align(steps, self.traced, self.module)
-                if found.reached == len(steps) and self.returns(steps, found) and self.drops_as(steps):
-                    given = ", ".join(f"{word}={value}" for word, value in options.items() if self.options.get(word) != value)
-                    return f"{name} with {given}" if given else name
-        return ""
-
-    def drops_as(self, steps: Sequence[Step]) -> bool:
-        shares = sorted(step.factor for step in steps if step.op == "dropout" and step.factor)
-        return shares == sorted(dropout.share for dropout in self.traced.dropouts if dropout.share)
-
-    def returns(self, steps: Sequence[Step], found: Alignment) -> bool:
-        logits = found.values[-1][0].tensor
-        return any(out.numel() == logits.numel() and close(out.reshape(logits.shape), logits) for out in self.traced.outputs)
 
 
 TITLES = {
@@ -410,64 +336,3 @@ TITLES = {
     "L4": "the same function",
     "L5": "what must hold",
 }
-
-
-def run_table(steps: Sequence[Step], found: Alignment, images: Tensor, *, training: bool) -> dict[int, Tensor]:
-    """The results of the table's operators with the weights that were found, differentiable."""
-    results: dict[int, Tensor] = {-1: images}
-    constants: dict[str, Any] = found.constants
-    for index, step in enumerate(steps):
-        weights = found.bindings[index].weights() if index in found.bindings else Weights()
-        choice = found.choices.get(index, Choice())
-        results[index] = compute(step, [results[i] for i in step.inputs], weights, choice, training, constants)
-    return results
-
-
-def ends_of(steps: Sequence[Step]) -> list[int]:
-    """The operators whose results are outputs: the logits first, then auxiliary heads."""
-    used = {index for step in steps for index in step.inputs}
-    ends = [index for index in range(len(steps)) if index not in used]
-    return [ends[-1], *ends[:-1]]
-
-
-@torch.no_grad()
-def randomise(module: nn.Module, trace: Trace) -> None:
-    """Weights, biases, scales and statistics with which nothing stays hidden: no zeros, no ones, signs of both kinds."""
-    scales: set[int] = set()
-    for event in trace.events:
-        if event.op == "batch_norm":
-            weight, _, mean, variance = event.operands
-            scales.add(id(weight))
-            if mean is not None and variance is not None:
-                mean.copy_(0.3 * torch.randn_like(mean))
-                variance.copy_(0.5 + torch.rand_like(variance))
-    for parameter in module.parameters():
-        noise = torch.randn_like(parameter)
-        if id(parameter) in scales:
-            parameter.copy_(noise.sign() * (0.5 + torch.rand_like(parameter)))
-        elif parameter.dim() < 2:
-            parameter.copy_(0.3 * noise)
-        else:
-            square = parameter.dim() == 4 and parameter.shape[2] == parameter.shape[3]
-            fan = parameter.numel() / (parameter.shape[0] if square or parameter.dim() == 2 else max(parameter.shape))
-            parameter.copy_((2 / fan) ** 0.5 * noise)
-
-
-def choices_in_words(steps: Sequence[Step], found: Alignment) -> Iterator[str]:
-    """What the paper leaves open, where the module has it otherwise than the authors' release."""
-    pixels = {steps[i].path.rpartition(".")[0]: c.pixel for i, c in found.choices.items() if steps[i].op == "slice" and c.pixel}
-    if pixels:
-        pixel = next(iter(pixels.values()))
-        yield f"identity shortcuts keep pixel {pixel} of every 2×2 in {', '.join(pixels)}; the paper does not say which"
-    fronts = {steps[i].path.rpartition(".")[0]: c.front for i, c in found.choices.items() if steps[i].op == "pad" and c.front}
-    if fronts:
-        yield f"zero channels stand in front or on both sides in {', '.join(fronts)}; the paper does not say where"
-
-
-def close(one: Tensor, other: Tensor) -> bool:
-    return difference(one, other) <= EQUAL
-
-
-def difference(one: Tensor, other: Tensor) -> float:
-    """The largest difference, relative to the largest entry."""
-    return ((one - other).abs().max() / (other.abs().max() + 1e-30)).item()

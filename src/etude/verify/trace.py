@@ -4,7 +4,6 @@ The signature of a tensor is a number for each of its channels: a fixed random w
 same numbers are the same function of the input, in whatever style they were computed; the order of the channels is free.
 """
 
-import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from etude.explain.graph import tensors_in
+from etude.explain.graph import paths_noted, tensors_in
 from etude.explain.operators import OPERATORS, argument
 from etude.verify.interpret import RESPONSE
 
 CLOSE = 1e-7  # of the largest entry; in float64 equal functions agree to about 1e-12, others do not to 1e-3
+EQUAL = 1e-6  # the largest relative difference between equal functions in float64, over a whole network
 DROPOUTS = {F.dropout, F.dropout2d, F.dropout1d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout, torch.dropout}
 FUNCTIONAL_BATCH_NORM = {"running_mean": 1, "running_var": 2, "weight": 3, "bias": 4}
 TORCH_BATCH_NORM = {"weight": 1, "bias": 2, "running_mean": 3, "running_var": 4}
@@ -106,6 +106,10 @@ class Trace:
     def has(self, tensor: Tensor) -> bool:
         return next(self.find(tensor), None) is not None
 
+    def returns(self, tensor: Tensor) -> bool:
+        """Whether these numbers, in this order, are among what came out."""
+        return any(same_numbers(out, tensor) for out in self.outputs)
+
 
 def signature_of(tensor: Tensor) -> Tensor:
     """A number for each channel of an N×C×… tensor, in float64; equal for N×C×H×W and N×C×(H·W)."""
@@ -130,7 +134,7 @@ def weighting(images: int, pixels: int) -> Tensor:
 def traced(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]) -> Trace:
     """The trace of `call(images)`, with every dropout switched off and noted. The module runs in the mode it is in."""
     recorder = ValueRecorder(module, images)
-    with recorder.paths(module), recorder:
+    with paths_noted(module, recorder.path), recorder:
         result = call(images)
     recorder.trace.outputs = tuple(tensors_in(result))
     return recorder.trace
@@ -148,23 +152,6 @@ class ValueRecorder(TorchFunctionMode):
         self.path = [""]
         self.batch = len(images)
 
-    @contextlib.contextmanager
-    def paths(self, module: nn.Module) -> Iterator[None]:
-        """Keep track of the module that is running, by hooks that are removed again."""
-
-        def leave(*_: Any) -> None:
-            self.path.pop()
-
-        handles = []
-        for name, child in module.named_modules():
-            handles.append(child.register_forward_pre_hook(lambda *_, name=name: self.path.append(name)))
-            handles.append(child.register_forward_hook(leave))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func in DROPOUTS:
@@ -172,15 +159,14 @@ class ValueRecorder(TorchFunctionMode):
         result = func(*args, **kwargs)
         made = list(tensors_in(args[0])) if func in ASSIGNMENTS else list(tensors_in(result))
         for tensor in made:
-            if (
-                tensor.is_floating_point()
-                and tensor.dim() > 1
-                and len(tensor) == self.batch
-                and tensor.numel()
-                and id(tensor) not in self.parameters
-            ):
+            if self.is_worth_noting(tensor):
                 self.note(func, args, kwargs, tensor)
         return result
+
+    def is_worth_noting(self, tensor: Tensor) -> bool:
+        """Numbers, of every image of the batch, that are no parameters."""
+        batched = tensor.dim() > 1 and len(tensor) == self.batch and tensor.numel() > 0
+        return batched and tensor.is_floating_point() and id(tensor) not in self.parameters
 
     def switched_off(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         x: Tensor = argument(args, kwargs, 0, "input")
@@ -214,3 +200,36 @@ class ValueRecorder(TorchFunctionMode):
             order = TORCH_BATCH_NORM if func is torch.batch_norm else FUNCTIONAL_BATCH_NORM
             return tuple(argument(args, kwargs, order[name], name) for name in ("weight", "bias", "running_mean", "running_var"))
         return tuple(tensor for tensor in tensors if id(tensor) in self.parameters)
+
+
+@torch.no_grad()
+def randomise(module: nn.Module, trace: Trace) -> None:
+    """Weights, biases, scales and statistics with which nothing stays hidden: no zeros, no ones, signs of both kinds."""
+    scales: set[int] = set()
+    for event in trace.events:
+        if event.op == "batch_norm":
+            weight, _, mean, variance = event.operands
+            scales.add(id(weight))
+            if mean is not None and variance is not None:
+                mean.copy_(0.3 * torch.randn_like(mean))
+                variance.copy_(0.5 + torch.rand_like(variance))
+    for parameter in module.parameters():
+        noise = torch.randn_like(parameter)
+        if id(parameter) in scales:
+            parameter.copy_(noise.sign() * (0.5 + torch.rand_like(parameter)))
+        elif parameter.dim() < 2:
+            parameter.copy_(0.3 * noise)
+        else:
+            square = parameter.dim() == 4 and parameter.shape[2] == parameter.shape[3]
+            fan = parameter.numel() / (parameter.shape[0] if square or parameter.dim() == 2 else max(parameter.shape))
+            parameter.copy_((2 / fan) ** 0.5 * noise)
+
+
+def same_numbers(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors hold the same numbers in the same order, sides of 1 aside."""
+    return one.numel() == other.numel() and difference(one.reshape(other.shape), other) <= EQUAL
+
+
+def difference(one: Tensor, other: Tensor) -> float:
+    """The largest difference, relative to the largest entry."""
+    return ((one - other).abs().max() / (other.abs().max() + 1e-30)).item()

@@ -1,10 +1,16 @@
 """Which other networks a module could be: those of the same paper, and the same network with other options."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from torch import nn
+
+from etude.errors import UsageError
 from etude.models import registry
-from etude.papers import load
+from etude.papers import Step, load
+from etude.verify.align import align
+from etude.verify.facts import steps_of
+from etude.verify.trace import Trace
 
 # what a word of a table may be, where the word is a choice and not a size
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -21,6 +27,29 @@ SHORTCUTS = {
 }
 
 
+def variant_of(name: str, options: dict[str, Any], module: nn.Module, trace: Trace) -> str:
+    """The registered network, with options, that a module is which is not `name`; empty where it is none."""
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    for other, words in siblings(name, options):
+        try:
+            steps = steps_of(other, **words)
+        except UsageError:  # a combination that no paper has
+            continue
+        if sum(step.parameters for step in steps) == parameters and computes(steps, module, trace):
+            given = ", ".join(f"{word}={value}" for word, value in words.items() if options.get(word) != value)
+            return f"{other} with {given}" if given else other
+    return ""
+
+
+def computes(steps: Sequence[Step], module: nn.Module, trace: Trace) -> bool:
+    """Whether the traced run is that of the table: all operators, its logits, as many dropouts of the same shares."""
+    found = align(steps, trace, module)
+    if found.reached < len(steps):
+        return False
+    shares = sorted(step.factor for step in steps if step.op == "dropout" and step.factor)
+    return trace.returns(found.values[-1][0].tensor) and shares == sorted(d.share for d in trace.dropouts if d.share)
+
+
 def siblings(name: str, options: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The networks of the same paper with the same sizes, the named ones first, then the same network with other choices."""
     row = registry.row(name)
@@ -32,7 +61,8 @@ def siblings(name: str, options: dict[str, Any]) -> Iterator[tuple[str, dict[str
             continue
         words = {**network.given, **{word: value for word, value in options.items() if word in network.given}}
         same_sizes = all(own[word] == value for word, value in words.items() if word in own and word not in FREE)
-        if same_sizes and (network.table != networks[name].table or words != own):
+        other_table = (network.table, network.fixed) != (networks[name].table, networks[name].fixed)
+        if same_sizes and (other_table or words != own):
             yield other, {word: value for word, value in options.items() if word in network.given}
     choices = {word: values for word, values in {**CHOICES, "shortcut": SHORTCUTS.get(row.paper, ())}.items() if word in own}
     for word, values in choices.items():

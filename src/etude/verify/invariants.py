@@ -1,0 +1,82 @@
+"""L5: what must hold beside equal numbers. Every parameter takes part, dropout stands where the paper has it, gates start where it says."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from etude.papers import Step
+from etude.verify.align import Alignment
+from etude.verify.diagnose import Departure
+from etude.verify.trace import Trace
+
+
+@dataclass(frozen=True)
+class Invariants:
+    """What a module has shown that computes the table's function.
+
+    at, whose          where the table stands, and who asks for it: "the paper"
+    words              of the network, options included
+    training, evaluated  its runs in the two modes
+    initial            its parameters before they were changed, by id
+    cold               ids of those that no gradient reaches
+    """
+
+    steps: Sequence[Step]
+    found: Alignment
+    at: str
+    whose: str
+    words: Mapping[str, Any]
+    training: Trace
+    evaluated: Trace
+    initial: Mapping[int, Tensor]
+    cold: frozenset[int]
+
+    def broken(self, module: nn.Module) -> list[Departure]:
+        return [*self.unused(module), *self.dropouts(), *self.initial_values()]
+
+    def unused(self, module: nn.Module) -> Iterator[Departure]:
+        used = {use for binding in self.found.bindings.values() for use in binding.uses}
+        for name, parameter in module.named_parameters():
+            if id(parameter) not in used or id(parameter) in self.cold:
+                shape = "×".join(map(str, parameter.shape))
+                yield Departure("", f"your {name} ({shape}) is never used, and the table has no layer for it ({self.at})")
+
+    def dropouts(self) -> Iterator[Departure]:
+        """Every dropout of the table, and no other, by what it works on and its share."""
+        left = [dropout for dropout in self.training.dropouts if dropout.share != 0]
+        for index, step in enumerate(self.steps):
+            if step.op == "dropout" and step.factor:
+                match = next((d for d in left if d.share == step.factor and d.works_on(self.result(index))), None)
+                if match:
+                    left.remove(match)
+                    continue
+                shares = ", ".join(f"{share:g}" for share in sorted({dropout.share for dropout in left}))
+                have = f"its dropouts have {shares}" if shares else "there is none"
+                yield Departure(step.path, f"{step.path}: {self.whose} has a dropout of {step.factor:g} here; {have} ({step.at})")
+        for dropout in left:
+            index = next((i for i in range(len(self.steps)) if dropout.works_on(self.result(i))), -1)
+            after = next((step for step in self.steps if index in step.inputs and step.path), None)
+            where = f"in front of {after.path}" if after else f"in your {dropout.path}"
+            sentence = f"a {dropout.kind} of {dropout.share:g} stands {where}, where {self.whose} has none ({self.at})"
+            yield Departure(after.path if after else "", sentence)
+        if any(dropout.active and dropout.share for dropout in self.evaluated.dropouts):
+            yield Departure("", "a dropout is active in eval mode")
+
+    def result(self, index: int) -> Tensor:
+        return self.found.values[index][0].tensor
+
+    def initial_values(self) -> Iterator[Departure]:
+        """The gates' biases, which the paper fixes (Identity Mappings, section 3.1)."""
+        bias = self.words.get("gate_bias")
+        for index, step in enumerate(self.steps):
+            if bias is not None and step.path.endswith(".gate") and step.op == "conv":
+                initial = self.initial[self.found.bindings[index].uses[1]]
+                if not torch.allclose(initial, torch.full_like(initial, float(bias))):
+                    have = f"{initial.mean().item():.3g} on average" if initial.std() > 0 else f"{initial[0].item():g}"
+                    yield Departure(
+                        step.path, f"{step.path}: the gate's bias starts at {have}; the paper starts it at {bias:g} ({step.at})"
+                    )
+                    return
