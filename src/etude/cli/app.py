@@ -19,6 +19,7 @@ COMMANDS = {
     "data": "data",
     "explain": "explain",
     "ls": "listing",
+    "practice": "practice",
     "predict": "runs",
     "reproduce": "reproduce",
     "runs": "runs",

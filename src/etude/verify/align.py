@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from etude.papers import Step
-from etude.verify.interpret import NORM_EPS, RESPONSE, Choice, Weights, compute
+from etude.verify.interpret import NORM_EPS, RESPONSE, Choice, Replayed, Weights, compute
 from etude.verify.trace import Event, Trace
 
 MOST_RETURNS = 100
@@ -162,6 +162,9 @@ class Aligner:
             places = list(itertools.islice(self.trace.find(x), 8))
             orders = distinct([order for _, order in places]) or self.orders_before(step, found) or [torch.arange(x.shape[1])]
             events = [event for place, _ in places for event in self.consumers.get(place, [])]
+            if isinstance(step, Replayed) and step.first is not None:
+                yield from self.shared(step, x, found.bindings[step.first], choices)
+                continue
             make = self.norms if step.op == "batch_norm" else self.products
             for binding in make(step, x, orders, events, used):
                 key = binding.uses
@@ -169,6 +172,12 @@ class Aligner:
                     seen.add(key)
                     result = compute(step, [x], binding.weights(), Choice(), True)
                     yield binding, [Value(result, choices)]
+
+    def shared(self, step: Step, x: Tensor, binding: Binding, choices: dict[int, Choice]) -> Iterator[tuple[Binding, list[Value]]]:
+        """The weights of an earlier operator, used again."""
+        result = compute(step, [x], binding.weights(), Choice(), True)
+        if self.trace.has(result):
+            yield binding, [Value(result, choices)]
 
     def orders_before(self, step: Step, found: Alignment) -> list[Tensor]:
         """The order of the features that a flatten would give, where the run has only the maps in front of it."""
@@ -183,7 +192,7 @@ class Aligner:
     def products(self, step: Step, x: Tensor, orders: list[Tensor], events: list[Event], used: set[int]) -> Iterator[Binding]:
         """Convolutions and linear layers."""
         window = (step.kernel, step.kernel) if step.op == "conv" else ()
-        shape = (step.shape[0], x.shape[1], *window)
+        shape = (step.shape[0], x.shape[1] // step.groups, *window)
         for parameter in self.candidates(shape, events, used):
             for view in views(parameter, shape):
                 for order in orders:
@@ -258,7 +267,9 @@ class Aligner:
 
 
 def choices_of(step: Step, x: Tensor) -> list[Choice | None]:
-    """What the paper leaves open about a shortcut without parameters; nothing about any other operator."""
+    """What the paper leaves open about a shortcut without parameters; nothing about any other operator, or about one that has run."""
+    if isinstance(step, Replayed):
+        return [None]
     if step.op == "slice":
         return [Choice(pixel=pixel) for pixel in range(step.stride or 1)]
     if step.op == "pad":

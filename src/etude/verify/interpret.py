@@ -3,6 +3,7 @@
 So anybody's module is compared with the table itself, and with no implementation of ours.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,23 @@ class Choice:
     front: int = 0
 
 
+Again = Callable[[list[Tensor], Weights, bool], Tensor]
+
+
+@dataclass(frozen=True)
+class Replayed(Step):
+    """An operator that a module ran, which can run again.
+
+    again    on other inputs, with other weights, in training mode or in eval mode
+    weights  what tells its parameters from those of other steps; of an operator without any, empty
+    first    the step that used these parameters first, where it is an earlier one
+    """
+
+    again: Again | None = None
+    weights: tuple[int, ...] = ()
+    first: int | None = None
+
+
 def compute(
     step: Step, inputs: list[Tensor], weights: Weights, choice: Choice, training: bool, facts: dict[str, Any] | None = None
 ) -> Tensor:
@@ -42,6 +60,8 @@ def compute(
 
     facts  what the paper leaves open and somebody has chosen: parameters of a local response norm
     """
+    if isinstance(step, Replayed) and step.again:
+        return step.again(inputs, weights, training)
     x = inputs[0]
     match step.op:
         case "conv":

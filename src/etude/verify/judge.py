@@ -2,7 +2,7 @@
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from etude.verify.diagnose import Departure, departure
 from etude.verify.facts import ends_of, facts_of, steps_of
 from etude.verify.invariants import Invariants
 from etude.verify.report import Level, Report, State
-from etude.verify.trace import EQUAL, Trace, difference, randomise, same_numbers, traced
+from etude.verify.trace import EQUAL, Trace, difference, gradients_differ, randomise, same_numbers, traced
 from etude.verify.variants import variant_of
 
 SMALL_SIDE = 64
@@ -271,7 +271,7 @@ class Judge:
                 self.level("L4", "fail", f"{self.steps[index].path} is not among what forward returns")
                 raise Departs(self.returned(index, trace, found))
             pairs.append((match.reshape(ours[index].shape), ours[index]))
-        gradients, cold = self.gradients(pairs, images, copy_)
+        gradients, cold = gradients_differ(self.module, pairs, images, copy_)
         self.module.eval()
         with torch.no_grad():
             evaluated = traced(self.module, self.images.clone(), self.module)
@@ -288,21 +288,6 @@ class Judge:
             raise Departs(Departure("", f"it computes the table's function in training mode, and another in {mode}"))
         self.level("L4", "pass", *lines)
         return evaluated, cold
-
-    def gradients(self, pairs: Sequence[tuple[Tensor, Tensor]], images: Tensor, copies: Tensor) -> tuple[float, frozenset[int]]:
-        """The largest relative difference of the gradients of images and parameters, for a random loss; whom none reaches."""
-        parameters = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
-        losses = [torch.zeros(()), torch.zeros(())]
-        for pair in pairs:
-            weights = torch.randn(pair[0].shape)
-            losses = [loss + (out * weights).sum() for loss, out in zip(losses, pair, strict=True)]
-        theirs = torch.autograd.grad(losses[0], [images, *parameters], allow_unused=True)
-        ours = torch.autograd.grad(losses[1], [copies, *parameters], allow_unused=True)
-        cold = frozenset(id(p) for p, gradient in zip(parameters, theirs[1:], strict=True) if gradient is None or not gradient.any())
-        scale = max(gradient.abs().max().item() for gradient in ours if gradient is not None)
-        none = torch.zeros(())
-        both = [(none if a is None else a, none if b is None else b) for a, b in zip(theirs, ours, strict=True)]
-        return max((a - b).abs().max().item() for a, b in both) / scale, cold
 
     def returned(self, index: int, trace: Trace, found: Alignment) -> Departure:
         """What happens to the result of an end of the table before it is returned."""

@@ -4,7 +4,7 @@ The signature of a tensor is a number for each of its channels: a fixed random w
 same numbers are the same function of the input, in whatever style they were computed; the order of the channels is free.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -233,3 +233,25 @@ def same_numbers(one: Tensor, other: Tensor) -> bool:
 def difference(one: Tensor, other: Tensor) -> float:
     """The largest difference, relative to the largest entry."""
     return ((one - other).abs().max() / (other.abs().max() + 1e-30)).item()
+
+
+def gradients_differ(
+    module: nn.Module, pairs: Sequence[tuple[Tensor, Tensor]], images: Tensor, copies: Tensor
+) -> tuple[float, frozenset[int]]:
+    """How far the gradients of equal outputs are apart: the largest relative difference, and ids of the parameters that none reaches.
+
+    pairs           an output of the module, from `images`, and the same from elsewhere, from `copies`, with the module's parameters
+    images, copies  equal, and both wanting a gradient; the graph of the module's own run is kept for others
+    """
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    losses = [torch.zeros(()), torch.zeros(())]
+    for pair in pairs:
+        weights = torch.randn(pair[0].shape)
+        losses = [loss + (out * weights).sum() for loss, out in zip(losses, pair, strict=True)]
+    theirs = torch.autograd.grad(losses[0], [images, *parameters], allow_unused=True, retain_graph=True)
+    ours = torch.autograd.grad(losses[1], [copies, *parameters], allow_unused=True)
+    cold = frozenset(id(p) for p, gradient in zip(parameters, theirs[1:], strict=True) if gradient is None or not gradient.any())
+    scale = max(gradient.abs().max().item() for gradient in ours if gradient is not None)
+    none = torch.zeros(())
+    both = [(none if a is None else a, none if b is None else b) for a, b in zip(theirs, ours, strict=True)]
+    return max((a - b).abs().max().item() for a, b in both) / scale, cold

@@ -1,0 +1,158 @@
+"""What a learner's module does on the images of one case, recorded once, so that any number of candidates can be held against it."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from etude.explain.graph import paths_noted, tensors_in
+from etude.practice.exercises import Case
+from etude.verify.replay import stand_in
+from etude.verify.trace import Trace, ValueRecorder, difference, randomise
+
+Stage = Literal["made", "run", "backward"]
+IMAGES = 3
+SAME = 1e-9  # relative, in float64: one image by itself and among others
+
+
+class Raised(Exception):
+    """The learner's code raised `error` while its module was made, run or differentiated; of a run, what came before it."""
+
+    def __init__(self, stage: Stage, error: BaseException, before: tuple[Trace, nn.Module] | None = None) -> None:
+        super().__init__(str(error))
+        self.stage, self.error, self.before = stage, error, before
+
+
+class NoAnswer(Exception):
+    """What the learner's code gives is of another kind: a message's key, and its values."""
+
+    def __init__(self, key: str, **values: Any) -> None:
+        super().__init__(key)
+        self.key, self.values = key, values
+
+
+class Answer:
+    """One case of a learner's module.
+
+    initial     its parameters as they were at the start, by id
+    hidden      names of layers and weights that it uses and has not registered; they are, from now on
+    trace       a run in training mode on `images`, with random weights
+    evaluated   the same in eval mode
+    output      of the run in training mode, with its gradients; `given` are its images
+    lines       the line of the learner's file in which every operator of the trace ran
+    alone       whether an image gives the same by itself as among others, in eval mode
+    overwrites  whether it changes its own input
+    """
+
+    def __init__(self, make: Callable[..., Any], case: Case, file: Path) -> None:
+        assert case.input is not None
+        self.file, self.case = file, case
+        torch.manual_seed(0)
+        with raised("made"):
+            module = make(*case.arguments)
+        if not isinstance(module, nn.Module):
+            raise NoAnswer("not_a_module", found=type(module).__name__)
+        self.module = module
+        self.images = torch.randn(IMAGES, *case.input)
+        self.hidden = register_hidden(module)
+        self.run(module.train(), self.images)  # lazy layers are made now
+        self.initial = {id(parameter): parameter.detach().clone() for parameter in module.parameters()}
+        module.double()
+        first = self.run(module.train(), self.images)
+        randomise(module, first.trace)
+        self.given = self.images.clone().requires_grad_()
+        recorder = self.run(module.train(), self.given)
+        self.trace, self.lines, self.overwrites = recorder.trace, recorder.lines, recorder.overwrites
+        self.output = one_tensor(self.trace)
+        if len(self.output) != IMAGES:
+            raise NoAnswer("merges_batch", found=size(self.output.shape), images=IMAGES)
+        with raised("backward"):
+            self.output.square().sum().backward(retain_graph=True)
+        module.zero_grad()
+        self.evaluated = self.run(module.eval(), self.images).trace
+        single = self.run(module, self.images[:1]).trace
+        self.alone = difference(one_tensor(single), one_tensor(self.evaluated)[:1]) < SAME
+
+    def run(self, module: nn.Module, images: Tensor) -> "LineRecorder":
+        """What a run on a copy of the images shows. Raises Raised."""
+        with torch.enable_grad() if images.requires_grad else torch.no_grad():
+            copies = images.clone()
+            recorder = LineRecorder(module, copies, self.file)
+            recorder.trace.images = images.detach()
+            with raised("run", (recorder.trace, module)), paths_noted(module, recorder.path), recorder:
+                result = module(copies)
+        recorder.overwrites = not torch.equal(copies, images)
+        recorder.trace.outputs = tuple(tensors_in(result))
+        return recorder
+
+
+@contextlib.contextmanager
+def raised(stage: Stage, before: tuple[Trace, nn.Module] | None = None) -> Iterator[None]:
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        raise Raised(stage, error, before) from error
+
+
+def one_tensor(trace: Trace) -> Tensor:
+    if len(trace.outputs) != 1 or trace.outputs[0].dim() == 0:
+        raise NoAnswer("not_one_tensor", found=len(trace.outputs))
+    return trace.outputs[0]
+
+
+def size(shape: Any) -> str:
+    return "×".join(map(str, shape))
+
+
+class LineRecorder(ValueRecorder):
+    """Notes beside every operator the line of the learner's file that it was called from; 0 where it was none."""
+
+    overwrites = False
+
+    def __init__(self, module: nn.Module, images: Tensor, file: Path) -> None:
+        super().__init__(module, images)
+        self.file, self.lines = str(file), list[int]()
+
+    def switched_off(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+        """A dropout is an operator like others here, by numbers without chance."""
+        result = stand_in(func, args, kwargs)
+        self.note(func, args, kwargs, result)
+        return result
+
+    def note(self, *call: Any) -> None:
+        super().note(*call)
+        frame: FrameType | None = sys._getframe()
+        while frame and frame.f_code.co_filename != self.file:
+            frame = frame.f_back
+        self.lines.append(frame.f_lineno if frame else 0)
+
+
+def register_hidden(module: nn.Module) -> list[str]:
+    """Register layers in Python lists and plain tensors, so that they can be followed like others; their names.
+
+    No optimiser would see them, and `.to(device)` would leave them where they are.
+    """
+    found = []
+    for part in list(module.modules()):
+        for name, value in list(vars(part).items()):
+            if name.startswith("_") or name == "training":
+                continue
+            if isinstance(value, Tensor) and value.is_floating_point():
+                del vars(part)[name]
+                part.register_parameter(name, value if isinstance(value, nn.Parameter) else nn.Parameter(value.detach()))
+                found.append(name)
+            elif isinstance(value, (list, tuple, dict)):
+                kept = value.values() if isinstance(value, dict) else value
+                for number, item in enumerate(kept):
+                    if isinstance(item, nn.Module) and item not in part.modules():
+                        part.add_module(f"{name}_{number}", item)
+                        found.append(name)
+                    elif isinstance(item, nn.Parameter):
+                        part.register_parameter(f"{name}_{number}", item)
+                        found.append(name)
+    return list(dict.fromkeys(found))

@@ -1,0 +1,167 @@
+"""Judges a learner's block or network: right, one of the known mistakes or two of them, or else what differs first."""
+
+import io
+import itertools
+import tokenize
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from etude.practice.answers import Answer, NoAnswer, Raised, size
+from etude.practice.candidates import Candidate, Difference, difference_from, makers, raises_alike
+from etude.practice.exercises import Exercise, Language
+from etude.practice.merge import merged, plain
+from etude.practice.raised import explained
+from etude.practice.words import Diagnosis, say
+from etude.verify.diagnose import Diagnosis as Place
+from etude.verify.diagnose import described, name
+from etude.verify.trace import Event
+
+
+def judged(exercise: Exercise, make: Callable[..., Any], file: Path, language: Language) -> list[Diagnosis]:
+    """What is wrong with the learner's module; nothing where it is right."""
+    return Judge(exercise, make, file, language).diagnoses()
+
+
+class Judge:
+    def __init__(self, exercise: Exercise, make: Callable[..., Any], file: Path, language: Language) -> None:
+        self.exercise, self.make, self.file, self.language = exercise, make, file, language
+        self.known: dict[tuple[str, int], Candidate] = {}
+        self.solution = exercise.reference.read_text(encoding="utf-8")
+        self.mistakes = {id_: exercise.mistake(id_).read_text(encoding="utf-8") for id_ in exercise.mistakes}
+
+    def diagnoses(self) -> list[Diagnosis]:
+        answers: list[Answer] = []
+        for case in self.exercise.cases:
+            try:
+                answers.append(Answer(self.make, case, self.file))
+            except NoAnswer as error:
+                return [Diagnosis(error.key, say(self.language, error.key, **error.values))]
+            except Raised as error:
+                return self.loud(error, len(answers))
+        right = [difference_from(answer, self.candidate("solution", self.solution, at)) for at, answer in enumerate(answers)]
+        if not any(right):
+            return self.rules(answers[0])
+        at, different = next((at, difference) for at, difference in enumerate(right) if difference)
+        line = self.place(answers[at], different, at)[1]
+        if made := self.mistakes_made(answers):
+            return [Diagnosis(id_, self.exercise.mistakes[id_][self.language], line) for id_ in made]
+        return list(self.unknown(answers[at], different, at))
+
+    def candidate(self, id_: str, source: str, at: int) -> Candidate:
+        """The solution, a mistake or a pair, in one case."""
+        if (id_, at) not in self.known:
+            fixed = None if id_ == "solution" else self.candidate("solution", self.solution, at).fixed
+            make = makers(source, id_, self.exercise.callables[0])
+            self.known[id_, at] = Candidate(make, self.exercise.cases[at], fixed)
+        return self.known[id_, at]
+
+    # ── Known mistakes ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def loud(self, error: Raised, at: int) -> list[Diagnosis]:
+        """Of what was raised in a case: the mistake that raises the same, and what happened in the learner's own lines."""
+        explanation = explained(error.error, self.file, self.language)
+        candidates = {id_: self.candidate(id_, source, at) for id_, source in self.mistakes.items()}
+        alike = [id_ for id_, candidate in candidates.items() if explanation.id != "todo" and raises_alike(error, candidate)]
+        made = max(alike, key=lambda id_: candidates[id_].detail, default=None)
+        if made is None:
+            return [explanation]
+        return [Diagnosis(made, self.exercise.mistakes[made][self.language], explanation.line), explanation]
+
+    def mistakes_made(self, answers: Sequence[Answer]) -> list[str]:
+        """The mistake that the answer equals in all cases, or two of them."""
+        alike = [id_ for id_, source in self.mistakes.items() if self.equals(answers, id_, source)]
+        if alike:
+            return [max(alike, key=lambda id_: self.known[id_, 0].detail)]
+        silent = [id_ for id_ in self.mistakes if not any(self.candidate(id_, self.mistakes[id_], at).raised for at in range(len(answers)))]
+        for one, other in itertools.combinations(silent, 2):
+            both = merged(self.solution, self.mistakes[one], self.mistakes[other])
+            if both is not None and self.equals(answers, f"{one} {other}", both):
+                return [one, other]
+        return []
+
+    def equals(self, answers: Sequence[Answer], id_: str, source: str) -> bool:
+        for at, answer in enumerate(answers):
+            candidate = self.candidate(id_, source, at)
+            if candidate.raised or difference_from(answer, candidate):
+                return False
+        return True
+
+    # ── What else can be said ────────────────────────────────────────────────────────────────────────────────────────
+
+    def rules(self, answer: Answer) -> list[Diagnosis]:
+        """What the exercise asks for beside the right function."""
+        for event, line in zip(answer.trace.events, answer.lines, strict=True):
+            if event.op in self.exercise.without:
+                return [Diagnosis("forbidden", say(self.language, "forbidden", line=line, op=event.op), line)]
+        if self.exercise.shorter:
+            start, have = (
+                words(text) for text in ((self.exercise.folder / "start.py").read_text(encoding="utf-8"), self.file.read_text("utf-8"))
+            )
+            most = int(self.exercise.shorter * start)
+            if have > most:
+                return [Diagnosis("too_long", say(self.language, "too_long", have=have, start=start, most=most))]
+        return []
+
+    def unknown(self, answer: Answer, difference: Difference, at: int) -> Iterator[Diagnosis]:
+        """The most telling facts about an answer that is none of the known mistakes."""
+        candidate = self.candidate("solution", self.solution, at)
+        have, want = answer.output.shape[1:], candidate.training.steps[-1].shape
+        if have != want:
+            shape = answer.case.input or ()
+            yield Diagnosis("shape", say(self.language, "shape", input=size(shape), have=size(have), want=size(want)))
+        if answer.hidden and difference.kind != "hidden":
+            yield Diagnosis("hidden", say(self.language, "hidden", names=", ".join(answer.hidden)))
+        parameters, wanted = sum(p.numel() for p in answer.module.parameters()), sum(candidate.sizes.values())
+        if parameters != wanted:
+            yield Diagnosis("parameters", say(self.language, "parameters", have=f"{parameters:,}", want=f"{wanted:,}"))
+        if difference.kind in ("operator", "output"):
+            yield self.first_operator(answer, difference, at)
+        else:
+            yield Diagnosis(difference.kind, say(self.language, difference.kind, **difference.values))
+
+    def first_operator(self, answer: Answer, difference: Difference, at: int) -> Diagnosis:
+        """The first operator of the solution that the answer does not have, and what it has there."""
+        place, line = self.place(answer, difference, at)
+        if place is None:
+            steps = self.candidate("solution", self.solution, at).training.steps
+            ends = [event for event in answer.trace.events if event.index not in self.places(answer, difference, len(steps))]
+            have = name(ends[-1]) if ends else say(self.language, "nothing")
+            return Diagnosis("output", say(self.language, "output", have=have), line)
+        before = " + ".join(self.called(place, index) for index in place.step.inputs)
+        follows = next((called(event) for event in place.events), None)
+        if follows is None:
+            return Diagnosis("operator", say(self.language, "operator_missing", before=before, want=described(place.step)), line)
+        return Diagnosis("operator", say(self.language, "operator", before=before, want=described(place.step), have=follows), line)
+
+    def places(self, answer: Answer, difference: Difference, steps: int) -> set[int]:
+        """The events of the answer that made what steps of the solution gave."""
+        values = (value for index in range(steps) for value in difference.found.values[index])
+        return {place for value in values for place, _ in answer.trace.find(value.tensor)}
+
+    def place(self, answer: Answer, difference: Difference, at: int) -> tuple[Place | None, int | None]:
+        """Where the answer leaves the solution, and its line there."""
+        run, found = self.candidate("solution", self.solution, at).training, difference.found
+        if difference.kind == "output" and run.output is not None and not answer.trace.has(found.values[run.output][0].tensor):
+            found = replace(found, reached=run.output)
+        elif difference.kind != "operator":
+            return None, None
+        place = Place(run.steps, answer.trace, found, answer.module, "the solution")
+        line = next((answer.lines[event.index] for event in place.events if answer.lines[event.index]), None)
+        return place, line
+
+    def called(self, place: Place, index: int) -> str:
+        if index < 0:
+            return say(self.language, "the_input")
+        return described(place.steps[index])
+
+
+def called(event: Event) -> str:
+    return f"{name(event)} ({event.path})" if event.path else name(event)
+
+
+def words(source: str) -> int:
+    """How long code is: names, numbers and signs, without comments, docstrings and line ends."""
+    kinds = (tokenize.NAME, tokenize.NUMBER, tokenize.OP, tokenize.STRING)
+    return sum(token.type in kinds for token in tokenize.generate_tokens(io.StringIO(plain(source)).readline))

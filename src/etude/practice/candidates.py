@@ -1,0 +1,222 @@
+"""Holds an answer against a candidate: the solution, a known mistake, or two of them at once. Numbers decide."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from etude.practice.answers import IMAGES, Answer, Raised, Stage, one_tensor, register_hidden
+from etude.practice.exercises import Case
+from etude.verify.align import Alignment, align, run_table
+from etude.verify.replay import Run, replayable
+from etude.verify.trace import EQUAL, Trace, difference, gradients_differ, same_numbers
+
+Kind = Literal[
+    "operator",
+    "output",
+    "unused",
+    "gradients",
+    "evaluation",
+    "initial",
+    "hidden",
+    "alone",
+    "overwrites",
+]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first way in which an answer is not the candidate's function.
+
+    found   how far the candidate's operators were found in the answer
+    values  for the message
+    """
+
+    kind: Kind
+    found: Alignment
+    values: dict[str, Any]
+
+
+class Candidate:
+    """One case of a module that an answer may be: its operators in both modes, or what it raises, and where."""
+
+    def __init__(self, make: Callable[..., nn.Module], case: Case, fixed: dict[str, float] | None = None) -> None:
+        self.raised: tuple[Stage, Exception] | None = None
+        self.training = self.evaluated = Run()
+        self.initial: dict[int, float | None] = {}
+        torch.manual_seed(1)
+        try:
+            module = make(*case.arguments)
+        except Exception as error:
+            self.raised = "made", error
+            return
+        self.hidden = register_hidden(module)
+        constants = {name: constant(parameter) for name, parameter in module.named_parameters()}
+        self.names = {id(parameter): name for name, parameter in module.named_parameters()}
+        self.sizes = {id(parameter): parameter.numel() for parameter in module.parameters()}
+        self.initial = {id(parameter): constants[name] for name, parameter in module.named_parameters()}
+        self.fixed = {name: value for name, value in constants.items() if value is not None} if fixed is None else fixed
+        assert case.input is not None
+        images = torch.randn(IMAGES, *case.input)
+        given = images.clone()
+        with torch.no_grad():
+            self.training = replayable(module.train(), given)
+        if self.training.error:
+            self.raised = "run", self.training.error
+            return
+        self.overwrites = not torch.equal(given, images)
+        try:
+            module(images.clone().requires_grad_().clone()).square().sum().backward()
+        except Exception as error:
+            self.raised = "backward", error
+            return
+        with torch.no_grad():
+            self.evaluated = replayable(module.eval(), images)
+        self.module = module  # alive, so that ids stay its own
+
+    @property
+    def detail(self) -> tuple[int, int]:
+        """How much it says: of several that an answer equals, the one that says most is meant."""
+        return len(self.training.steps), sum(value is not None for value in self.initial.values())
+
+    @property
+    def unused(self) -> list[int]:
+        """The sizes of the parameters that take no part."""
+        used = {weight for step in self.training.steps for weight in step.weights}
+        return sorted(size for weight, size in self.sizes.items() if weight not in used)
+
+
+def constant(tensor: Tensor) -> float | None:
+    """The number that all entries are."""
+    first = tensor.detach().flatten()[0].item() if tensor.numel() > 1 else None
+    return first if first is not None and bool((tensor == first).all()) else None
+
+
+def makers(source: str, name: str, callable_: str) -> Callable[..., nn.Module]:
+    """The callable in the source of a candidate."""
+    module = ModuleType(name)
+    exec(compile(source, f"<{name}>", "exec", dont_inherit=True), vars(module))
+    return getattr(module, callable_)
+
+
+def raises_alike(raised: Raised, candidate: Candidate) -> bool:
+    """Whether the candidate raises the same at the same stage, after the same operators."""
+    if candidate.raised is None or candidate.raised[0] != raised.stage or signature(candidate.raised[1]) != signature(raised.error):
+        return False
+    steps = candidate.training.steps
+    return raised.before is None or align(steps, *raised.before).reached == len(steps)
+
+
+def signature(error: BaseException) -> tuple[str, str, list[str]]:
+    """An exception with the order of its numbers, places in lists and addresses left aside."""
+    text = re.sub(r"for tensor number \d+|0x[0-9a-f]+", "", str(error).partition("\n")[0])
+    return type(error).__name__, re.sub(r"\d+", "#", text), sorted(re.findall(r"\d+", text))
+
+
+def difference_from(answer: Answer, candidate: Candidate) -> Difference | None:
+    """Where the answer is another function than the candidate; None where it is the same."""
+    steps = candidate.training.steps
+    found = align(steps, answer.trace, answer.module)
+    if found.reached < len(steps):
+        return Difference("operator", found, {})
+    for kind, values in Comparison(answer, candidate, found).differences():
+        return Difference(kind, found, values)
+    return None
+
+
+class Comparison:
+    """An answer in which all operators of a candidate were found."""
+
+    def __init__(self, answer: Answer, candidate: Candidate, found: Alignment) -> None:
+        self.answer, self.candidate, self.found = answer, candidate, found
+        self.steps = candidate.training.steps
+
+    def differences(self) -> Iterator[tuple[Kind, dict[str, Any]]]:
+        """In the order in which they are worth telling."""
+        if unused := self.unused():
+            yield "unused", {"names": ", ".join(unused)}
+        order = self.order()
+        if order is None:
+            yield "output", {}
+            return
+        if self.gradients(order) > EQUAL:
+            yield "gradients", {}
+        if self.evaluation(order) > EQUAL:
+            yield "evaluation", {}
+        yield from self.initial_values()
+        if bool(self.answer.hidden) != bool(self.candidate.hidden):
+            yield "hidden", {"names": ", ".join(self.answer.hidden)}
+        if not self.answer.alone:
+            yield "alone", {}
+        if self.answer.overwrites != self.candidate.overwrites:
+            yield "overwrites", {}
+
+    def unused(self) -> list[str]:
+        """Parameters that take no part, where the candidate has not as many."""
+        used = {use for binding in self.found.bindings.values() for use in binding.uses}
+        left = {name: p.numel() for name, p in self.answer.module.named_parameters() if id(p) not in used}
+        return list(left) if sorted(left.values()) != self.candidate.unused else []
+
+    def order(self) -> Tensor | None:
+        """For each channel of the candidate's output its place in the answer's: free only in whole branches of a concatenation."""
+        out, value = self.answer.output, self.value(self.candidate.training.output)
+        if out.shape != value.shape:
+            return None
+        if same_numbers(out, value):
+            return torch.arange(out.shape[1])
+        output = self.candidate.training.output
+        if output is None or output < 0 or self.steps[output].op != "concat":
+            return None
+        _, order = next(Trace(out.detach()).find(value), (0, None))
+        if order is None:
+            return None
+        start = 0
+        for index in self.steps[output].inputs:
+            length = self.value(index).shape[1]
+            piece = order[start : start + length]
+            if not torch.equal(piece, torch.arange(length) + piece[0]):
+                return None
+            start += length
+        return order if same_numbers(out[:, order], value) else None
+
+    def value(self, index: int | None) -> Tensor:
+        return self.answer.images if index is None or index < 0 else self.found.values[index][0].tensor
+
+    def gradients(self, order: Tensor) -> float:
+        images = self.answer.images.clone().requires_grad_()
+        results = run_table(self.steps, self.found, images, training=True)
+        output = self.candidate.training.output
+        assert output is not None
+        differs, _ = gradients_differ(self.answer.module, [(self.answer.output[:, order], results[output])], self.answer.given, images)
+        return differs
+
+    @torch.no_grad()
+    def evaluation(self, order: Tensor) -> float:
+        """How far the outputs in eval mode are apart."""
+        run = self.candidate.evaluated
+        bindings = {step.weights: self.found.bindings[index] for index, step in enumerate(self.steps) if step.weights}
+        if run.output is None or any(step.weights and step.weights not in bindings for step in run.steps):
+            return float("inf")
+        found = Alignment({index: bindings[step.weights] for index, step in enumerate(run.steps) if step.weights})
+        try:
+            value = run_table(run.steps, found, self.answer.images, training=False)[run.output]
+        except (RuntimeError, ValueError):  # a batch normalisation without running statistics
+            return float("inf")
+        out = one_tensor(self.answer.evaluated)
+        return difference(out[:, order], value) if out.shape == value.shape else float("inf")
+
+    def initial_values(self) -> Iterator[tuple[Kind, dict[str, Any]]]:
+        """What starts at one number, starts at it here too. Everything else is free."""
+        names = {id(parameter): name for name, parameter in self.answer.module.named_parameters()}
+        for index, binding in self.found.bindings.items():
+            for theirs, own in zip(binding.uses, self.steps[index].weights, strict=False):
+                want, have = self.candidate.initial[own], constant(self.answer.initial[theirs])
+                free = want is None and self.candidate.names[own] not in self.candidate.fixed
+                if not free and want != have:
+                    start = "…" if have is None else f"{have:g}"
+                    yield "initial", {"name": names[theirs], "want": "…" if want is None else f"{want:g}", "have": start}
+                    return

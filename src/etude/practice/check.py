@@ -1,0 +1,51 @@
+"""What runs apart: one exercise, one file. Plain values in and out."""
+
+import dataclasses
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from etude.errors import EtudeError
+from etude.explain.targets import imported
+from etude.practice import blocks, functions, loops
+from etude.practice.exercises import Exercise, Language, exercise
+from etude.practice.raised import KNOWN, explained
+from etude.practice.words import Diagnosis, say
+from etude.verify.judge import default_dtype
+
+LOUD = frozenset({*KNOWN, "syntax", "raised", "exits"})
+
+
+def check(name: str, file: str, language: Language) -> dict[str, Any]:
+    """The status and the diagnoses of a learner's file: "pass", "fail", or "error" where it raises."""
+    with default_dtype(torch.float64), torch.random.fork_rng(devices=[]):
+        found = diagnoses(exercise(name), Path(file), language)
+    status = "pass" if not found else "error" if any(diagnosis.id in LOUD for diagnosis in found) else "fail"
+    return {"status": status, "diagnoses": [dataclasses.asdict(diagnosis) for diagnosis in found]}
+
+
+def diagnoses(task: Exercise, path: Path, language: Language) -> list[Diagnosis]:
+    try:
+        with imported(path) as module:
+            if missing := [name for name in task.callables if not callable(getattr(module, name, None))]:
+                found = ", ".join(own_names(module)) or "–"
+                return [Diagnosis("no_callable", say(language, "no_callable", name=missing[0], found=found))]
+            given = getattr(module, task.callables[0])
+            match task.kind:
+                case "module":
+                    return blocks.judged(task, given, path, language)
+                case "function":
+                    return functions.judged(task, given, path, language)
+                case "training":
+                    return loops.judged(task, module, path, language)
+    except EtudeError as error:
+        if error.__cause__ is None:
+            raise
+        return [explained(error.__cause__, path, language)]
+
+
+def own_names(module: ModuleType) -> list[str]:
+    """The classes and functions that the file defines."""
+    return [name for name, value in vars(module).items() if callable(value) and getattr(value, "__module__", "") == module.__name__]

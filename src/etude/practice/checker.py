@@ -1,0 +1,58 @@
+"""Checks a learner's file in a process of its own. No torch here: this process only waits."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from etude.errors import UsageError
+from etude.practice.exercises import Language, exercise
+from etude.practice.words import Diagnosis, messages, say
+from etude.verify.apart import Failed, Server, call
+
+CHILD = "etude.practice.check"
+SECONDS, MEGABYTES = 30.0, 4_096
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a check found, start-up included in its seconds."""
+
+    exercise: str
+    status: Literal["pass", "fail", "error"]
+    diagnoses: tuple[Diagnosis, ...]
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        return self.status == "pass"
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON: a line stands there where there is one."""
+        diagnoses = [{"id": d.id, "message": d.message} | ({"line": d.line} if d.line else {}) for d in self.diagnoses]
+        return {"exercise": self.exercise, "status": self.status, "diagnoses": diagnoses, "seconds": round(self.seconds, 2)}
+
+
+def checked(name: str, file: Path, language: Language, server: Server | None = None) -> Result:
+    """The result for one file; with a `server` (see `warm`) without the start of Python.
+
+    Raises  UsageError for an unknown exercise, and for a file that is not there.
+    """
+    exercise(name)
+    if not file.is_file():
+        raise UsageError(f"{file}: no such file; `etude practice reset {name}` writes it anew")
+    began = time.monotonic()
+    arguments = {"name": name, "file": str(file.resolve()), "language": language}
+    try:
+        answer = (server.call if server else call)(f"{CHILD}:check", arguments, seconds=SECONDS, megabytes=MEGABYTES)
+    except Failed as error:
+        kind = error.kind if error.kind in messages() else "died"
+        diagnosis = Diagnosis(kind, say(language, kind, text=str(error), seconds=f"{SECONDS:g}"))
+        return Result(name, "error", (diagnosis,), time.monotonic() - began)
+    diagnoses = tuple(Diagnosis(**diagnosis) for diagnosis in answer["diagnoses"])
+    return Result(name, answer["status"], diagnoses, time.monotonic() - began)
+
+
+def warm() -> Server:
+    """A process for many checks, that has imported what they need."""
+    return Server([CHILD, "torch._dynamo"])  # which optimisers import on their first use

@@ -1,0 +1,12 @@
+from torch import Tensor, nn
+
+
+class Conv1x1(nn.Module):
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x / x.shape[1]
+        y = self.conv(x)
+        return y

@@ -1,0 +1,11 @@
+from torch import Tensor, nn
+
+
+class Conv1x1(nn.Module):
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, in_channels, kernel_size=1, groups=in_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        return y

@@ -1,0 +1,7 @@
+def conv_macs(in_channels: int, out_channels: int, kernel: int, height: int, width: int) -> int:
+    """Multiplications of a convolution with stride 1 and same padding."""
+    kernel_weights = kernel * kernel
+    filter_weights = kernel_weights * in_channels
+    positions = height * width
+    per_filter = filter_weights * positions
+    return per_filter * out_channels

@@ -1,0 +1,10 @@
+from torch import Tensor, nn
+
+
+class ExclusiveGatingBlock(nn.Module):
+    def __init__(self, channels: int, gate_bias: float) -> None:
+        super().__init__()
+        # TODO: the layers, and where the gate's bias starts
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise NotImplementedError  # TODO

@@ -1,0 +1,19 @@
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class PreActBlock(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv1 = nn.Conv2d(channels, channels, kernel_size=3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, kernel_size=3, padding=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv1(x)
+        y = self.bn1(y)
+        y = F.relu(y)
+        y = self.conv2(y)
+        y = self.bn2(y)
+        return F.relu(x + y)

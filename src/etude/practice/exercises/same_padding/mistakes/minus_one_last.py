@@ -1,0 +1,3 @@
+def same_padding(kernel: int, dilation: int = 1) -> int:
+    spread = dilation * kernel - 1
+    return spread // 2

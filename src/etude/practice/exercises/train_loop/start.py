@@ -1,0 +1,12 @@
+from collections.abc import Iterable
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+
+def train_one_epoch(model: nn.Module, loader: Iterable[tuple[Tensor, Tensor]], optimizer: Optimizer) -> None:
+    raise NotImplementedError  # TODO
+
+
+def accuracy(model: nn.Module, loader: Iterable[tuple[Tensor, Tensor]]) -> float:
+    raise NotImplementedError  # TODO

@@ -1,0 +1,15 @@
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Transition(nn.Module):
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(out_channels)
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        x = self.norm(x)
+        x = F.relu(x)
+        return F.avg_pool2d(x, kernel_size=2)

@@ -1,0 +1,10 @@
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Transition(nn.Module):
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, kernel_size=2)

@@ -1,0 +1,161 @@
+"""Judges a learner's training loop: run on a tiny model that notes its mode, its batches and its weights."""
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from etude.practice.answers import Raised, raised
+from etude.practice.candidates import signature
+from etude.practice.exercises import Exercise, Language
+from etude.practice.merge import merged
+from etude.practice.raised import explained
+from etude.practice.words import Diagnosis, say
+
+IMAGES, BATCH, FEATURES, CLASSES = 13, 5, 6, 4  # the last batch is smaller
+BATCHES = -(-IMAGES // BATCH)
+CLOSE = 1e-6
+
+
+class Watched(nn.Module):
+    """A classifier that is another function in each mode, without chance, and notes the mode of every call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(FEATURES, 8)
+        self.norm = nn.BatchNorm1d(8)
+        self.fc2 = nn.Linear(8, CLASSES)
+        self.modes: list[bool] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.modes.append(self.training)
+        y = torch.relu(self.norm(self.fc1(x)))
+        y = y * torch.tensor([1.0, 0.0] * 4) if self.training else y  # a dropout that always drops the same
+        return self.fc2(y)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the two functions did: modes of the calls, weights after two epochs, the accuracy, and whether testing changed the model.
+
+    order  of backward (b) and step (s), which tells mistakes apart that end alike
+    """
+
+    order: str
+    training: tuple[bool, ...]
+    weights: Tensor
+    testing: tuple[bool, ...]
+    accuracy: float | None
+    changed: bool
+
+    def equals(self, other: "Seen") -> bool:
+        same = (self.training, self.testing, self.changed) == (other.training, other.testing, other.changed)
+        return same and apart(self.weights, other.weights) < CLOSE and self.accuracy_equals(other)
+
+    def accuracy_equals(self, other: "Seen") -> bool:
+        if self.accuracy is None or other.accuracy is None:
+            return self.accuracy is other.accuracy
+        return abs(self.accuracy - other.accuracy) < CLOSE
+
+
+def apart(one: Tensor, other: Tensor) -> float:
+    return ((one - other).abs().max() / other.abs().max()).nan_to_num(float("inf")).item()
+
+
+def observed(functions: Any) -> Seen:
+    """Two epochs of training from one state, in a model that was left in eval mode; a test of another, left in training mode.
+
+    Raises Raised.
+    """
+    torch.manual_seed(0)
+    x, y = torch.randn(IMAGES, FEATURES), torch.randint(CLASSES, (IMAGES,))
+    loader = DataLoader(TensorDataset(x, y), batch_size=BATCH)
+    model, tested = Watched().double().eval(), Watched().double().train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    order: list[str] = []
+    optimizer.register_step_pre_hook(lambda *_: order.append("s"))
+    model.fc2.bias.register_post_accumulate_grad_hook(lambda _: order.append("b"))
+    with raised("run"):
+        for _ in range(2):
+            functions.train_one_epoch(model, loader, optimizer)
+    nn.init.uniform_(tested.norm.running_mean, -1, 1)  # type: ignore[arg-type]
+    before = state(tested)
+    with raised("run"):
+        share = functions.accuracy(tested, loader)
+        share = float(share) if isinstance(share, (int, float, Tensor)) else None
+    return Seen("".join(order), tuple(model.modes), state(model), tuple(tested.modes), share, not torch.equal(state(tested), before))
+
+
+def state(model: nn.Module) -> Tensor:
+    """All weights and running statistics, one after the other."""
+    return torch.cat([tensor.detach().double().flatten() for tensor in model.state_dict().values()])
+
+
+def judged(exercise: Exercise, functions: Any, file: Path, language: Language) -> list[Diagnosis]:
+    """What is wrong with the learner's loop; nothing where it is right."""
+    try:
+        seen = observed(functions)
+    except Raised as error:
+        explanation = explained(error.error, file, language)
+        for id_ in exercise.mistakes:
+            other = outcome(exercise.mistake(id_).read_text(encoding="utf-8"), id_)
+            if isinstance(other, Raised) and explanation.id != "todo" and signature(other.error) == signature(error.error):
+                return [Diagnosis(id_, exercise.mistakes[id_][language], explanation.line), explanation]
+        return [explanation]
+    right = outcome(exercise.solution.read_text(encoding="utf-8"), "solution")
+    assert isinstance(right, Seen)
+    if seen.equals(right):
+        return []
+    if made := mistakes_made(exercise, seen):
+        return [Diagnosis(id_, exercise.mistakes[id_][language]) for id_ in made]
+    return [unknown(seen, right, language)]
+
+
+def mistakes_made(exercise: Exercise, seen: Seen) -> list[str]:
+    solution = exercise.solution.read_text(encoding="utf-8")
+    sources = {id_: exercise.mistake(id_).read_text(encoding="utf-8") for id_ in exercise.mistakes}
+    for id_, source in sources.items():
+        if is_that(seen, outcome(source, id_)):
+            return [id_]
+    for one, other in itertools.combinations(sources, 2):
+        both = merged(solution, sources[one], sources[other])
+        if both is not None and is_that(seen, outcome(both, f"{one} {other}")):
+            return [one, other]
+    return []
+
+
+def outcome(source: str, name: str) -> Seen | Raised:
+    module = ModuleType(name)
+    exec(compile(source, f"<{name}>", "exec", dont_inherit=True), vars(module))
+    try:
+        return observed(module)
+    except Raised as error:
+        return error
+
+
+def is_that(seen: Seen, other: Seen | Raised) -> bool:
+    return isinstance(other, Seen) and seen.order == other.order and seen.equals(other)
+
+
+def unknown(seen: Seen, right: Seen, language: Language) -> Diagnosis:
+    """The first thing that was seen to differ."""
+    values: dict[str, Any]
+    if len(seen.training) != len(right.training):
+        key, values = "training_batches", {"have": len(seen.training) / 2, "want": BATCHES}
+    elif seen.training != right.training:
+        key, values = "training_modes", {"have": sum(seen.training), "want": len(right.training)}
+    elif apart(seen.weights, right.weights) >= CLOSE:
+        key, values = "training_weights", {"have": f"{apart(seen.weights, right.weights):.0e}"}
+    elif seen.testing != right.testing:
+        key, values = "accuracy_modes", {"have": len(seen.testing) - sum(seen.testing), "want": BATCHES}
+    elif seen.changed:
+        key, values = "accuracy_changes", {}
+    else:
+        assert right.accuracy is not None
+        key, values = "accuracy_value", {"have": seen.accuracy, "want": f"{right.accuracy:.4f}"}
+    return Diagnosis(key, say(language, key, **values))

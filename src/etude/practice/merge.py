@@ -1,0 +1,35 @@
+"""Two mistakes in one file: what each changes in the solution, merged line by line."""
+
+import ast
+import difflib
+import itertools
+from collections.abc import Sequence
+
+Edit = tuple[int, int, tuple[str, ...]]
+
+
+def merged(solution: str, one: str, other: str) -> str | None:
+    """The solution with the changes of both files. None where they change the same place, or one contains the other."""
+    base, *changed = (plain(source).splitlines() for source in (solution, one, other))
+    first, second = (edits(base, lines) for lines in changed)
+    both = sorted({*first, *second})
+    for before, after in itertools.pairwise(both):
+        if after[0] < before[1] or after[0] == before[0]:
+            return None
+    for start, end, lines in reversed(both):
+        base[start:end] = lines
+    return None if base in changed else "\n".join(base) + "\n"
+
+
+def plain(source: str) -> str:
+    """The source without comments and docstrings, in one style."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def edits(base: Sequence[str], lines: Sequence[str]) -> list[Edit]:
+    matcher = difflib.SequenceMatcher(None, base, lines, autojunk=False)
+    return [(i1, i2, tuple(lines[j1:j2])) for tag, i1, i2, j1, j2 in matcher.get_opcodes() if tag != "equal"]

@@ -1,0 +1,44 @@
+"""The texts of the room in the learner's language. No torch."""
+
+import functools
+import locale
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from etude.practice.exercises import Language, Words
+from etude.tables import build, read_toml
+
+MESSAGES = Path(__file__).with_name("messages.toml")
+
+
+@functools.cache
+def messages() -> Mapping[str, Words]:
+    return {key: build(Words, table, f"{MESSAGES.name}: {key}") for key, table in read_toml(MESSAGES).items()}
+
+
+def say(language: Language, key: str, **values: Any) -> str:
+    """A message, with its values filled in."""
+    return messages()[key][language].format(**values)
+
+
+def language_here() -> Language:
+    """Chinese where the locale is, English elsewhere."""
+    named = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), None)
+    named = named or locale.getlocale()[0] or ""
+    return "zh" if named.lower().startswith(("zh", "chinese")) else "en"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong.
+
+    id    of the mistake, or the key of the message
+    line  of the learner's file, where one can be named
+    """
+
+    id: str
+    message: str
+    line: int | None = None

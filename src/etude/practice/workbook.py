@@ -1,0 +1,113 @@
+"""A learner's folder: a file for every exercise, and the progress, which survives crashes. No torch."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from filelock import FileLock
+
+from etude.errors import EtudeError, UsageError
+from etude.files import write_text
+from etude.practice.exercises import LANGUAGES, Language, exercise, names
+from etude.tables import TableError, build
+
+STATE = ".etude-practice.json"
+USUAL = "practice"
+
+
+@dataclass(frozen=True)
+class Work:
+    """On one exercise: whether it has passed, how often it was checked, how many hints were read."""
+
+    passed: bool = False
+    checks: int = 0
+    hints: int = 0
+
+
+@dataclass(frozen=True)
+class Workbook:
+    folder: Path
+
+    @classmethod
+    def begun(cls, folder: Path, language: Language) -> "Workbook":
+        """Write the starting files that are not there; what is there stays. Raises OSError."""
+        folder.mkdir(parents=True, exist_ok=True)
+        book = cls(folder)
+        with book.locked():
+            book.save(language, book.works())
+        for name in names():
+            if not book.file(name).exists():
+                write_text(book.file(name), exercise(name).starting_file(language))
+        return book
+
+    @classmethod
+    def here(cls) -> "Workbook":
+        """The folder that one is in, or below, or that has the usual name. Raises UsageError where there is none."""
+        working = Path.cwd()
+        for folder in (working, *working.parents, working / USUAL):
+            if (folder / STATE).exists():
+                return cls(folder)
+        raise UsageError(f"no exercises here; `etude practice start` writes them to ./{USUAL}, `etude practice start FOLDER` elsewhere")
+
+    def file(self, name: str) -> Path:
+        return self.folder / f"{name}.py"
+
+    @property
+    def language(self) -> Language:
+        return self.read()[0]
+
+    def works(self) -> dict[str, Work]:
+        """What was done, by exercise."""
+        return self.read()[1]
+
+    def next(self) -> str | None:
+        """The first exercise that has not passed."""
+        works = self.works()
+        return next((name for name in names() if not works.get(name, Work()).passed), None)
+
+    def note(self, name: str, *, passed: bool = False, check: bool = False, hints: int = 0) -> Work:
+        """Add to the progress; what has passed stays passed."""
+        with self.locked():
+            language, works = self.read()
+            old = works.get(name, Work())
+            new = replace(old, passed=old.passed or passed, checks=old.checks + check, hints=max(old.hints, hints))
+            self.save(language, works | {name: new})
+        return new
+
+    def reset(self, name: str) -> Path | None:
+        """Write the starting file anew; where the learner's own differs it is kept beside it, and its new place returned."""
+        file, start = self.file(name), exercise(name).starting_file(self.language)
+        kept = None
+        if file.exists() and file.read_bytes() != start.encode():
+            numbers = (f".{number}" if number > 1 else "" for number in range(1, 1_000))
+            kept = next(path for path in (file.with_name(f"{file.name}.old{number}") for number in numbers) if not path.exists())
+            file.replace(kept)
+        write_text(file, start)
+        return kept
+
+    # ── The file ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """So that `check` and `watch` may run side by side."""
+        with FileLock(self.folder / f"{STATE}.lock", timeout=10):
+            yield
+
+    def read(self) -> tuple[Language, dict[str, Work]]:
+        """Raises EtudeError where the file is damaged, and says what to do."""
+        path = self.folder / STATE
+        if not path.exists():
+            return "en", {}
+        try:
+            state = json.loads(path.read_text(encoding="utf-8"))
+            works = {name: build(Work, table, name) for name, table in state["exercises"].items()}
+            return LANGUAGES[LANGUAGES.index(state["language"])], works
+        except (ValueError, KeyError, TypeError, AttributeError, TableError) as error:
+            advice = f"remove it, then `etude practice start {self.folder}` and `etude practice check --all` there find your progress again"
+            raise EtudeError(f"{path}: the progress cannot be read ({error}); your exercises are not touched. {advice}") from error
+
+    def save(self, language: Language, works: dict[str, Work]) -> None:
+        state = {"language": language, "exercises": {name: asdict(work) for name, work in works.items()}}
+        write_text(self.folder / STATE, json.dumps(state, indent=1, ensure_ascii=False) + "\n")
