@@ -312,9 +312,9 @@ def single(tensor: Tensor) -> float | None:
     return tensor.flatten()[0].item() if tensor.numel() > 1 and bool((tensor == tensor.flatten()[0]).all()) else None
 
 
-def runs_differ(task: Exercise, one: nn.Module, two: nn.Module, images: Tensor) -> bool:
+def runs_differ(task: Exercise, first: nn.Module, second: nn.Module, images: Tensor) -> bool:
     results = []
-    for module in (one, two):
+    for module in (first, second):
         x = images.clone().requires_grad_()
         torch.manual_seed(2)
         out = module(x)
@@ -323,8 +323,12 @@ def runs_differ(task: Exercise, one: nn.Module, two: nn.Module, images: Tensor) 
         out = in_order(out) if task.name in BRANCHES else out
         loss = (out * torch.linspace(-1, 1, out.numel()).view_as(out)).sum()
         gradients = torch.autograd.grad(loss, [x, *module.parameters()], allow_unused=True)
-        results.append([out, *(torch.zeros(()) if gradient is None else gradient for gradient in gradients)])
-    return any(a.shape != b.shape or apart(a, b) > CLOSE for a, b in zip(*results, strict=True))
+        named = dict(module.named_parameters())
+        gradients = torch.autograd.grad(loss, [x, *named.values()], allow_unused=True)
+        zeros = [torch.zeros(()) if gradient is None else gradient for gradient in gradients]
+        results.append({"output": out, **dict(zip(["input", *named], zeros, strict=True))})
+    one, two = results
+    return one.keys() != two.keys() or any(one[key].shape != two[key].shape or apart(one[key], two[key]) > CLOSE for key in one)
 
 
 def in_order(out: Tensor) -> Tensor:
@@ -340,8 +344,8 @@ def apart(one: Tensor, other: Tensor) -> float:
 
 def states_differ(one: nn.Module, two: nn.Module) -> bool:
     """Weights and running statistics, after the same runs."""
-    pairs = zip(one.state_dict().values(), two.state_dict().values(), strict=True)
-    return any(apart(a.double(), b.double()) > CLOSE for a, b in pairs)
+    first, second = one.state_dict(), two.state_dict()
+    return first.keys() != second.keys() or any(apart(first[name].double(), second[name].double()) > CLOSE for name in first)
 
 
 GRIDS: dict[str, Callable[[random.Random], tuple[int, ...]]] = {

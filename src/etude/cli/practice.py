@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from etude.cli.render import as_json, filled, table
+from etude.cli.render import WIDTH, as_json, filled, table
 from etude.cli.render import say as remark
 from etude.errors import UsageError
 from etude.practice.checker import Result, checked, warm
@@ -38,7 +38,7 @@ def start(folder: Path, lang: Language | None) -> None:
     """Write the exercises to FOLDER (by default ./practice); files that are there stay as they are."""
     language = lang or language_here()
     book = Workbook.begun(folder, language)
-    click.echo(filled(say(language, "started", count=len(names()), folder=folder), ""))
+    click.echo(wrapped(say(language, "started", count=len(names()), folder=folder)))
     show_next(book, language)
 
 
@@ -83,7 +83,7 @@ def show_next(book: Workbook, language: Language) -> None:
     if name is None:
         click.echo(say(language, "all_passed", count=len(names())))
         return
-    click.echo(filled(say(language, "next", name=name, title=exercise(name).title[language], file=shown(book.file(name))), ""))
+    click.echo(wrapped(say(language, "next", name=name, title=exercise(name).title[language], file=shown(book.file(name)))))
 
 
 def shown(path: Path) -> str:
@@ -142,7 +142,7 @@ def show_result(result: Result, language: Language) -> None:
     click.echo(say(language, "not_yet", name=result.exercise, seconds=result.seconds))
     for diagnosis in result.diagnoses:
         text = say(language, "line", line=diagnosis.line, message=diagnosis.message) if diagnosis.line else diagnosis.message
-        click.echo(wrapped(text))
+        click.echo(wrapped(text, "  "))
     click.echo(say(language, "help", name=result.exercise))
 
 
@@ -256,7 +256,7 @@ def hint(name: str | None, lang: Language | None) -> None:
     language, name = lang or book.language, chosen(book, name)
     hints, read = exercise(name).hints, book.works().get(name, Work()).hints
     for number, text in enumerate(hints[: read + 1], start=1):
-        click.echo(wrapped(say(language, "hint", number=number, count=len(hints), text=text[language])))
+        click.echo(wrapped(say(language, "hint", number=number, count=len(hints), text=text[language]), "  "))
     if read >= len(hints):
         click.echo(say(language, "no_more_hints"))
     book.note(name, hints=min(read + 1, len(hints)))
@@ -310,10 +310,10 @@ def chosen(book: Workbook, name: str | None) -> str:
     return exercise(name).name
 
 
-def wrapped(text: str) -> str:
-    """Indented by two; Chinese is broken anywhere, by its double width."""
+def wrapped(text: str, indent: str = "") -> str:
+    """In lines as wide as is read well; Chinese is broken anywhere, by its double width."""
     from rich.console import Console
     from rich.text import Text
 
-    lines = Text(text).wrap(Console(width=98), 94)
-    return "\n".join(f"  {line.plain.rstrip()}" for line in lines)
+    lines = Text(text).wrap(Console(width=WIDTH), WIDTH - len(indent))
+    return "\n".join(indent + line.plain.rstrip() for line in lines)

@@ -60,6 +60,7 @@ def imported(file: Path) -> Iterator[ModuleType]:
     if spec is None or spec.loader is None:
         raise EtudeError(f"{file}: is no Python file")
     module, folder = importlib.util.module_from_spec(spec), str(file.parent.resolve())
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # somebody's folder stays as it is
     sys.path.insert(0, folder)
     sys.modules[name] = module
     try:
@@ -69,6 +70,7 @@ def imported(file: Path) -> Iterator[ModuleType]:
             raise EtudeError(f"{file} cannot be imported: {what_happened(error, file)}") from error
         yield module
     finally:
+        sys.dont_write_bytecode = before
         with contextlib.suppress(ValueError):  # the code may have taken it out
             sys.path.remove(folder)
         sys.modules.pop(name, None)

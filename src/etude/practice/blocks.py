@@ -45,7 +45,7 @@ class Judge:
             return self.rules(answers[0])
         at, different = next((at, difference) for at, difference in enumerate(right) if difference)
         line = self.place(answers[at], different, at)[1]
-        if made := self.mistakes_made(answers):
+        if made := self.mistakes_made(answers, right):
             return [Diagnosis(id_, self.exercise.mistakes[id_][self.language], line) for id_ in made]
         return list(self.unknown(answers[at], different, at))
 
@@ -69,24 +69,33 @@ class Judge:
             return [explanation]
         return [Diagnosis(made, self.exercise.mistakes[made][self.language], explanation.line), explanation]
 
-    def mistakes_made(self, answers: Sequence[Answer]) -> list[str]:
-        """The mistake that the answer equals in all cases, or two of them."""
-        alike = [id_ for id_, source in self.mistakes.items() if self.equals(answers, id_, source)]
-        if alike:
+    def mistakes_made(self, answers: Sequence[Answer], right: Sequence[Difference | None]) -> list[str]:
+        """The mistake that the answer equals in all cases, or two of them.
+
+        Two are tried only where one of them explains the first difference, so that the answer comes nearer to it than to the solution.
+        """
+        found = {id_: self.differences(answers, id_, source) for id_, source in self.mistakes.items()}
+        if alike := [id_ for id_, differences in found.items() if differences is not None and not any(differences)]:
             return [max(alike, key=lambda id_: self.known[id_, 0].detail)]
-        silent = [id_ for id_ in self.mistakes if not any(self.candidate(id_, self.mistakes[id_], at).raised for at in range(len(answers)))]
+        silent = {id_: differences for id_, differences in found.items() if differences is not None}
+        nearer = {id_ for id_, differences in silent.items() if any(is_nearer(one, other) for one, other in zip(differences, right))}
         for one, other in itertools.combinations(silent, 2):
-            both = merged(self.solution, self.mistakes[one], self.mistakes[other])
-            if both is not None and self.equals(answers, f"{one} {other}", both):
+            both = merged(self.solution, self.mistakes[one], self.mistakes[other]) if {one, other} & nearer else None
+            if both is not None and self.differences(answers, f"{one} {other}", both) == [None] * len(answers):
                 return [one, other]
         return []
 
-    def equals(self, answers: Sequence[Answer], id_: str, source: str) -> bool:
+    def differences(self, answers: Sequence[Answer], id_: str, source: str) -> list[Difference | None] | None:
+        """From a candidate, up to the first case that differs; None where the candidate raises something."""
+        differences: list[Difference | None] = []
         for at, answer in enumerate(answers):
             candidate = self.candidate(id_, source, at)
-            if candidate.raised or difference_from(answer, candidate):
-                return False
-        return True
+            if candidate.error:
+                return None
+            differences.append(difference_from(answer, candidate))
+            if differences[-1]:
+                return differences
+        return None if any(self.candidate(id_, source, at).raised for at in range(len(answers))) else differences
 
     # ── What else can be said ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -94,7 +103,7 @@ class Judge:
         """What the exercise asks for beside the right function."""
         for event, line in zip(answer.trace.events, answer.lines, strict=True):
             if event.op in self.exercise.without:
-                return [Diagnosis("forbidden", say(self.language, "forbidden", line=line, op=event.op), line)]
+                return [Diagnosis("forbidden", say(self.language, "forbidden", op=event.op), line)]
         if self.exercise.shorter:
             start, have = (
                 words(text) for text in ((self.exercise.folder / "start.py").read_text(encoding="utf-8"), self.file.read_text("utf-8"))
@@ -155,6 +164,11 @@ class Judge:
         if index < 0:
             return say(self.language, "the_input")
         return described(place.steps[index])
+
+
+def is_nearer(difference: Difference | None, other: Difference | None) -> bool:
+    """Whether the first difference from a mistake comes later than that from the solution."""
+    return other is not None and (difference is None or difference.rank < other.rank)
 
 
 def called(event: Event) -> str:

@@ -1,10 +1,11 @@
 """Holds an answer against a candidate: the solution, a known mistake, or two of them at once. Numbers decide."""
 
+import functools
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -15,68 +16,74 @@ from etude.verify.align import Alignment, align, run_table
 from etude.verify.replay import Run, replayable
 from etude.verify.trace import EQUAL, Trace, difference, gradients_differ, same_numbers
 
-Kind = Literal[
-    "operator",
-    "output",
-    "unused",
-    "gradients",
-    "evaluation",
-    "initial",
-    "hidden",
-    "alone",
-    "overwrites",
-]
+# in the order in which they are looked for, and worth telling; each has a message of that name
+Kind = Literal["operator", "unused", "output", "gradients", "evaluation", "initial", "hidden", "alone", "overwrites"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
 class Difference:
     """The first way in which an answer is not the candidate's function.
 
-    found   how far the candidate's operators were found in the answer
+    found   the candidate's operators in the answer, as far as they are there
+    left    how many are not
     values  for the message
     """
 
     kind: Kind
     found: Alignment
-    values: dict[str, Any]
+    left: int = 0
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Smaller where the answer comes nearer to the candidate."""
+        return self.left, -KINDS.index(self.kind)
 
 
 class Candidate:
     """One case of a module that an answer may be: its operators in both modes, or what it raises, and where."""
 
     def __init__(self, make: Callable[..., nn.Module], case: Case, fixed: dict[str, float] | None = None) -> None:
-        self.raised: tuple[Stage, Exception] | None = None
-        self.training = self.evaluated = Run()
+        self.error: tuple[Stage, Exception] | None = None
+        self.training = Run()
         self.initial: dict[int, float | None] = {}
         torch.manual_seed(1)
         try:
-            module = make(*case.arguments)
+            self.module = make(*case.arguments)
         except Exception as error:
-            self.raised = "made", error
+            self.error = "made", error
             return
-        self.hidden = register_hidden(module)
-        constants = {name: constant(parameter) for name, parameter in module.named_parameters()}
-        self.names = {id(parameter): name for name, parameter in module.named_parameters()}
-        self.sizes = {id(parameter): parameter.numel() for parameter in module.parameters()}
-        self.initial = {id(parameter): constants[name] for name, parameter in module.named_parameters()}
+        self.hidden = register_hidden(self.module)
+        constants = {name: constant(parameter) for name, parameter in self.module.named_parameters()}
+        self.names = {id(parameter): name for name, parameter in self.module.named_parameters()}
+        self.sizes = {id(parameter): parameter.numel() for parameter in self.module.parameters()}
+        self.initial = {id(parameter): constants[name] for name, parameter in self.module.named_parameters()}
         self.fixed = {name: value for name, value in constants.items() if value is not None} if fixed is None else fixed
         assert case.input is not None
-        images = torch.randn(IMAGES, *case.input)
-        given = images.clone()
+        self.images = torch.randn(IMAGES, *case.input)
+        given = self.images.clone()
         with torch.no_grad():
-            self.training = replayable(module.train(), given)
+            self.training = replayable(self.module.train(), given)
         if self.training.error:
-            self.raised = "run", self.training.error
-            return
-        self.overwrites = not torch.equal(given, images)
-        try:
-            module(images.clone().requires_grad_().clone()).square().sum().backward()
-        except Exception as error:
-            self.raised = "backward", error
-            return
+            self.error = "run", self.training.error
+        self.overwrites = not torch.equal(given, self.images)
+
+    @functools.cached_property
+    def evaluated(self) -> Run:
+        """The run in eval mode."""
         with torch.no_grad():
-            self.evaluated = replayable(module.eval(), images)
-        self.module = module  # alive, so that ids stay its own
+            return replayable(self.module.eval(), self.images)
+
+    @functools.cached_property
+    def raised(self) -> tuple[Stage, Exception] | None:
+        """What it raises, on the way back if not before."""
+        if self.error is None:
+            try:
+                self.module.train()(self.images.clone().requires_grad_().clone()).square().sum().backward()
+            except Exception as error:
+                return "backward", error
+        return self.error
 
     @property
     def detail(self) -> tuple[int, int]:
@@ -122,9 +129,9 @@ def difference_from(answer: Answer, candidate: Candidate) -> Difference | None:
     steps = candidate.training.steps
     found = align(steps, answer.trace, answer.module)
     if found.reached < len(steps):
-        return Difference("operator", found, {})
+        return Difference("operator", found, len(steps) - found.reached)
     for kind, values in Comparison(answer, candidate, found).differences():
-        return Difference(kind, found, values)
+        return Difference(kind, found, 0, values)
     return None
 
 
@@ -136,7 +143,6 @@ class Comparison:
         self.steps = candidate.training.steps
 
     def differences(self) -> Iterator[tuple[Kind, dict[str, Any]]]:
-        """In the order in which they are worth telling."""
         if unused := self.unused():
             yield "unused", {"names": ", ".join(unused)}
         order = self.order()

@@ -40,7 +40,7 @@ def explained(error: BaseException, file: Path, language: Language) -> Diagnosis
     if isinstance(error, SyntaxError) and Path(error.filename or "").name == file.name:
         return Diagnosis("syntax", say(language, "syntax", text=error.msg), error.lineno)
     if isinstance(error, NotImplementedError) and frame and "forward" not in text:
-        return Diagnosis("todo", say(language, "todo", line=line), line)
+        return Diagnosis("todo", say(language, "todo"), line)
     if isinstance(error, SystemExit):
         return Diagnosis("exits", say(language, "exits"), line)
     for key, pattern in KNOWN.items():

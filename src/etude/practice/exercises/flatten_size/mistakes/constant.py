@@ -1,6 +1,2 @@
 def flatten_size(height: int, width: int) -> int:
-    height = (height - 4) // 2
-    width = (width - 4) // 2
-    last_height = (height - 4) // 2
-    last_width = (width - 4) // 2
     return 1408

@@ -1,4 +1,3 @@
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -1,3 +1,2 @@
 def same_padding(kernel: int, dilation: int = 1) -> int:
-    spread = dilation * (kernel - 1)
     return 1
