@@ -322,7 +322,6 @@ def runs_differ(task: Exercise, first: nn.Module, second: nn.Module, images: Ten
             return True
         out = in_order(out) if task.name in BRANCHES else out
         loss = (out * torch.linspace(-1, 1, out.numel()).view_as(out)).sum()
-        gradients = torch.autograd.grad(loss, [x, *module.parameters()], allow_unused=True)
         named = dict(module.named_parameters())
         gradients = torch.autograd.grad(loss, [x, *named.values()], allow_unused=True)
         zeros = [torch.zeros(()) if gradient is None else gradient for gradient in gradients]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from etude.explain.graph import paths_noted, tensors_in
 from etude.practice.exercises import Case
@@ -60,9 +61,10 @@ class Answer:
         self.module = module
         self.images = torch.randn(IMAGES, *case.input)
         self.hidden = register_hidden(module)
-        self.run(module.train(), self.images)  # lazy layers are made now
+        if any(map(is_lazy, module.parameters())):
+            with raised("run"), torch.no_grad():
+                module.eval()(self.images)  # the layers are made now
         self.initial = {id(parameter): parameter.detach().clone() for parameter in module.parameters()}
-        module.double()
         first = self.run(module.train(), self.images)
         randomise(module, first.trace)
         self.given = self.images.clone().requires_grad_()

@@ -40,7 +40,7 @@ class Judge:
                 return [Diagnosis(error.key, say(self.language, error.key, **error.values))]
             except Raised as error:
                 return self.loud(error, len(answers))
-        right = [difference_from(answer, self.candidate("solution", self.solution, at)) for at, answer in enumerate(answers)]
+        right = [difference_from(answer, self.candidate("solution", self.solution, at), search=True) for at, answer in enumerate(answers)]
         if not any(right):
             return self.rules(answers[0])
         at, different = next((at, difference) for at, difference in enumerate(right) if difference)
@@ -78,7 +78,9 @@ class Judge:
         if alike := [id_ for id_, differences in found.items() if differences is not None and not any(differences)]:
             return [max(alike, key=lambda id_: self.known[id_, 0].detail)]
         silent = {id_: differences for id_, differences in found.items() if differences is not None}
-        nearer = {id_ for id_, differences in silent.items() if any(is_nearer(one, other) for one, other in zip(differences, right))}
+        nearer = {
+            id_ for id_, differences in silent.items() if any(is_nearer(one, other) for one, other in zip(differences, right, strict=False))
+        }
         for one, other in itertools.combinations(silent, 2):
             both = merged(self.solution, self.mistakes[one], self.mistakes[other]) if {one, other} & nearer else None
             if both is not None and self.differences(answers, f"{one} {other}", both) == [None] * len(answers):

@@ -1,6 +1,7 @@
 """Holds an answer against a candidate: the solution, a known mistake, or two of them at once. Numbers decide."""
 
 import functools
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,9 +13,13 @@ from torch import Tensor, nn
 
 from etude.practice.answers import IMAGES, Answer, Raised, Stage, one_tensor, register_hidden
 from etude.practice.exercises import Case
-from etude.verify.align import Alignment, align, run_table
+from etude.verify.align import PARAMETRIC, Aligner, Alignment, Value, align, run_table
+from etude.verify.interpret import Choice, Weights, compute
 from etude.verify.replay import Run, replayable
-from etude.verify.trace import EQUAL, Trace, difference, gradients_differ, same_numbers
+from etude.verify.trace import EQUAL, difference, gradients_differ, same_numbers
+
+TRIES = 50  # assignments of weights, and parameters computed with in all of them
+TRIED = 4_000_000
 
 # in the order in which they are looked for, and worth telling; each has a message of that name
 Kind = Literal["operator", "unused", "output", "gradients", "evaluation", "initial", "hidden", "alone", "overwrites"]
@@ -124,15 +129,49 @@ def signature(error: BaseException) -> tuple[str, str, list[str]]:
     return type(error).__name__, re.sub(r"\d+", "#", text), sorted(re.findall(r"\d+", text))
 
 
-def difference_from(answer: Answer, candidate: Candidate) -> Difference | None:
-    """Where the answer is another function than the candidate; None where it is the same."""
+def difference_from(answer: Answer, candidate: Candidate, *, search: bool = False) -> Difference | None:
+    """Where the answer is another function than the candidate; None where it is the same.
+
+    search  for weights where the answer has not the candidate's operators, but may be the same function all the same
+    """
     steps = candidate.training.steps
     found = align(steps, answer.trace, answer.module)
     if found.reached < len(steps):
-        return Difference("operator", found, len(steps) - found.reached)
+        other = searched(answer, candidate, found) if search else None
+        if other is None:
+            return Difference("operator", found, len(steps) - found.reached)
+        found = other
     for kind, values in Comparison(answer, candidate, found).differences():
         return Difference(kind, found, 0, values)
     return None
+
+
+@torch.no_grad()
+def searched(answer: Answer, candidate: Candidate, found: Alignment) -> Alignment | None:
+    """Weights for the operators that were not found, such that the output is the answer's: every way that shapes permit, up to TRIES."""
+    if sorted(p.numel() for p in answer.module.parameters()) != sorted(candidate.sizes.values()) or candidate.training.output is None:
+        return None
+    aligner = Aligner(candidate.training.steps, answer.trace, answer.module)
+    tries = min(TRIES, 1 + TRIED // (1 + sum(candidate.sizes.values())))
+    for full in itertools.islice(assignments(aligner, found), tries):
+        if Comparison(answer, candidate, full).order() is not None:
+            return full
+    return None
+
+
+def assignments(aligner: Aligner, found: Alignment) -> Iterator[Alignment]:
+    """The alignment with its last operators given weights in every way that their shapes permit."""
+    values = list(found.values)
+    for index in range(len(values), len(aligner.steps)):
+        step = aligner.steps[index]
+        inputs = [aligner.trace.images if i < 0 else values[i][0].tensor for i in step.inputs]
+        if step.op in PARAMETRIC:
+            for binding in aligner.fitting(index, inputs[0], found):
+                value = Value(compute(step, inputs, binding.weights(), Choice(), True), {})
+                yield from assignments(aligner, Alignment({**found.bindings, index: binding}, [*values, [value]], index + 1))
+            return
+        values.append([Value(compute(step, inputs, Weights(), Choice(), True), {})])
+    yield Alignment(found.bindings, values, len(values))
 
 
 class Comparison:
@@ -169,25 +208,24 @@ class Comparison:
 
     def order(self) -> Tensor | None:
         """For each channel of the candidate's output its place in the answer's: free only in whole branches of a concatenation."""
-        out, value = self.answer.output, self.value(self.candidate.training.output)
+        output = self.candidate.training.output
+        out, value = self.answer.output, self.value(output)
         if out.shape != value.shape:
             return None
         if same_numbers(out, value):
             return torch.arange(out.shape[1])
-        output = self.candidate.training.output
         if output is None or output < 0 or self.steps[output].op != "concat":
             return None
-        _, order = next(Trace(out.detach()).find(value), (0, None))
-        if order is None:
-            return None
-        start = 0
-        for index in self.steps[output].inputs:
-            length = self.value(index).shape[1]
-            piece = order[start : start + length]
-            if not torch.equal(piece, torch.arange(length) + piece[0]):
+        places, left = list[Tensor](), set(range(out.shape[1]))
+        for piece in (self.value(index) for index in self.steps[output].inputs):
+            length = piece.shape[1]
+            starts = (at for at in range(out.shape[1] - length + 1) if left.issuperset(range(at, at + length)))
+            start = next((at for at in starts if same_numbers(out[:, at : at + length], piece)), None)
+            if start is None:
                 return None
-            start += length
-        return order if same_numbers(out[:, order], value) else None
+            left -= set(range(start, start + length))
+            places.append(torch.arange(start, start + length))
+        return torch.cat(places)
 
     def value(self, index: int | None) -> Tensor:
         return self.answer.images if index is None or index < 0 else self.found.values[index][0].tensor

@@ -206,6 +206,23 @@ class Aligner:
                         uses = (id(parameter), id(bias))
                         yield from self.seen(total, Binding(weight, vector(bias), uses, -1))
 
+    def fitting(self, index: int, x: Tensor, found: Alignment) -> Iterator[Binding]:
+        """Weights that have the right shapes for an operator, whether or not its result is seen in the run."""
+        step, used = self.steps[index], {parameter for binding in found.bindings.values() for parameter in binding.uses}
+        if isinstance(step, Replayed) and step.first is not None:
+            yield found.bindings[step.first]
+        elif step.op == "batch_norm":
+            for weight, bias, mean, variance in self.by_hand(x.shape[1], used):
+                views_ = [None if part is None else vector(part) for part in (weight, bias, mean, variance)]
+                yield Binding(views_[0], views_[1], (id(weight), id(bias)), -1, views_[2], views_[3])
+        else:
+            shape = (step.shape[0], x.shape[1] // step.groups, *((step.kernel, step.kernel) if step.op == "conv" else ()))
+            for parameter in self.candidates(shape, [], used):
+                for view in views(parameter, shape):
+                    for bias in self.biases(parameter, step.shape[0], used) if step.bias else (None,):
+                        uses = (id(parameter),) if bias is None else (id(parameter), id(bias))
+                        yield Binding(view, None if bias is None else vector(bias), uses, -1)
+
     def seen(self, result: Tensor, binding: Binding) -> Iterator[Binding]:
         place = next(self.trace.find(result), None)
         if place:

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from etude.explain.graph import paths_noted, tensors_in, version
 from etude.explain.operators import OPERATORS, argument
 from etude.verify.interpret import Replayed, Weights
-from etude.verify.trace import DROPOUTS
+from etude.verify.trace import DROPOUTS, share_and_activity
 
 STEP_FACTS = ("kernel", "stride", "padding", "dilation", "groups", "bias", "factor")
 
@@ -50,7 +50,7 @@ def stand_in(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     So numbers tell where it stands, what share it has and whether it is active: no addition, scaling or normalisation undoes a square.
     """
     x: Tensor = argument(args, kwargs, 0, "input")
-    share, active = argument(args, kwargs, 1, "p", 0.5), argument(args, kwargs, 2, "training", True)
+    share, active = share_and_activity(args, kwargs)
     if not active or share == 0:
         return x.view_as(x)
     return x + (share if func in (F.dropout, torch.dropout) else 1 + share) * x.square()

@@ -170,7 +170,7 @@ class ValueRecorder(TorchFunctionMode):
 
     def switched_off(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         x: Tensor = argument(args, kwargs, 0, "input")
-        share, active = argument(args, kwargs, 1, "p", 0.5), argument(args, kwargs, 2, "training", True)
+        share, active = share_and_activity(args, kwargs)
         kind = getattr(func, "__name__", "dropout").rstrip("_")
         if kind != "dropout":
             share = -share  # whole channels: another function, whatever the share
@@ -200,6 +200,11 @@ class ValueRecorder(TorchFunctionMode):
             order = TORCH_BATCH_NORM if func is torch.batch_norm else FUNCTIONAL_BATCH_NORM
             return tuple(argument(args, kwargs, order[name], name) for name in ("weight", "bias", "running_mean", "running_var"))
         return tuple(tensor for tensor in tensors if id(tensor) in self.parameters)
+
+
+def share_and_activity(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[float, bool]:
+    """Of the arguments of a dropout: the share that it removes, and whether it does; torch.dropout says `train`, the others `training`."""
+    return argument(args, kwargs, 1, "p", 0.5), argument(args, kwargs, 2, "training", kwargs.get("train", True))
 
 
 @torch.no_grad()
