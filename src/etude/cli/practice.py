@@ -16,6 +16,8 @@ from etude.practice.words import language_here, say
 from etude.practice.workbook import Work, Workbook
 
 POLL_SECONDS = 0.3
+NO_BREAK = "\N{NO-BREAK SPACE}"
+UNTOUCHED = "·"
 MARKS = {"pass": "✓", "fail": "✗", "error": "!"}
 
 language_option = click.option("--lang", type=click.Choice(LANGUAGES), help="English or Chinese; by default as begun, or as your locale.")
@@ -53,10 +55,11 @@ def list_(json_: bool, lang: Language | None) -> None:
     if json_:
         as_json([{"exercise": name, "title": exercise(name).title[language], **vars(works.get(name, Work()))} for name in names()])
         return
-    rows = []
-    for number, name in enumerate(names(), start=1):
-        rows.append((str(number), name, exercise(name).title[language], exercise(name).source, state_of(works.get(name, Work()), language)))
-    table(("", *(say(language, key) for key in ("exercise", "title", "source", "state"))), rows, right=(0,))
+    rows = [
+        (str(number), name, exercise(name).title[language], state_of(works.get(name, Work()), language))
+        for number, name in enumerate(names(), start=1)
+    ]
+    table(("", *(say(language, key) for key in ("exercise", "title", "state"))), rows, right=(0,))
     click.echo(say(language, "passed_of", passed=passed, count=len(names())))
 
 
@@ -137,7 +140,7 @@ def check(name: str | None, file: Path | None, all_: bool, folder: Path | None, 
 
 def show_result(result: Result, language: Language) -> None:
     if result.passed:
-        click.echo(say(language, "passed", name=result.exercise, seconds=result.seconds))
+        click.echo(wrapped(say(language, "passed", name=result.exercise, seconds=result.seconds)))
         return
     click.echo(say(language, "not_yet", name=result.exercise, seconds=result.seconds))
     for diagnosis in result.diagnoses:
@@ -193,15 +196,16 @@ def show_class(results: dict[str, list[Result]], language: Language) -> None:
         rows.append((learner, *(marks.get(name, "") for name in names()), str(list(marks.values()).count(MARKS["pass"]))))
     table((say(language, "learner"), *map(str, range(1, len(names()) + 1)), "∑"), rows)
     click.echo(say(language, "legend"))
-    click.echo(filled("  ".join(f"{number} {name}" for number, name in enumerate(names(), start=1)), "") + "\n")
+    legend = "  ".join(f"{number}{NO_BREAK}{name}" for number, name in enumerate(names(), start=1))
+    click.echo(filled(legend, "").replace(NO_BREAK, " ") + "\n")
     for learner, found in results.items():
         for result in found:
-            if not result.passed and mark(result) != "·":
+            if not result.passed and mark(result) != UNTOUCHED:
                 click.echo(f"{learner}  {result.exercise}  {', '.join(diagnosis.id for diagnosis in result.diagnoses)}")
 
 
 def mark(result: Result) -> str:
-    return "·" if result.diagnoses and result.diagnoses[0].id == "todo" else MARKS[result.status]
+    return UNTOUCHED if result.untouched else MARKS[result.status]
 
 
 @practice.command()

@@ -78,9 +78,7 @@ class Judge:
         if alike := [id_ for id_, differences in found.items() if differences is not None and not any(differences)]:
             return [max(alike, key=lambda id_: self.known[id_, 0].detail)]
         silent = {id_: differences for id_, differences in found.items() if differences is not None}
-        nearer = {
-            id_ for id_, differences in silent.items() if any(is_nearer(one, other) for one, other in zip(differences, right, strict=False))
-        }
+        nearer = {id_ for id_, differences in silent.items() if any(map(is_nearer, differences, right))}
         for one, other in itertools.combinations(silent, 2):
             both = merged(self.solution, self.mistakes[one], self.mistakes[other]) if {one, other} & nearer else None
             if both is not None and self.differences(answers, f"{one} {other}", both) == [None] * len(answers):

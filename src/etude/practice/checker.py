@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from etude.errors import UsageError
-from etude.practice.exercises import Language, exercise
+from etude.practice.exercises import LANGUAGES, Language, exercise
 from etude.practice.words import Diagnosis, messages, say
 from etude.verify.apart import Failed, Server, call
 
@@ -16,12 +16,13 @@ SECONDS, MEGABYTES = 30.0, 4_096
 
 @dataclass(frozen=True)
 class Result:
-    """What a check found, start-up included in its seconds."""
+    """What a check found, start-up included in its seconds; `untouched` is a starting file as it came."""
 
     exercise: str
     status: Literal["pass", "fail", "error"]
     diagnoses: tuple[Diagnosis, ...]
     seconds: float
+    untouched: bool = False
 
     @property
     def passed(self) -> bool:
@@ -38,7 +39,7 @@ def checked(name: str, file: Path, language: Language, server: Server | None = N
 
     Raises  UsageError for an unknown exercise, and for a file that is not there.
     """
-    exercise(name)
+    starts = [exercise(name).starting_file(one) for one in LANGUAGES]
     if not file.is_file():
         raise UsageError(f"{file}: no such file; `etude practice reset {name}` writes it anew")
     began = time.monotonic()
@@ -50,7 +51,8 @@ def checked(name: str, file: Path, language: Language, server: Server | None = N
         diagnosis = Diagnosis(kind, say(language, kind, text=str(error), seconds=f"{SECONDS:g}"))
         return Result(name, "error", (diagnosis,), time.monotonic() - began)
     diagnoses = tuple(Diagnosis(**diagnosis) for diagnosis in answer["diagnoses"])
-    return Result(name, answer["status"], diagnoses, time.monotonic() - began)
+    untouched = file.read_text(encoding="utf-8", errors="replace") in starts
+    return Result(name, answer["status"], diagnoses, time.monotonic() - began, untouched)
 
 
 def warm() -> Server:

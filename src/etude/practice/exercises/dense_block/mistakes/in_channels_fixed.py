@@ -19,7 +19,7 @@ class DenseBlock(nn.Module):
     def __init__(self, num_layers: int, in_channels: int, growth_rate: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList()
-        for i in range(num_layers):  # noqa: B007
+        for i in range(num_layers):
             self.layers.append(DenseLayer(in_channels, growth_rate))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,5 +1,5 @@
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: F401
+from torch.nn import functional as F
 
 
 class DenseLayer(nn.Module):

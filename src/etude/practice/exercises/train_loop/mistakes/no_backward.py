@@ -11,7 +11,7 @@ def train_one_epoch(model: nn.Module, loader: Iterable[tuple[Tensor, Tensor]], o
     for images, labels in loader:
         optimizer.zero_grad()
         logits = model(images)
-        loss = F.cross_entropy(logits, labels)  # noqa: F841
+        loss = F.cross_entropy(logits, labels)
         optimizer.step()
 
 

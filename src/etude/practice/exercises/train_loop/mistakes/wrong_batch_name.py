@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 def train_one_epoch(model: nn.Module, loader: Iterable[tuple[Tensor, Tensor]], optimizer: Optimizer) -> None:
     model.train()
-    for inputs, labels in loader:  # noqa: B007
+    for inputs, labels in loader:
         optimizer.zero_grad()
         logits = model(input)
         loss = F.cross_entropy(logits, labels)
