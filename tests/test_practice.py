@@ -26,7 +26,7 @@ from etude.models import lecture
 from etude.practice import checker
 from etude.practice.checker import Result, checked, warm
 from etude.practice.exercises import FOLDER, LANGUAGES, exercise, names
-from etude.practice.merge import merged
+from etude.practice.sources import merged
 from etude.practice.words import language_here, messages
 from etude.practice.workbook import STATE, Workbook
 from etude.verify.apart import Server

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from etude.practice.answers import Answer, NoAnswer, Raised, size
-from etude.practice.candidates import Candidate, Difference, difference_from, makers, raises_alike
+from etude.practice.candidates import Candidate, Difference, difference_from, raises_alike
 from etude.practice.exercises import Exercise, Language
-from etude.practice.merge import merged, plain
 from etude.practice.raised import explained
+from etude.practice.sources import loaded, merged, plain
 from etude.practice.words import Diagnosis, say
 from etude.verify.diagnose import Diagnosis as Place
 from etude.verify.diagnose import described, name
@@ -28,8 +28,7 @@ class Judge:
     def __init__(self, exercise: Exercise, make: Callable[..., Any], file: Path, language: Language) -> None:
         self.exercise, self.make, self.file, self.language = exercise, make, file, language
         self.known: dict[tuple[str, int], Candidate] = {}
-        self.solution = exercise.reference.read_text(encoding="utf-8")
-        self.mistakes = {id_: exercise.mistake(id_).read_text(encoding="utf-8") for id_ in exercise.mistakes}
+        self.solution, self.mistakes = exercise.reference_source, exercise.sources
 
     def diagnoses(self) -> list[Diagnosis]:
         answers: list[Answer] = []
@@ -53,7 +52,7 @@ class Judge:
         """The solution, a mistake or a pair, in one case."""
         if (id_, at) not in self.known:
             fixed = None if id_ == "solution" else self.candidate("solution", self.solution, at).fixed
-            make = makers(source, id_, self.exercise.callables[0])
+            make = getattr(loaded(source, id_), self.exercise.callables[0])
             self.known[id_, at] = Candidate(make, self.exercise.cases[at], fixed)
         return self.known[id_, at]
 

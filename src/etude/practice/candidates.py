@@ -5,7 +5,6 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any, Literal, get_args
 
 import torch
@@ -106,13 +105,6 @@ def constant(tensor: Tensor) -> float | None:
     """The number that all entries are."""
     first = tensor.detach().flatten()[0].item() if tensor.numel() > 1 else None
     return first if first is not None and bool((tensor == first).all()) else None
-
-
-def makers(source: str, name: str, callable_: str) -> Callable[..., nn.Module]:
-    """The callable in the source of a candidate."""
-    module = ModuleType(name)
-    exec(compile(source, f"<{name}>", "exec", dont_inherit=True), vars(module))
-    return getattr(module, callable_)
 
 
 def raises_alike(raised: Raised, candidate: Candidate) -> bool:

@@ -106,6 +106,15 @@ class Exercise:
         own = self.folder / "reference.py"
         return own if own.exists() else self.solution
 
+    @property
+    def reference_source(self) -> str:
+        return self.reference.read_text(encoding="utf-8")
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The sources of the mistakes, by id."""
+        return {id_: self.mistake(id_).read_text(encoding="utf-8") for id_ in self.mistakes}
+
     def mistake(self, id_: str) -> Path:
         return self.folder / "mistakes" / f"{id_}.py"
 

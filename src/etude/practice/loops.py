@@ -1,9 +1,7 @@
 """Judges a learner's training loop: run on a tiny model that notes its mode, its batches and its weights."""
 
-import itertools
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -13,8 +11,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from etude.practice.answers import Raised, raised
 from etude.practice.candidates import signature
 from etude.practice.exercises import Exercise, Language
-from etude.practice.merge import merged
 from etude.practice.raised import explained
+from etude.practice.sources import loaded, wrong_answers
 from etude.practice.words import Diagnosis, say
 
 IMAGES, BATCH, FEATURES, CLASSES = 13, 5, 6, 4  # the last batch is smaller
@@ -102,38 +100,23 @@ def judged(exercise: Exercise, functions: Any, file: Path, language: Language) -
         seen = observed(functions)
     except Raised as error:
         explanation = explained(error.error, file, language)
-        for id_ in exercise.mistakes:
-            other = outcome(exercise.mistake(id_).read_text(encoding="utf-8"), id_)
+        for id_, source in exercise.sources.items():
+            other = outcome(source, id_)
             if isinstance(other, Raised) and explanation.id != "todo" and signature(other.error) == signature(error.error):
                 return [Diagnosis(id_, exercise.mistakes[id_][language], explanation.line), explanation]
         return [explanation]
-    right = outcome(exercise.solution.read_text(encoding="utf-8"), "solution")
+    right = outcome(exercise.reference_source, "solution")
     assert isinstance(right, Seen)
     if seen.equals(right):
         return []
-    if made := mistakes_made(exercise, seen):
+    if made := next((ids for ids, source in wrong_answers(exercise) if is_that(seen, outcome(source, exercise.name))), None):
         return [Diagnosis(id_, exercise.mistakes[id_][language]) for id_ in made]
     return [unknown(seen, right, language)]
 
 
-def mistakes_made(exercise: Exercise, seen: Seen) -> list[str]:
-    solution = exercise.solution.read_text(encoding="utf-8")
-    sources = {id_: exercise.mistake(id_).read_text(encoding="utf-8") for id_ in exercise.mistakes}
-    for id_, source in sources.items():
-        if is_that(seen, outcome(source, id_)):
-            return [id_]
-    for one, other in itertools.combinations(sources, 2):
-        both = merged(solution, sources[one], sources[other])
-        if both is not None and is_that(seen, outcome(both, f"{one} {other}")):
-            return [one, other]
-    return []
-
-
 def outcome(source: str, name: str) -> Seen | Raised:
-    module = ModuleType(name)
-    exec(compile(source, f"<{name}>", "exec", dont_inherit=True), vars(module))
     try:
-        return observed(module)
+        return observed(loaded(source, name))
     except Raised as error:
         return error
 

@@ -1,11 +1,32 @@
-"""Two mistakes in one file: what each changes in the solution, merged line by line."""
+"""The sources of solutions and mistakes: run, and two mistakes merged into one file."""
 
 import ast
 import difflib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+
+from etude.practice.exercises import Exercise
 
 Edit = tuple[int, int, tuple[str, ...]]
+
+
+def loaded(source: str, name: str) -> ModuleType:
+    """A source of ours as a module."""
+    module = ModuleType(name)
+    exec(compile(source, f"<{name}>", "exec", dont_inherit=True), vars(module))
+    return module
+
+
+def wrong_answers(exercise: Exercise) -> Iterator[tuple[list[str], str]]:
+    """Every known mistake, then every two of them that can be made at once: their ids and the source."""
+    sources = exercise.sources
+    for id_, source in sources.items():
+        yield [id_], source
+    for one, other in itertools.combinations(sources, 2):
+        both = merged(exercise.reference_source, sources[one], sources[other])
+        if both is not None:
+            yield [one, other], both
 
 
 def merged(solution: str, one: str, other: str) -> str | None:
