@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import etude
 from etude.cli import app as cli
 from etude.errors import EtudeError
 from etude.models import registry
+from etude.models.identity_mappings import Unit
 from etude.verify.apart import Server
 from etude.verify.judge import verify
 from etude.verify.report import Report
@@ -155,6 +156,30 @@ def test_a_gate_that_starts_elsewhere_departs() -> None:
     report = verify(model, "ablation_resnet110", depth=8, shortcut="exclusive_gating")
     assert (report.verdict, report.place) == ("departs", "conv2_x.0.gate")
     assert "starts at 0; the paper starts it at -6" in report.sentence
+
+
+def test_a_dropout_that_the_branch_sees_too_departs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands on the shortcut, with the right share; but its result goes both ways."""
+
+    def forward(self: Any, x: Tensor) -> Tensor:
+        x = self.join.dropout(x)
+        return self.after(self.shortcut(x) + self.residual(x))
+
+    options: dict[str, Any] = {"depth": 8, "shortcut": "dropout"}
+    model = etude.build("ablation_resnet110", **options)
+    assert verify(model, "ablation_resnet110", **options).verdict == "faithful"
+    monkeypatch.setattr(Unit, "forward", forward)
+    report = verify(model, "ablation_resnet110", **options)
+    assert report.verdict == "departs"
+    assert "dropout" in report.sentence
+
+
+def test_a_dropout_is_seen_through_torchs_own_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`torch.dropout` calls `train` what the others call `training`."""
+    monkeypatch.setattr(nn.Dropout, "forward", lambda self, x: torch.dropout(x, self.p, train=self.training))
+    options: dict[str, Any] = {"depth": 8, "shortcut": "dropout"}
+    report = verify(etude.build("ablation_resnet110", **options), "ablation_resnet110", **options)
+    assert report.verdict == "faithful", report.sentence
 
 
 def test_an_unknown_option_is_refused() -> None:

@@ -13,7 +13,6 @@ from torch.nn.parameter import is_lazy
 
 from etude.explain.graph import paths_noted, tensors_in
 from etude.practice.exercises import Case
-from etude.verify.replay import stand_in
 from etude.verify.trace import Trace, ValueRecorder, difference, randomise
 
 Stage = Literal["made", "run", "backward"]
@@ -119,12 +118,6 @@ class LineRecorder(ValueRecorder):
     def __init__(self, module: nn.Module, images: Tensor, file: Path) -> None:
         super().__init__(module, images)
         self.file, self.lines = str(file), list[int]()
-
-    def switched_off(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-        """A dropout is an operator like others here, by numbers without chance."""
-        result = stand_in(func, args, kwargs)
-        self.note(func, args, kwargs, result)
-        return result
 
     def note(self, *call: Any) -> None:
         super().note(*call)

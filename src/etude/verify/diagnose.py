@@ -241,6 +241,8 @@ def in_words(aspect: str, value: object) -> str:
     match aspect:
         case "bias":
             return "a bias" if value else "no bias"
+        case "factor":
+            return f"a share of {value:g}" if isinstance(value, float) else f"factor {value}"
         case "kernel":
             return f"kernel {value}×{value}" if isinstance(value, int) else f"kernel {value}"
         case _:

@@ -56,7 +56,7 @@ class Replayed(Step):
 def compute(
     step: Step, inputs: list[Tensor], weights: Weights, choice: Choice, training: bool, facts: dict[str, Any] | None = None
 ) -> Tensor:
-    """What the operator makes of its inputs, each N×C×H×W or N×features. Dropout is off.
+    """What the operator makes of its inputs, each N×C×H×W or N×features.
 
     facts  what the paper leaves open and somebody has chosen: parameters of a local response norm
     """
@@ -90,7 +90,7 @@ def compute(
         case "flatten":
             return x.flatten(1)
         case "dropout":
-            return x
+            return without_chance(x, step.factor or 0) if training else x
         case "scale":
             return x * float(step.factor or 0)
         case "one_minus":
@@ -107,3 +107,11 @@ def compute(
             new = step.shape[0] - x.shape[1]
             return F.pad(x, (0, 0, 0, 0, choice.front, new - choice.front))
     raise AssertionError(f"no such operator: {step.op}")
+
+
+def without_chance(x: Tensor, share: float) -> Tensor:
+    """What stands for a dropout while functions are compared: x + share·x².
+
+    So numbers tell where it stands, what share it has and whether it is active: no addition, scaling or normalisation undoes a square.
+    """
+    return x + share * x.square()

@@ -45,28 +45,9 @@ class Invariants:
                 yield Departure("", f"your {name} ({shape}) is never used, and the table has no layer for it ({self.at})")
 
     def dropouts(self) -> Iterator[Departure]:
-        """Every dropout of the table, and no other, by what it works on and its share."""
-        left = [dropout for dropout in self.training.dropouts if dropout.share != 0]
-        for index, step in enumerate(self.steps):
-            if step.op == "dropout" and step.factor:
-                match = next((d for d in left if d.share == step.factor and d.works_on(self.result(index))), None)
-                if match:
-                    left.remove(match)
-                    continue
-                shares = ", ".join(f"{share:g}" for share in sorted({dropout.share for dropout in left}))
-                have = f"its dropouts have {shares}" if shares else "there is none"
-                yield Departure(step.path, f"{step.path}: {self.whose} has a dropout of {step.factor:g} here; {have} ({step.at})")
-        for dropout in left:
-            index = next((i for i in range(len(self.steps)) if dropout.works_on(self.result(i))), -1)
-            after = next((step for step in self.steps if index in step.inputs and step.path), None)
-            where = f"in front of {after.path}" if after else f"in your {dropout.path}"
-            sentence = f"a {dropout.kind} of {dropout.share:g} stands {where}, where {self.whose} has none ({self.at})"
-            yield Departure(after.path if after else "", sentence)
-        if any(dropout.active and dropout.share for dropout in self.evaluated.dropouts):
+        """Where and how they stand in training mode is among the numbers; in eval mode none may be active."""
+        if any(event.facts.get("active") for event in self.evaluated.events):
             yield Departure("", "a dropout is active in eval mode")
-
-    def result(self, index: int) -> Tensor:
-        return self.found.values[index][0].tensor
 
     def initial_values(self) -> Iterator[Departure]:
         """The gates' biases, which the paper fixes (Identity Mappings, section 3.1)."""

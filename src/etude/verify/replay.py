@@ -10,9 +10,9 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from etude.explain.graph import paths_noted, tensors_in, version
-from etude.explain.operators import OPERATORS, argument
+from etude.explain.operators import OPERATORS
 from etude.verify.interpret import Replayed, Weights
-from etude.verify.trace import DROPOUTS, share_and_activity
+from etude.verify.trace import DROPOUTS, stand_in
 
 STEP_FACTS = ("kernel", "stride", "padding", "dilation", "groups", "bias", "factor")
 
@@ -42,18 +42,6 @@ def replayable(module: nn.Module, images: Tensor) -> Run:
     except Exception as error:
         return Run(tuple(recorder.steps), error=error)
     return Run(tuple(recorder.steps), next((recorder.source.get(id(tensor)) for tensor in tensors_in(result)), None))
-
-
-def stand_in(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    """What is computed in place of a dropout: x + share·x², without chance; of a dropout of whole channels x + (1 + share)·x².
-
-    So numbers tell where it stands, what share it has and whether it is active: no addition, scaling or normalisation undoes a square.
-    """
-    x: Tensor = argument(args, kwargs, 0, "input")
-    share, active = share_and_activity(args, kwargs)
-    if not active or share == 0:
-        return x.view_as(x)
-    return x + (share if func in (F.dropout, torch.dropout) else 1 + share) * x.square()
 
 
 @dataclass(frozen=True)

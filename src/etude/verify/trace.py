@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from etude.explain.graph import paths_noted, tensors_in
 from etude.explain.operators import OPERATORS, argument
-from etude.verify.interpret import RESPONSE
+from etude.verify.interpret import RESPONSE, without_chance
 
 CLOSE = 1e-7  # of the largest entry; in float64 equal functions agree to about 1e-12, others do not to 1e-3
 EQUAL = 1e-6  # the largest relative difference between equal functions in float64, over a whole network
@@ -49,23 +49,6 @@ class Event:
     operands: tuple[Tensor | None, ...] = ()
 
 
-@dataclass(frozen=True)
-class Dropout:
-    """A dropout that was switched off: what it works on, the share it removes, whether it would have been active, and where it ran."""
-
-    signature: Tensor
-    share: float
-    active: bool
-    kind: str
-    path: str
-
-    def works_on(self, tensor: Tensor) -> bool:
-        wanted = signature_of(tensor)
-        if len(wanted) != len(self.signature):
-            return False
-        return bool((wanted.sort().values - self.signature.sort().values).abs().max() <= CLOSE * (wanted.abs().max() + 1e-30))
-
-
 @dataclass
 class Trace:
     """Everything that ran, the images it ran on, and what came out."""
@@ -73,7 +56,6 @@ class Trace:
     images: Tensor
     events: list[Event] = field(default_factory=list)
     outputs: tuple[Tensor, ...] = ()
-    dropouts: list[Dropout] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.by_size: dict[int, list[tuple[float, int, Tensor]]] = {}
@@ -132,7 +114,7 @@ def weighting(images: int, pixels: int) -> Tensor:
 
 
 def traced(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]) -> Trace:
-    """The trace of `call(images)`, with every dropout switched off and noted. The module runs in the mode it is in."""
+    """The trace of `call(images)`, with `stand_in` for every dropout. The module runs in the mode it is in."""
     recorder = ValueRecorder(module, images)
     with paths_noted(module, recorder.path), recorder:
         result = call(images)
@@ -154,9 +136,7 @@ class ValueRecorder(TorchFunctionMode):
 
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func in DROPOUTS:
-            return self.switched_off(func, args, kwargs)
-        result = func(*args, **kwargs)
+        result = stand_in(func, args, kwargs) if func in DROPOUTS else func(*args, **kwargs)
         made = list(tensors_in(args[0])) if func in ASSIGNMENTS else list(tensors_in(result))
         for tensor in made:
             if self.is_worth_noting(tensor):
@@ -168,20 +148,14 @@ class ValueRecorder(TorchFunctionMode):
         batched = tensor.dim() > 1 and len(tensor) == self.batch and tensor.numel() > 0
         return batched and tensor.is_floating_point() and id(tensor) not in self.parameters
 
-    def switched_off(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-        x: Tensor = argument(args, kwargs, 0, "input")
-        share, active = share_and_activity(args, kwargs)
-        kind = getattr(func, "__name__", "dropout").rstrip("_")
-        if kind != "dropout":
-            share = -share  # whole channels: another function, whatever the share
-        self.trace.dropouts.append(Dropout(signature_of(x), share, active, kind, self.path[-1]))
-        return x
-
     def note(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], made: Tensor) -> None:
         tensors = list(tensors_in((args, tuple(kwargs.values()))))
         inputs = tuple(dict.fromkeys(self.source[id(t)] for t in tensors if id(t) in self.source))
         describe = OPERATORS.get(func)
         facts: dict[str, Any] = describe(args, kwargs, made) if describe else {"op": "other"}
+        if func in DROPOUTS:
+            share, active = share_and_activity(args, kwargs)
+            facts = {"op": "dropout", "factor": share, "active": active and share != 0}
         op = facts.pop("op")
         if op == "batch_norm":
             facts["eps"] = argument(args, kwargs, 7, "eps", 1e-5)
@@ -200,6 +174,16 @@ class ValueRecorder(TorchFunctionMode):
             order = TORCH_BATCH_NORM if func is torch.batch_norm else FUNCTIONAL_BATCH_NORM
             return tuple(argument(args, kwargs, order[name], name) for name in ("weight", "bias", "running_mean", "running_var"))
         return tuple(tensor for tensor in tensors if id(tensor) in self.parameters)
+
+
+def stand_in(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """What is computed in place of a dropout: `without_chance` where it is active, of one of whole channels as if its share were 1 more."""
+    x: Tensor = argument(args, kwargs, 0, "input")
+    share, active = share_and_activity(args, kwargs)
+    if not active or share == 0:
+        return x.view_as(x)
+    elementwise = func in (F.dropout, torch.dropout) or x.dim() == 2  # features are channels of one pixel
+    return without_chance(x, share if elementwise else 1 + share)
 
 
 def share_and_activity(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[float, bool]:
