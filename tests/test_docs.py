@@ -1,5 +1,6 @@
 """What the README and the docs say is what the records and the commands say."""
 
+import ast
 import importlib.util
 import re
 import shlex
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from etude.cli import app
@@ -16,7 +18,8 @@ from etude.models.registry import names
 from etude.reproduce.verdict import judge
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LESSONS = sorted((ROOT / "docs" / "lessons").glob("[1-7]-*.en.md"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 spec = importlib.util.spec_from_file_location("make", ROOT / "docs" / "make.py")
 assert spec is not None
 assert spec.loader is not None
@@ -104,6 +107,49 @@ def test_what_a_page_shows_of_a_command_is_what_it_prints(capsys: pytest.Capture
     printed = [shown.rstrip() for shown in capsys.readouterr().out.splitlines()]
     assert lines
     assert [shown for shown in lines if shown not in printed] == []
+
+
+# ── The lessons ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def in_chinese(page: Path) -> Path:
+    return page.with_name(page.name.replace(".en.", ".zh."))
+
+
+def test_there_are_seven_lessons_in_both_languages() -> None:
+    assert [page.name[0] for page in LESSONS] == list("1234567")
+    assert len(list((ROOT / "docs" / "lessons").glob("[1-7]-*.md"))) == 14
+
+
+@pytest.mark.parametrize("page", LESSONS, ids=lambda page: page.name)
+def test_a_lesson_is_the_same_in_both_languages(page: Path) -> None:
+    """The same code, commands, figures and headings; comments and prose are their own."""
+    other = in_chinese(page)
+    assert [without_comments(code) for code in blocks(page, "python")] == [without_comments(code) for code in blocks(other, "python")]
+    assert blocks(page, "text") == blocks(other, "text")
+    assert sessions(page) == sessions(other)
+    assert commands(page) == commands(other)
+    for pattern in (r"^#+ ", r"!\[.*?\]\((.*?)\)", r"<!-- .*? -->"):
+        found = [re.findall(pattern, text.read_text(encoding="utf-8"), flags=re.MULTILINE) for text in (page, other)]
+        assert found[0] == found[1], pattern
+
+
+def without_comments(code: str) -> str:
+    return ast.unparse(ast.parse(code))
+
+
+@pytest.mark.parametrize("page", LESSONS, ids=lambda page: page.name)
+def test_the_code_of_a_lesson_prints_what_the_page_shows(capsys: pytest.CaptureFixture[str], page: Path) -> None:
+    shown = re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert shown
+    for code, printed in shown:
+        with torch.random.fork_rng(devices=[]):
+            exec(compile(code, page.name, "exec"), {"__name__": "__main__"})
+        assert capsys.readouterr().out.strip() == printed.strip()
 
 
 def test_the_readme_counts_the_networks() -> None:
