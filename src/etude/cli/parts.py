@@ -18,9 +18,9 @@ SIGNS = {"step": "", "branch": "├ ", "join": "└ "}
 
 def outline_table(parts: "Sequence[Part]") -> None:
     """Print the parts of a network: where, what, and the size of what comes out."""
-    sizes = [[_sizes(line) for line in part.lines] for part in parts]
+    sizes = [[sizes_of(line) for line in part.lines] for part in parts]
     free = WIDTH - max(len(text) for column in sizes for text in column) - 5
-    places = [shortened(_place(part), max(free - LEAST, LEAST)) for part in parts]
+    places = [shortened(place_of(part), max(free - LEAST, LEAST)) for part in parts]
     room = max(free - max(map(len, places)), LEAST)
     rows = []
     for place, part, outputs in zip(places, parts, sizes, strict=True):
@@ -43,13 +43,13 @@ def size(shape: "Shape") -> str:
     return "×".join(map(str, shape))
 
 
-def _place(part: "Part") -> str:
+def place_of(part: "Part") -> str:
     if part.count > 1:
         return f"{part.place} … {part.until.rpartition('.')[2]}"
     return f"{part.place} *" if part.side else part.place
 
 
-def _sizes(line: "Line") -> str:
+def sizes_of(line: "Line") -> str:
     """The size of what comes out; of repeats whose channels grow, the first and the last."""
     if line.last == line.shape:
         return size(line.shape)

@@ -1,0 +1,402 @@
+"""A registered network as a text to read: the source of every part that it uses, beside what the paper says of that part.
+
+Three lists are joined: the modules that the built network consists of, the operators that the paper's table asks for, and the
+definitions in the source. The first two meet in their names, `conv2_x.0.conv1`; where a module has a name that the paper does not
+know, in the operators that run there. The last two meet in the modules' classes.
+"""
+
+import ast
+import importlib
+import inspect
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from etude.explain.conv1x1 import CostComparison, cost_comparison
+from etude.explain.graph import graph
+from etude.explain.nodes import Graph, Shape
+from etude.explain.receptive import stages
+from etude.models import pieces, registry
+from etude.papers import Block, Fact, Network, Paper, Step, Table, load
+from etude.papers.expand import Expansion, checked
+from etude.verify.card import card
+from etude.verify.exact import without_weights
+from etude.verify.facts import facts_of, graph_of, steps_of
+
+MOST_LINES = 12  # of places; of more, the first and the last are told
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the source.
+
+    title  "class Bottleneck"
+    file   "resnet.py"; `line` is the number of its first line
+    notes  what the paper says of it and what flows through it, a sentence each
+    """
+
+    title: str
+    file: str
+    line: int
+    text: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A network, built with `options`.
+
+    paper       title, authors, year and source
+    at          where the paper has the network
+    departures  what differs from the paper
+    left_open   facts of the paper that it leaves open or contradicts, as far as they concern this network
+    """
+
+    name: str
+    title: str
+    paper: str
+    at: str
+    note: str
+    departures: tuple[str, ...]
+    sections: tuple[Section, ...]
+    left_open: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Use:
+    """One place where a class of the model's file stands, as the paper's table has it.
+
+    path        "conv2_x.0"; "" for the network itself
+    before      shapes that come in, one for each operator outside of it that it uses
+    after       shape of what goes out
+    parameters  learned scalars
+    blocks      of the paper that stand there, or the innermost around it; none for a layer that no block holds
+    """
+
+    path: str
+    before: tuple[Shape, ...]
+    after: Shape
+    parameters: int
+    blocks: tuple[Block, ...]
+
+
+def reading(name: str, **options: Any) -> Reading:
+    """The source of a registered network with notes. Raises UsageError for an unknown name or option."""
+    shown, (paper, network) = card(name, **options), facts_of(name)
+    located = located_steps(name, **options)
+    return Reading(
+        name=name,
+        title=shown.title,
+        paper=shown.paper,
+        at=shown.at,
+        note=shown.note,
+        departures=shown.departures,
+        sections=tuple(_sections(name, options)),
+        left_open=tuple(_told(fact) for fact in paper.facts.values() if _concerns(fact, paper, network, located)),
+    )
+
+
+@dataclass(frozen=True)
+class PrintedCost:
+    """A cost as a slide prints it, beside what its own formula gives; `note` says where the two differ."""
+
+    at: str
+    printed: int
+    computed: int
+    note: str
+
+
+def costs_on_slides() -> tuple[CostComparison, tuple[PrintedCost, PrintedCost]]:
+    """The lecture's 5×5 convolution directly and behind a 1×1 convolution, and what slides 12 and 13 print of the two."""
+    paper = load("lecture")
+    channels, height, width = paper.fact("conv_cost_input").held
+    out, between, kernel = (paper.fact(f"conv_cost_{what}").held for what in ("output", "reduction", "kernel"))
+    costs = cost_comparison(channels, between, out, kernel, height, width)
+    facts = (paper.fact("conv_cost_direct"), paper.fact("conv_cost_reduced"))
+    computed = (costs.direct.multiplications, costs.reduced.multiplications)
+    direct, reduced = (PrintedCost(fact.at, int(fact.value), own, fact.note) for fact, own in zip(facts, computed, strict=True))  # type: ignore[arg-type]
+    return costs, (direct, reduced)
+
+
+# ── The source ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A class or function of a file, or a name that it gives to a value; from the comment above it to its last line."""
+
+    module: ModuleType
+    title: str
+    names: tuple[str, ...]
+    first: int
+    last: int
+    mentions: frozenset[str]
+
+
+def _sections(name: str, options: dict[str, Any]) -> Iterator[Section]:
+    """The docstring of the model's file, then what the network uses of it and of what the models share, in the order of the files."""
+    target = registry.row(name).target.partition(":")
+    model = importlib.import_module(f"etude.models.{target[0]}")
+    places = uses(name, **options)
+    notes = {of: tuple(_notes_of_class(there, facts_of(name)[1])) for of, there in places.items()}
+    notes |= {of: tuple(_notes_of_network(name, there[0], options)) for of, there in places.items() if there[0].path == ""}
+    reached = _reached(model, target[2], {base for of in places for base in of.__mro__ if _ours(base)})
+    lines = {module: inspect.getsource(module).splitlines() for module in (model, pieces)}
+    end = ast.parse("\n".join(lines[model])).body[0].end_lineno
+    yield Section(f"{target[0]}.py", f"{target[0]}.py", 1, "\n".join(lines[model][:end]))
+    for one in reached:
+        own = notes.get(getattr(one.module, one.names[0]), ()) if one.title.startswith("class ") else ()
+        users = [user.title.split(" ")[-1] for user in reached if user is not one and user.mentions & {*one.names}]
+        told = own or tuple(f"used by {', '.join(users)}" for _ in users[:1]) or (f"makes {name}",)
+        file = Path(str(one.module.__file__)).name
+        yield Section(one.title, file, one.first, "\n".join(lines[one.module][one.first - 1 : one.last]), told)
+
+
+def _definitions(module: ModuleType) -> list[Definition]:
+    source = inspect.getsource(module)
+    lines, found = source.splitlines(), []
+    for node in ast.parse(source).body:
+        match node:
+            case ast.ClassDef(name=name):
+                title, names = f"class {name}", (name,)
+            case ast.FunctionDef(name=name):
+                title, names = f"def {name}", (name,)
+            case ast.Assign() | ast.AnnAssign():
+                targets = [one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)]
+                title, names = ", ".join(targets), tuple(targets)
+            case _:
+                continue
+        first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
+        while lines[first - 2].startswith("#"):
+            first -= 1
+        mentions = frozenset(one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load))
+        found.append(Definition(module, title, names, first, node.end_lineno or first, mentions))
+    return found
+
+
+def _reached(model: ModuleType, target: str, used: set[type[nn.Module]]) -> list[Definition]:
+    """What the network's class or function mentions, and what that mentions, and so on; of the modules those that are `used`."""
+    known = [*_definitions(model), *_definitions(pieces)]
+    by_name = {(one.module, name): one for one in known for name in one.names}
+    found: set[int] = set()
+    waiting = [(model, target), *((importlib.import_module(of.__module__), of.__name__) for of in used)]
+    while waiting:
+        module, name = waiting.pop()
+        value = getattr(module, name, None)
+        if isinstance(value, type) and issubclass(value, nn.Module) and value not in used:
+            continue
+        imported = value is not None and value is getattr(pieces, name, None)
+        one = by_name.get((module, name)) or (by_name.get((pieces, name)) if imported else None)
+        if one and known.index(one) not in found:
+            found.add(known.index(one))
+            waiting += [(one.module, mention) for mention in one.mentions]
+    return [known[index] for index in sorted(found)]
+
+
+# ── Where the modules of a network stand in the paper ────────────────────────────────────────────────────────────────
+
+
+class Located(Expansion):
+    """An expansion that remembers in which blocks every operator stands, each with its path, outermost first."""
+
+    def __init__(self, paper: Paper, shape: Shape, at: str) -> None:
+        super().__init__(paper, shape, at)
+        self.around: tuple[tuple[Block, str], ...] = ()
+        self.within: list[tuple[tuple[Block, str], ...]] = []
+
+    def block(self, block: Block, position: int, path: str, words: Any) -> int:
+        outside, self.around = self.around, (*self.around, (block, path))
+        end = super().block(block, position, path, words)
+        self.around = outside
+        return end
+
+    def add(self, path: str, op: str, inputs: tuple[int, ...], shape: Shape, **facts: Any) -> int:
+        self.within.append(self.around)
+        return super().add(path, op, inputs, shape, **facts)
+
+
+def located_steps(name: str, **options: Any) -> Located:
+    """The expansion of a network's table, its operators in the order of `steps_of`."""
+    paper, network = facts_of(name)
+    source = _source_of(paper, network)
+    located = Located(paper, network.input, source.at)
+    located.run(source.layers, -1, "", checked(network, options, source.checks))
+    return located
+
+
+def _source_of(paper: Paper, network: Network) -> Table | Network:
+    """What holds the layers: a table that several networks share, or the network itself."""
+    return paper.tables[network.table] if network.table else network
+
+
+def uses(name: str, **options: Any) -> dict[type[nn.Module], tuple[Use, ...]]:
+    """Where the classes that a network takes from Etude's files stand, by class, in order; the network itself is at "".
+
+    Shapes and parameters are those that the paper's table asks for. Raises UsageError for an unknown name or option.
+    """
+    steps, within = steps_of(name, **options), located_steps(name, **options).within
+    module, image = without_weights(name, **options), registry.row(name).input
+    places = {path: type(part) for path, part in module.named_modules() if _ours(type(part))}
+    operators = _operators_at(places, [step.path for step in steps])
+    if unnamed := [path for path, found in operators.items() if not found]:  # the paper has no name for that place
+        operators |= _operators_at(unnamed, [node.path for node in graph(module, image).nodes])
+    found: dict[type[nn.Module], list[Use]] = {}
+    for path, of in places.items():
+        found.setdefault(of, []).append(_use(path, operators[path], steps, within, image))
+    return {of: tuple(there) for of, there in found.items()}
+
+
+def _ours(of: type) -> bool:
+    return of.__module__.startswith("etude.models.")
+
+
+def _operators_at(places: Iterable[str], paths: Sequence[str]) -> dict[str, list[int]]:
+    """The operators that run at a place or within it, by the paths they have."""
+    found: dict[str, list[int]] = {place: [] for place in places}
+    for index, path in enumerate(paths):
+        words = path.split(".") if path else []
+        for end in range(len(words) + 1):
+            if (place := ".".join(words[:end])) in found:
+                found[place].append(index)
+    return found
+
+
+def _use(path: str, operators: list[int], steps: Sequence[Step], within: Sequence[tuple[tuple[Block, str], ...]], image: Shape) -> Use:
+    inside = set(operators)
+    sources = dict.fromkeys(one for index in operators for one in steps[index].inputs if one not in inside)
+    before = tuple(steps[one].shape if one >= 0 else image for one in sources)
+    there = [block for index in operators for block, place in within[index] if path and f"{place}.".startswith(f"{path}.")]
+    blocks = there or [within[index][-1][0] for index in operators if path and within[index]]
+    distinct = tuple({block.id: block for block in blocks}.values())
+    return Use(path, before, steps[operators[-1]].shape, sum(steps[index].parameters for index in operators), distinct)
+
+
+# ── Notes ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _notes_of_class(places: Sequence[Use], network: Network) -> Iterator[str]:
+    """How often it is used, where and with which shapes, and the blocks of the paper that it realises."""
+    if len(places) > 1:
+        yield f"{len(places)} times, {places[0].path} … {places[-1].path}"
+    lines = [_line(alike) for alike in _folded(places)]
+    left = len(lines) - MOST_LINES
+    yield from lines if left <= 0 else (*lines[: MOST_LINES - 1], f"… {left} more …", lines[-1])
+    for block in {block.id: block for place in places for block in place.blocks}.values():
+        yield _cited(block, network)
+
+
+def _folded(places: Sequence[Use]) -> list[list[Use]]:
+    """Neighbours `a.1`, `a.2`, … that stand for the same blocks and change shapes in the same way."""
+    folded: list[list[Use]] = []
+    for place in places:
+        if folded and _family(folded[-1][-1]) == _family(place):
+            folded[-1].append(place)
+        else:
+            folded.append([place])
+    return folded
+
+
+def _family(place: Use) -> Any:
+    """What places have in common that are told in one line: maps of one size, and as many channels more behind as in front."""
+    parent, _, number = place.path.rpartition(".")
+    more = place.after[0] - place.before[0][0]
+    return parent, number.isdecimal() or number, more, [shape[1:] for shape in (*place.before, place.after)], place.blocks
+
+
+def _line(places: Sequence[Use]) -> str:
+    """`conv2_x.1 … 2: 256×56×56 → 256×56×56, 70,400 parameters each`."""
+    first, last = places[0], places[-1]
+    where = first.path if first is last else f"{first.path} … {last.path.rpartition('.')[2]}"
+    before = " and ".join(_range(one, other) for one, other in zip(first.before, last.before, strict=True))
+    counts = f"{first.parameters:,}" if first.parameters == last.parameters else f"{first.parameters:,} … {last.parameters:,}"
+    told = f", {counts} parameters" + " each" * (first is not last) if last.parameters else ""
+    return f"{where}: {before} → {_range(first.after, last.after)}{told}"
+
+
+def _range(one: Shape, other: Shape) -> str:
+    """64…224×56×56 where the channels grow."""
+    return _size(one) if one == other else f"{one[0]}…{_size(other)}"
+
+
+def _size(shape: Shape) -> str:
+    return "×".join(map(str, shape))
+
+
+def _cited(source: Block | Table | Network, network: Network) -> str:
+    """A part of the paper with its place, how sure it is and how it was read; of code that departs, only where it departs from."""
+    sure = f"{network.at} (departs)" if network.kind == "departs" else f"{source.at} ({source.kind}, {source.read})"
+    return f"the paper's {source.id}: {sure}" + (f". {source.note}" if source.note else "")
+
+
+def _notes_of_network(name: str, whole: Use, options: dict[str, Any]) -> Iterator[str]:
+    """The network's table, row by row, beside the sizes and costs that the paper prints."""
+    paper, network = facts_of(name)
+    source = _source_of(paper, network)
+    yield f"{_size(whole.before[0])} → {_size(whole.after)}, {whole.parameters:,} parameters"
+    yield _cited(source, network)
+    printed = {stage.place: stage for stage in source.stages} if isinstance(source, Table) else {}
+    table, at = graph_of(name, **options), -1
+    for place, nodes in stages(table):
+        before, at = _shape_before(table, nodes[0].inputs[0]), nodes[-1].index
+        count = sum(node.parameters for node in nodes)
+        told = f", {count:,} parameters" if count else ""
+        stage = printed.get(place)
+        yield f"{place}: {_size(before)} → {_size(table.nodes[at].shape)}{told}" + (
+            f"; the table prints {_size(stage.output)}" if stage else ""
+        )
+
+
+def _shape_before(table: Graph, index: int) -> Shape:
+    return table.nodes[index].shape if index >= 0 else table.input
+
+
+# ── Facts that are left open ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _concerns(fact: Fact, paper: Paper, network: Network, located: Located) -> bool:
+    """Whether a fact that the paper leaves open or contradicts is about this network.
+
+    It is not where it is named after an operator, a block or a table that the network does without, or where it stands at a place of
+    such a block or table. A place that belongs to none of them is about every network of the paper.
+    """
+    if fact.kind not in ("silent", "contradictory"):
+        return False
+    own = {block.id: block for around in located.within for block, _ in around}
+    others = {id: block for id, block in paper.blocks.items() if id not in own}
+    has = {*own, *(step.op for step in located.steps), *_first_words([network.table])}
+    lacks = {*others, *_ops_of(paper), *_first_words(paper.tables)} - has
+    if any(fact.id.startswith(f"{word}_") for word in lacks):
+        return False
+    tables = {id: table for id, table in paper.tables.items() if id != network.table}
+    claimed = _places(source.at for source in (*others.values(), *tables.values()))
+    used = _places([network.at, _source_of(paper, network).at, *(block.at for block in own.values())])
+    return not _places([fact.at]) & (claimed - used)
+
+
+def _first_words(ids: Iterable[str]) -> set[str]:
+    return {id.split("_")[0] for id in ids}
+
+
+def _ops_of(paper: Paper) -> set[str]:
+    """The operators of all the paper's tables and blocks."""
+    layers = [layer for source in (*paper.tables.values(), *paper.networks.values()) for layer in source.layers]
+    layers += [layer for block in paper.blocks.values() for branch in block.branches for layer in branch.layers]
+    return {layer.op for layer in layers}
+
+
+def _places(citations: Iterable[str]) -> set[str]:
+    """ "section 3.3, options A and B; Figure 4d" as {"section 3.3", "Fig. 4d"}."""
+    parts = (part.strip() for at in citations for part in at.replace("Figure", "Fig.").split(";"))
+    return {part.split(",")[0].split(":")[0].split("(")[0].strip() for part in parts}
+
+
+def _told(fact: Fact) -> str:
+    values = fact.value if isinstance(fact.value, tuple) else (fact.value,)
+    value = ", ".join(f"{one:,}" if isinstance(one, int) else str(one) for one in values)
+    unit = "" if fact.unit == "words" else f" {fact.unit}"
+    read = f", read as {fact.reading:,}" if fact.reading is not None else ""
+    return f"{fact.id}: {value}{unit}{read} ({fact.at}, {fact.kind})" + (f"; {fact.note}" if fact.note else "")
