@@ -1,11 +1,12 @@
 # make demo   install, train the lecture's networks, judge them       make test   lint, type check, tests
+# make docs   measure, draw and fill in what the pages show: a quarter of an hour
 # Both make .venv if it is not there. TORCH_INDEX=URL takes torch from another index, PYTHON= another Python (3.11 or newer).
 
 PYTHON ?= python3
 BIN := .venv/bin
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
-.PHONY: demo test clean
+.PHONY: demo test docs clean
 
 demo: .venv/installed
 	$(BIN)/etude reproduce lecture
@@ -35,6 +36,10 @@ endif
 .venv/installed-dev: .venv/torch pyproject.toml
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@ .venv/installed
+
+docs: .venv/installed
+	$(BIN)/python docs/make.py --measure
+	$(BIN)/python docs/walk.py
 
 clean:
 	rm -rf .venv

@@ -1,22 +1,46 @@
-"""Makes the tables and the picture of the pages from the records: python docs/make.py
+"""Makes the tables and pictures of the pages, from records and from the networks themselves: python docs/make.py (`make docs`)
 
-A record is the output of a command, kept as it came:
+A record is the output of a command, kept as it came; `python docs/make.py --measure` makes the last two anew (a quarter of an hour):
     etude reproduce lecture --seeds 3 --json > docs/records/lecture-laptop.json
     etude reproduce lecture --budget paper --seeds 3 --json > docs/records/lecture-paper.json
     python benchmarks/lecture.py                                    (writes benchmarks/lecture.json)
+    etude explain --depth 8,20,56,110 --json > docs/records/depth.json
+    python benchmarks/degradation.py                                (writes docs/records/degradation.json)
 """
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import etude
+from etude.cli.depth import rows, words
+from etude.explain.depth import DepthComparison
 from etude.files import write_text
+from etude.models import registry
 from etude.papers import load
+from etude.report.diagram import diagram
 from etude.report.figures import Line, side_by_side
+from etude.report.gradients import depth_figure
+from etude.tables import build
+from etude.verify.exact import without_weights
 
 ROOT = Path(__file__).parent.parent
 BUDGETS = ("laptop", "paper")
-PAGES = ("README.md", "docs/performance.md")
+LESSONS = tuple(str(page.relative_to(ROOT)) for page in sorted((ROOT / "docs" / "lessons").glob("[1-7]-*.md")))
+PAGES = ("README.md", "docs/performance.md", *LESSONS)
+FIGURES = ROOT / "docs" / "lessons" / "figures"
+
+# the pictures of the lessons: network, options, block
+BLOCKS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "incep1": ("lecture_inception", {}, "incep1"),
+    "inception_3a": ("googlenet", {}, "inception_3a"),
+    "rblock1": ("lecture_residual", {}, "rblock1"),
+    "bottleneck": ("resnet50", {}, "conv2_x.0"),
+    "preactivation": ("preact_resnet110", {}, "conv2_x.1"),
+    "dense_block": ("densenet_40_12", {"depth": 16}, "dense_block_1"),
+}
 
 
 def record(name: str) -> dict[str, Any]:
@@ -72,7 +96,41 @@ def page(name: str) -> str:
     return text
 
 
-TABLES = {"results": results_table, "speed": speed_table}
+def depths() -> DepthComparison:
+    return build(DepthComparison, record("docs/records/depth.json"), "docs/records/depth.json")
+
+
+def depth_table() -> str:
+    """Gradients of the first layer over depth, as `etude explain --depth` prints them."""
+    return f"{words(depths())}\n\n{markdown(rows(depths()).columns, rows(depths()).rows)}"
+
+
+def degradation_table() -> str:
+    """Training error of plain and residual networks."""
+    measured = record("docs/records/degradation.json")
+    lines = []
+    for row in measured["rows"]:
+        error, loss, gradient = (row[key] for key in ("error", "loss", "first gradient"))
+        lines.append(
+            (
+                f"`{row['network']}`",
+                str(row["n"]),
+                f"{100 * error['mean']:.1f} ± {100 * error['spread']:.1f} %",
+                f"{loss['mean']:.2f} ± {loss['spread']:.2f}",
+                f"{gradient['mean']:.2g} ± {gradient['spread']:.1g}",
+            )
+        )
+    table = markdown(("network", "n", "training error", "training loss", "first layer's gradient at the start"), tuple(lines))
+    steps, batch = len(measured["rows"][0]["runs"][0]["losses"]), measured["batch"]
+    what = f"{steps} steps of {batch} images; error and loss over the last fifth of the steps; mean ± standard deviation over n seeds"
+    return f"{what} (`{measured['command']}`).\n\n{table}"
+
+
+def markdown(columns: tuple[str, ...], lines: tuple[tuple[str, ...], ...]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in (columns, ("---",) * len(columns), *lines))
+
+
+TABLES = {"results": results_table, "speed": speed_table, "depth": depth_table, "degradation": degradation_table}
 
 
 def picture() -> str:
@@ -87,7 +145,29 @@ def picture() -> str:
     )
 
 
+def figures() -> dict[str, str]:
+    """The pictures of the lessons, by file name."""
+    drawn = {}
+    for name, (network, options, block) in BLOCKS.items():
+        graph = etude.graph(without_weights(network, **options), registry.row(network).input)
+        drawn[name] = diagram(graph, only=block, title=f"{network}, {block}")
+    return drawn | {"depth": depth_figure(depths())}
+
+
+def measure() -> None:
+    """Make the slow records of the lessons anew."""
+    depth = subprocess.run(
+        [sys.executable, "-m", "etude", "explain", "--depth", "8,20,56,110", "--json"], check=True, capture_output=True, encoding="utf-8"
+    )
+    write_text(ROOT / "docs" / "records" / "depth.json", depth.stdout)
+    subprocess.run([sys.executable, str(ROOT / "benchmarks" / "degradation.py")], check=True)
+
+
 if __name__ == "__main__":
+    if "--measure" in sys.argv:
+        measure()
     for name in PAGES:
         write_text(ROOT / name, page(name))
     write_text(ROOT / "docs" / "lecture.svg", picture())
+    for name, drawn in figures().items():
+        write_text(FIGURES / f"{name}.svg", drawn)

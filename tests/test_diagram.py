@@ -27,7 +27,7 @@ from etude.errors import UsageError
 from etude.explain.nodes import Graph
 from etude.explain.outline import outline
 from etude.models import registry
-from etude.report.diagram import SCREEN, diagram
+from etude.report.diagram import SCREEN, diagram, text_width
 from etude.verify.exact import without_weights
 from etude.verify.facts import graph_of
 
@@ -243,7 +243,7 @@ def points_of(path: Element, dx: float, dy: float) -> Iterator[tuple[float, floa
     x = y = 0.0
     for command, values in re.findall(r"([MHVLCQZ])([^MHVLCQZ]*)", path.get("d", "")):
         given = [float(value) for value in values.split()]
-        ends = {"H": lambda g: [g[0], y], "V": lambda g: [x, g[0]], "Z": lambda g: [x, y]}.get(command, lambda g: g)(given)  # noqa: B023
+        ends = {"H": [*given, y], "V": [x, *given], "Z": [x, y]}.get(command, given)
         corners = [(x, y), *zip(ends[::2], ends[1::2], strict=True)] if command != "M" else [(ends[0], ends[1])]
         steps = max(1, math.ceil(math.dist(corners[0], corners[-1]) / 2))
         for t in (step / steps for step in range(steps + 1)):
@@ -259,7 +259,9 @@ def faults(root: Element) -> list[str]:
     x, y, width, height = (float(value) for value in root.get("viewBox", "").split())
     page = Box(x, y, x + width, y + height)
     found: list[str] = []
-    texts, boxes, lines = [], [], []
+    texts: list[tuple[Box, str | None]] = []
+    boxes: list[Box] = []
+    lines: list[tuple[float, float]] = []
     for element, parent, dx, dy in things(root):
         if tag(element) == "text":
             box = text_box(element, dx, dy)
@@ -281,7 +283,7 @@ def faults(root: Element) -> list[str]:
     for some in ([box for box, _ in texts], boxes):
         sides = np.array([(b.left, b.top, b.right, b.bottom) for b in some]).reshape(-1, 4).T
         left, top, right, bottom = (side[:, None] for side in sides)
-        meet = (left < right.T) & (left.T < right) & (top < bottom.T) & (top.T < bottom)
+        meet = (left < right.T) & (right > left.T) & (top < bottom.T) & (bottom > top.T)
         found += [f"{some[a]} meets {some[b]}" for a, b in np.argwhere(np.triu(meet, 1))]
     points = np.array(lines).reshape(-1, 2)
     for box, what in [*texts, *((box, "a box") for box in boxes)]:
@@ -309,3 +311,203 @@ def test_every_network_fits_a_screen(name: str) -> None:
     root = ElementTree.fromstring(diagram(graph_of(name), title=name))
     assert faults(root) == []
     assert float(root.get("viewBox", "").split()[2]) <= SCREEN
+
+
+def test_widths_of_text_are_estimated_generously() -> None:
+    """Against DejaVu Sans, the widest of the usual fonts."""
+    texts = [element for name in WHOLE for element, *_ in things(drawn(name)) if tag(element) == "text"]
+    for element in texts:
+        size, text = number(element, "font-size"), element.text or ""
+        assert font("strong" in classes(element), size).getlength(text) / 16 <= text_width(text, size, "strong" in classes(element)), text
+
+
+def test_lines_run_beside_each_other() -> None:
+    """The last concatenation of twenty layers takes twenty-one tensors; but for the newest, each comes down a line of its own."""
+    wires = [element.get("d", "") for element, *_ in things(drawn("many features")) if "wire" in classes(element)]
+    down = {x for wire in wires for x, y0, y1 in re.findall(r"^M(\S+) (\S+)V(\S+)$", wire) if float(y1) - float(y0) > 20}
+    assert len(down) >= 20
+
+
+# ── What it shows ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def of_class(root: Element, name: str) -> list[Element]:
+    return [element for element, *_ in things(root) if name in classes(element)]
+
+
+def words(root: Element) -> list[str]:
+    return [element.text or "" for element, *_ in things(root) if tag(element) == "text"]
+
+
+def titled(root: Element) -> dict[str, Box]:
+    """What is drawn by its tooltip."""
+    return {
+        (thing.findtext("{*}title") or ""): Box(
+            min(b.left for b in boxes), min(b.top for b in boxes), max(b.right for b in boxes), max(b.bottom for b in boxes)
+        )
+        for thing, _, dx, dy in things(root)
+        if {"box", "join"} & {*classes(thing)}
+        for boxes in [[shape_box(shape, dx, dy) for shape in thing if tag(shape) in ("rect", "circle")]]
+    }
+
+
+def inside(graph: Graph, path: str, op: str) -> int:
+    return sum(node.op == op and (node.path == path or node.path.startswith(f"{path}.")) for node in graph.nodes)
+
+
+@pytest.mark.parametrize(("name", "only", "options"), [row for row in BLOCKS if row[1] not in ("conv4_x", ODD)])
+def test_a_block_has_all_its_operators_and_no_other(name: str, only: str, options: tuple[tuple[str, Any], ...]) -> None:
+    graph, root = recorded(name, *options), drawn(name, only, *options)
+    for op in ("add", "multiply", "concat"):
+        assert len(of_class(root, op)) == inside(graph, only, op)
+    paths = {node.path for node in graph.nodes if node.path == only or node.path.startswith(f"{only}.")}
+    shown = {line.partition(": ")[0] for title in titled(root) if title != "input" for line in title.split("\n")}
+    assert shown == paths
+    assert sum(text.count("+") for text in words(root)) == inside(graph, only, "add")
+
+
+def test_gates_multiply() -> None:
+    root = drawn("ablation_resnet110", "conv2_x.1", GATED)
+    assert (len(of_class(root, "multiply")), len(of_class(root, "add"))) == (2, 1)
+    assert {"×", "+", "1 − g", "sigmoid"} <= {*words(root)}
+    assert len(of_class(drawn("ablation_resnet110", "conv2_x.1.join", GATED), "pill")) == 2  # x and F flow in
+
+
+@pytest.mark.parametrize("name", ["resnet50", "lecture_residual", "lecture_densenet", "googlenet"])
+def test_a_whole_network_has_every_part_of_its_outline_once(name: str) -> None:
+    parts = outline(recorded(name))
+    joins = [line.text for part in parts for line in part.lines if line.role == "join"]
+    root = drawn(name)
+    assert len(of_class(root, "add")) == sum(text.startswith("add") for text in joins)
+    assert len(of_class(root, "concat")) == joins.count("concat")
+    repeats = [f"×{part.count}" for part in parts if part.count > 1]
+    assert [text for text in words(root) if re.fullmatch(r"×\d+", text)] == repeats
+    assert {part.place for part in parts if part.count == 1 and part.place} <= {*words(root)}
+
+
+def test_segments_are_as_wide_as_their_share_of_the_channels() -> None:
+    (bar,) = of_class(drawn("googlenet", "inception_3a"), "concat")
+    widths = [number(segment, "width") for segment in bar.iter() if "segment" in classes(segment)]
+    assert [round(width / sum(widths) * 256) for width in widths] == [64, 128, 32, 32]
+    colours = [classes(segment)[1] for segment in bar.iter() if "segment" in classes(segment)]
+    assert len({*colours}) == 4
+    assert {*colours} <= {name for wire in of_class(drawn("googlenet", "inception_3a"), "wire") for name in classes(wire)}
+
+
+def test_a_dense_block_keeps_what_each_layer_adds() -> None:
+    """Segment by segment: the input, and 12 maps from every layer so far."""
+    bars = of_class(drawn("densenet_40_12", "dense_block_1"), "concat")
+    assert len(bars) == 12
+    colours = [[classes(segment)[1] for segment in bar.iter() if "segment" in classes(segment)] for bar in bars]
+    assert all(less == more[:-1] for less, more in itertools.pairwise(colours))  # what a layer adds keeps its colour
+    assert len({*colours[7]}) == 9
+    for layer, bar in enumerate(bars, start=1):
+        widths = [number(segment, "width") for segment in bar.iter() if "segment" in classes(segment)]
+        assert [width / sum(widths) * (16 + 12 * layer) for width in widths] == pytest.approx([16] + layer * [12], abs=0.1)
+
+
+def test_boxes_are_the_wider_the_more_channels_they_give() -> None:
+    graph, boxes = recorded("resnet50"), titled(drawn("resnet50"))
+    found = []
+    for title, box in boxes.items():
+        path = title.partition(": ")[0]
+        found += [
+            (node.shape[0], box.right - box.left) for node in graph.nodes if node.path == path and node.op == "conv" and node.stride == 1
+        ]
+    channels, widths = zip(*sorted(found), strict=True)
+    assert list(widths) == sorted(widths)
+    assert {*channels} == {64, 128, 256, 512, 1024, 2048}
+    assert widths[-1] > 2 * widths[0]
+
+
+def test_data_flows_down() -> None:
+    """Every operator stands below what it uses; branches of an Inception module side by side."""
+    graph, boxes = recorded("lecture_inception"), titled(drawn("lecture_inception", "incep1"))
+    at = {title.partition(": ")[0]: box for title, box in boxes.items() if not title.startswith("incep1: ")}
+    for node in graph.nodes:
+        for source in (graph.nodes[index] for index in node.inputs if index >= 0):
+            if node.path in at and source.path in at and node.path != source.path:
+                assert at[source.path].bottom < at[node.path].top
+    branches = [at[f"incep1.{name}"] for name in ("branch1x1", "branch5x5_1", "branch3x3_1", "branch_pool")]
+    assert all(one.right < other.left for one, other in itertools.pairwise(branches))
+
+
+def test_heads_stand_beside_the_trunk() -> None:
+    boxes = titled(drawn("googlenet"))
+    trunk = max(box.right for title, box in boxes.items() if not title.startswith("aux"))
+    heads = [box for title, box in boxes.items() if title.startswith("aux")]
+    assert len(heads) == 10
+    assert all(box.left > trunk for box in heads)
+    assert len(of_class(drawn("googlenet"), "aside")) == 2
+
+
+def test_sizes_stand_on_the_lines() -> None:
+    assert {"3×224×224", "256×28×28", "2048×7×7", "1000"} & {*words(drawn("resnet50"))} == {"3×224×224", "2048×7×7", "1000"}
+    block = words(drawn("resnet50", "conv3_x.0"))
+    assert {"256×56×56", "128×28×28", "512×28×28"} <= {*block}
+    assert "24…40×14×14" in words(drawn("lecture_densenet"))  # of the first repeat and of the last
+
+
+def test_the_legend_names_what_occurs() -> None:
+    kinds = {"convolution", "normalisation", "activation", "pooling", "linear", "dropout", "other"}
+    assert kinds & {*words(drawn("lecture_residual"))} == {"convolution", "activation", "pooling", "linear", "other"}
+    assert kinds & {*words(drawn("googlenet"))} == kinds
+    assert kinds & {*words(drawn("lecture_inception", "incep1"))} == {"convolution", "pooling"}
+    assert {"normalisation", "activation", "linear"} <= {*words(drawn("transformer"))}
+
+
+# ── The document ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_picture_stands_alone(name: str) -> None:
+    text = diagram(recorded(name), title=name)
+    root = ElementTree.fromstring(text)
+    assert text.count("http") == 1  # the namespace
+    assert not {"script", "image", "use", "a", "foreignObject"} & {tag(element) for element in root.iter()}
+    assert not re.search(r"\b(href|src|url|import|id)\b", text)
+    assert (root.get("width"), root.get("role")) == ("100%", "img")
+    assert name in root.get("aria-label", "")
+    assert "@media (prefers-color-scheme: dark)" in text and "sans-serif" in text
+    used = {name for element in root.iter() for name in classes(element)}
+    assert used - set(re.findall(r"\.([\w-]+)", text)) <= {"box", "join", "add", "multiply", "concat"}  # all others have a style
+
+
+def test_the_same_graph_gives_the_same_text() -> None:
+    again = etude.graph(without_weights("googlenet"), (3, 224, 224))
+    assert diagram(again, title="x") == diagram(recorded("googlenet"), title="x")
+    code = "from etude.report.diagram import diagram; from etude.verify.facts import graph_of; print(hash(diagram(graph_of('resnet20'))))"
+    code = code.replace("hash(", "__import__('zlib').crc32(").replace("'))))", "')).encode()))")
+    runs = {
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env={"PYTHONHASHSEED": seed}).stdout for seed in "12"
+    }
+    assert len(runs) == 1
+
+
+def test_odd_names_are_escaped() -> None:
+    root = drawn("transformer")
+    assert 'a<b>&"c"\ufffd\n名字: linear 32' in titled(root)
+    assert 'a<b>&"c"\ufffd 名字' in " ".join(words(drawn("transformer", ODD)))
+    title = ElementTree.fromstring(diagram(recorded("identity"), title="<&>"))
+    assert words(title)[-1] == "<&>"
+
+
+def test_an_unknown_block_is_answered_with_the_nearest() -> None:
+    for name, only, near in [
+        ("googlenet", "inception_3x", "inception_3a"),
+        ("resnet50", "conv2_x.9", "conv2_x.0"),
+        ("resnet50", "conv3_x.0.conv9", "conv3_x.0.conv1"),
+        ("lecture_residual", "zzz", "rblock1"),
+    ]:
+        with pytest.raises(UsageError, match=re.escape(only)) as raised:
+            diagram(recorded(name), only=only)
+        assert near in str(raised.value)
+
+
+def test_the_largest_is_drawn_in_time_and_without_torch() -> None:
+    start = time.perf_counter()
+    diagram(etude.graph(without_weights("resnet50"), (3, 224, 224)))
+    assert time.perf_counter() - start < 8
+    subprocess.run(
+        [sys.executable, "-c", "import etude.report.diagram, sys; assert not {'torch', 'matplotlib'} & {*sys.modules}"], check=True
+    )

@@ -32,6 +32,12 @@ def test_the_tables_of_the_pages_are_made_from_the_records(name: str) -> None:
     assert (ROOT / name).read_text(encoding="utf-8") == make.page(name), "run: python docs/make.py"
 
 
+def test_the_figures_of_the_lessons_are_made_from_the_networks() -> None:
+    for name, drawn in make.figures().items():
+        assert (make.FIGURES / f"{name}.svg").read_text(encoding="utf-8") == drawn, "run: python docs/make.py"
+    assert {file.stem for file in make.FIGURES.iterdir()} == set(make.figures())
+
+
 def test_the_picture_is_made_from_the_record() -> None:
     assert (ROOT / "docs" / "lecture.svg").read_text(encoding="utf-8") == make.picture(), "run: python docs/make.py"
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "ls": "listing",
     "practice": "practice",
     "predict": "runs",
+    "read": "read",
     "reproduce": "reproduce",
     "runs": "runs",
     "show": "show",

@@ -1,97 +1,176 @@
-"""`etude explain`: the shapes that flow through a network, and what it costs."""
+"""`etude explain`: what flows through a network, what it costs, what it sees, how its gradients flow; as text, picture or page."""
 
-import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from etude.cli import depth as depths
+from etude.cli import worked
 from etude.cli.options import input_shape, options_of
-from etude.cli.parts import outline_table, shortened, size
-from etude.cli.render import as_json, table
+from etude.cli.parts import size
+from etude.cli.render import as_json, say
 from etude.errors import UsageError
+from etude.files import write_text
+from etude.models import registry
 
 if TYPE_CHECKING:
-    from etude.explain.cost import Cost, StageCost
-    from etude.explain.nodes import Shape
-    from etude.explain.outline import Part
+    from torch import nn
 
-MIB = 2**20
-UNKNOWN = "–"
-LONGEST = 24  # characters of a stage's name
+    from etude.cli.views import Subject
+    from etude.report.explained import Section
+
+SVG = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("target", metavar="NAME|FILE.py:CALLABLE")
+@click.argument("target", metavar="[NAME|FILE.py:CALLABLE|conv1x1]", required=False)
 @click.option("--shapes", is_flag=True, help="What flows through it, stage by stage, branch by branch.")
-@click.option("--cost", "cost_", is_flag=True, help="Parameters, MACs, FLOPs and the memory of activations, stage by stage.")
+@click.option("--cost", is_flag=True, help="Parameters, MACs, FLOPs and the memory of activations, stage by stage.")
+@click.option("--receptive-field", is_flag=True, help="How much of the image a position of every stage sees.")
+@click.option("--gradients", is_flag=True, help="Gradients, weights and activations of every layer, on real images.")
+@click.option("--run", type=click.Path(file_okay=False, path_type=Path), help="With --gradients: at the checkpoint of this run.")
+@click.option("--depth", metavar="8,20,56", help="First-layer gradients of plain, residual and pre-activation networks over depth.")
+@click.option("--diagram", type=SVG, metavar="FILE.svg", help="Draw it.")
+@click.option("--block", default="", metavar="PATH", help="With --diagram: this block alone, such as inception_3a.")
+@click.option("--html", type=SVG, metavar="FILE.html", help="One page of what is asked for; alone, of everything there is.")
+@click.option("--data", "source", default="mnist", show_default=True, help="The real images; strokes need no download.")
 @click.option("--set", "changes", multiple=True, metavar="OPTION=VALUE", help="Build it with this option; may be repeated.")
 @click.option("--input", "image", metavar="CxHxW", help="Channels, height and width of an image; a registered network has its own.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
-def explain(target: str, shapes: bool, cost_: bool, changes: tuple[str, ...], image: str | None, json_: bool) -> None:
-    """Explain a network: one of Etude's by NAME, or a class or function of your own.
+def explain(
+    target: str | None,
+    depth: str | None,
+    diagram: Path | None,
+    block: str,
+    html: Path | None,
+    json_: bool,
+    changes: tuple[str, ...],
+    image: str | None,
+    source: str,
+    run: Path | None,
+    **wanted: bool,
+) -> None:
+    """Explain a network: one of Etude's by NAME, or a class or function of your own; or conv1x1, the lecture's example.
 
-    Without --shapes or --cost it shows both. Code in FILE.py is run, as by python FILE.py.
+    Without any other option it shows shapes and cost. Code in FILE.py is run, as by python FILE.py.
     """
-    given, options = input_shape(image), options_of(changes)
+    if depth is not None:
+        if target:
+            raise UsageError(f"--depth compares networks of its own; leave out {target}")
+        depths.explain(depth, source, html, json_)
+        return
+    if target is None:
+        raise UsageError("what is to be explained? A network (etude ls), FILE.py:CALLABLE, conv1x1, or --depth 8,20,56,110")
+    if target == "conv1x1":
+        worked.explain(options_of(changes), html, json_)
+        return
+    if block and not diagram:
+        raise UsageError("--block goes with --diagram FILE.svg")
+    if run and not wanted["gradients"]:
+        raise UsageError("--run goes with --gradients")
 
-    from etude.explain.cost import cost_of
+    from etude.cli.views import VIEWS
+
+    asked = [view for view in VIEWS if wanted[view.name]]
+    whole = html is not None and not asked and not diagram
+    views = asked or ([] if diagram else list(VIEWS if whole else VIEWS[:2]))
+    called = " ".join((target, *(f"--set {change}" for change in changes)))
+    with opened(target, changes, image, source, run) as subject:
+        measured = [(view, view.measure(subject)) for view in views]
+        picture = drawn(subject, called, block) if diagram or whole else ""
+    if diagram:
+        write_text(diagram, picture)
+        say(f"{diagram}: {called}{f', {block}' * bool(block)}")
+    if html:
+        sections = [view.section(result, f"etude explain {called} {view.option}") for view, result in measured]
+        if whole:
+            sections = [*claims(target, changes), picture_section(picture, called), *sections, *source_section(target, changes)]
+        write_page(html, target, sections)
+    elif json_:
+        as_json({"network": target, "input": subject.shape} | {view.name: view.plain(result) for view, result in measured})
+    elif measured:
+        click.echo(f"{' '.join((target, *changes))}, one image of {size(subject.shape)}")
+        for view, result in measured:
+            view.show(result)
+
+
+@contextlib.contextmanager
+def opened(target: str, changes: tuple[str, ...], image: str | None, source: str, run: Path | None) -> "Iterator[Subject]":
+    """What is to be explained; within the context its code can import what stands beside it."""
+    from etude.cli.views import Subject
+    from etude.explain import targets
     from etude.explain.graph import graph
-    from etude.explain.outline import outline
-    from etude.explain.targets import opened
 
-    with opened(target, options) as (module, shape):
+    given, options = input_shape(image), options_of(changes)
+    if run is not None and target not in registry.names():
+        raise UsageError(f"--run: {target} is no registered network; a run has trained one (etude runs ls)")
+    with targets.opened(target, options) as (module, shape):
         shape = given or shape
         if shape is None:
             raise UsageError(f"{target}: which images does it take? Add --input CxHxW, such as --input 3x32x32")
-        measured = graph(module, shape)
-        cost = cost_of(module, measured) if cost_ or not shapes else None
-    parts = outline(measured) if shapes or not cost_ else ()
-    if json_:
-        as_json({"network": target, **_plain(shape, parts, cost)})
-        return
-    click.echo(f"{' '.join((target, *changes))}, one image of {size(shape)}")
-    if parts:
-        outline_table(parts)
-    if cost:
-        _cost_table(cost)
+
+        def make() -> "nn.Module":
+            if run is not None:
+                return trained(target, run)
+            return registry.build(target, **options) if target in registry.names() else module
+
+        yield Subject(module, graph(module, shape), shape, source, make)
 
 
-def _plain(shape: "Shape", parts: "Sequence[Part]", cost: "Cost | None") -> dict[str, Any]:
-    found: dict[str, Any] = {"input": shape}
-    if parts:
-        found["shapes"] = [dataclasses.asdict(part) for part in parts]
-    if cost:
-        found["cost"] = dataclasses.asdict(cost) | {"flops": cost.flops}
-    return found
+def trained(name: str, folder: Path) -> "nn.Module":
+    """The network of a run, as its last checkpoint has it. Raises UsageError where the run is of another network."""
+    from etude.train import checkpoint
+    from etude.train.run import Run
+
+    run = Run(folder)
+    recipe = run.recipe()
+    if recipe.model != name:
+        raise UsageError(f"{folder} has trained {recipe.model}, not {name}")
+    model = registry.build(name, classes=len(run.environment()["classes"]))
+    checkpoint.load_model(run.checkpoint, model)
+    return model
 
 
-def _cost_table(cost: "Cost") -> None:
-    rows = [_cells(stage, cost) for stage in cost.stages]
-    heads = any(stage.side for stage in cost.stages)
-    columns = ("stage", "output", "parameters", "%", "MACs, millions", "%", "activations, MiB", "%")
-    table(columns, rows, right=(2, 3, 4, 5, 6, 7))
-    why = "kept for the backward pass: the column above" if cost.kept is not None else f"unknown, for training raises {cost.unknown}"
-    lines = [
-        ("parameters", f"{cost.parameters:,}", f"{cost.parameters * 4 / MIB:,.1f} MiB as float32"),
-        ("MACs", f"{cost.macs:,}", "multiply-adds of convolutions and matrix products"),
-        ("FLOPs", f"{cost.flops:,}", "two for each multiply-add"),
-        ("activations, training", UNKNOWN if cost.kept is None else f"{cost.kept / MIB:,.1f} MiB", why),
-        ("activations, inference", f"{cost.peak / MIB:,.1f} MiB", "alive at once, each freed after its last use"),
-    ]
-    width = max(len(number) for _, number, _ in lines)
-    for name, number, what in lines:
-        click.echo(f"  {name:<23}{number:>{width}}  {what}")
-    if heads:
-        click.echo("  * not on the way to the logits: its MACs are not in the sum, its parameters and activations are")
+def drawn(subject: "Subject", title: str, block: str) -> str:
+    from etude.report.diagram import diagram
+
+    return diagram(subject.graph, only=block, title=f"{title}{f', {block}' * bool(block)}")
 
 
-def _cells(stage: "StageCost", cost: "Cost") -> tuple[str, ...]:
-    shares = [share(stage.parameters, cost.parameters), "" if stage.side else share(stage.macs, cost.macs)]
-    kept = (UNKNOWN, "") if stage.kept is None else (f"{stage.kept / MIB:,.2f}", share(stage.kept, cost.kept or 0))
-    name = shortened(stage.place, LONGEST) + " *" * stage.side
-    return (name, size(stage.output), f"{stage.parameters:,}", shares[0], f"{stage.macs / 1e6:,.2f}", shares[1], *kept)
+# ── The page ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f}" if whole else ""
+def write_page(file: Path, title: str, sections: "list[Section]") -> None:
+    from etude.report.explained import explained_page
+
+    write_text(file, explained_page(title, sections))
+    say(f"{file}: {', '.join(section.title.lower() for section in sections)}")
+
+
+def picture_section(picture: str, called: str) -> "Section":
+    from etude.report.explained import Section
+
+    return Section("Diagram", f"etude explain {called} --diagram FILE.svg", pictures=(picture,))
+
+
+def claims(target: str, changes: tuple[str, ...]) -> "Iterator[Section]":
+    """What the paper claims, and how the network departs from it; of a registered one."""
+    if target in registry.names():
+        from etude.report.explained import card_section
+        from etude.verify.card import card
+
+        command = " ".join(("etude show", target, *(f"--set {change}" for change in changes)))
+        yield card_section(card(target, **options_of(changes)), command)
+
+
+def source_section(target: str, changes: tuple[str, ...]) -> "Iterator[Section]":
+    """Its source, with notes; of a registered one."""
+    if target in registry.names():
+        from etude.report.explained import reading_section
+        from etude.verify.reading import reading
+
+        command = " ".join(("etude read", target, *(f"--set {change}" for change in changes)))
+        yield reading_section(reading(target, **options_of(changes)), command)

@@ -3,14 +3,12 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from etude.cli.parts import outline_table, place_of, shortened, size, sizes_of
 from etude.cli.render import table
-from etude.errors import UsageError
 from etude.report.explained import Section, Table
 
 if TYPE_CHECKING:
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from etude.explain.gradients import GradientReport
     from etude.explain.nodes import Graph, Shape
     from etude.explain.outline import Part
-    from etude.explain.receptive import StageField
+    from etude.explain.receptive import Field
 
 MIB = 2**20
 UNKNOWN = "–"
@@ -162,20 +160,17 @@ def gradient_tables(report: "GradientReport") -> list[Table]:
         )
         for index, layer in enumerate(report.layers)
     ]
-    columns = ("layer", "kind", "‖gradient‖", "‖weights‖", "ratio", "output mean", "spread", "dead ReLU %")
+    columns: tuple[str, ...] = ("layer", "kind", "‖gradient‖", "‖weights‖", "ratio", "output mean", "spread", "dead ReLU %")
     tables = [Table(columns, tuple(layers), (2, 3, 4, 5, 6, 7))]
     at_input = {block.path: block.gradient for block in report.blocks}
     if report.residual_blocks:
         columns = ("residual block", "shortcut", "branch", "shortcut, back", "branch, back", "‖gradient‖ at its input")
-        rows = tuple(
-            (
-                block.path + " (projection)" * block.projection,
-                *(f"{value:.2f}" for value in (block.shortcut, block.branch, block.shortcut_gradient, block.branch_gradient)),
-                number(block.gradient),
-            )
-            for block in report.residual_blocks
-        )
-        tables.append(Table(columns, rows, (1, 2, 3, 4, 5)))
+        blocks = []
+        for block in report.residual_blocks:
+            shares = (block.shortcut, block.branch, block.shortcut_gradient, block.branch_gradient)
+            place = block.path + " (projection)" * block.projection
+            blocks.append((place, *(f"{value:.2f}" for value in shares), number(block.gradient)))
+        tables.append(Table(columns, tuple(blocks), (1, 2, 3, 4, 5)))
     elif at_input:
         tables.append(Table(("block", "‖gradient‖ at its input"), tuple((path, number(value)) for path, value in at_input.items()), (1,)))
     return tables
@@ -206,3 +201,50 @@ def gradients_section(report: "GradientReport", command: str) -> Section:
 def number(value: float) -> str:
     """Three digits."""
     return f"{value:.3g}"
+
+
+# ── Receptive field ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def fields(subject: Subject) -> "tuple[Field, ...]":
+    from etude.explain.receptive import stage_fields
+
+    return stage_fields(subject.graph)
+
+
+def field_table(found: "Sequence[Field]") -> Table:
+    rows = tuple(
+        (
+            field.place,
+            f"{'≤ ' * field.bound}{pair(field.size)}",
+            "–" if 0 in field.jump else pair(field.jump),
+            "yes" if field.covers else "",
+        )
+        for field in found
+    )
+    return Table(("stage", "sees, pixels", "step", "the whole image"), rows, (1, 2))
+
+
+def pair(sides: tuple[int, int]) -> str:
+    return f"{sides[0]:,}×{sides[1]:,}"
+
+
+SEES = "what one position of a stage's result sees of the image in theory, padding included; step: how far neighbours are apart"
+
+
+def show_fields(found: "Sequence[Field]") -> None:
+    one = field_table(found)
+    table(one.columns, one.rows, right=one.right)
+    click.echo(SEES)
+
+
+def fields_section(found: "Sequence[Field]", command: str) -> Section:
+    return Section("Receptive field", command, (SEES,), (field_table(found),))
+
+
+VIEWS = (
+    View("shapes", "--shapes", shapes, outline_table, shapes_section),
+    View("cost", "--cost", cost, show_cost, cost_section),
+    View("gradients", "--gradients", gradients, show_gradients, gradients_section),
+    View("receptive_field", "--receptive-field", fields, show_fields, fields_section),
+)

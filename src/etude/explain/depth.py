@@ -1,7 +1,7 @@
 """How the gradient at initialisation depends on depth: without shortcuts, with them, and with pre-activation.
 
-The CIFAR networks of He et al. 2015 (section 4.2) and 2016, which differ in nothing but their shortcuts and where BN and ReLU stand; with He's
-initialisation and with torch's, with batch normalisation and without.
+The CIFAR networks of He et al. 2015 (section 4.2) and 2016, which differ in nothing but their shortcuts and where BN and ReLU stand;
+with He's initialisation and with torch's, with batch normalisation and without.
 """
 
 import statistics
@@ -54,7 +54,10 @@ class DepthCell:
 
 @dataclass(frozen=True)
 class DepthComparison:
-    """All cells, measured on the same `images` images with a network of its own for every seed; `omitted` says what there is no cell for."""
+    """All cells, each measured on the same `images` images with one network for every seed.
+
+    omitted  what there is no cell for, and why
+    """
 
     images: int
     seeds: tuple[int, ...]
@@ -70,7 +73,9 @@ def depth_comparison(depths: Sequence[int], images: Tensor, labels: Tensor, *, s
     Raises  UsageError for a depth that is not 6n + 2, for other images, and where there is no depth or no seed.
     """
     if images.shape[1:] != (3, 32, 32) or labels.shape != images.shape[:1]:
-        raise UsageError(f"images {tuple(images.shape)}, labels {tuple(labels.shape)}: expected N×3×32×32 and N (`mnist_in_colour` makes them)")
+        raise UsageError(
+            f"images {tuple(images.shape)}, labels {tuple(labels.shape)}: expected N×3×32×32 and N (`mnist_in_colour` makes them)"
+        )
     if not depths or not seeds:
         raise UsageError(f"depths {list(depths)}, seeds {list(seeds)}: expected at least one of each")
     kinds: list[tuple[Network, Start, bool]] = [
@@ -82,12 +87,12 @@ def depth_comparison(depths: Sequence[int], images: Tensor, labels: Tensor, *, s
     ]
     cells = []
     with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices=[]):
-        x = images.detach().clone()
+        x, y = images.detach().clone(), labels.clone()
         for network, start, norm in kinds:
             without = {} if norm else {"norm": None}
             for depth in depths:
                 make = partial(registry.build, NETWORKS[network], depth=depth, **without)
-                pairs = [gradient_norms(make, start, x, labels, seed) for seed in seeds]
+                pairs = [gradient_norms(make, start, x, y, seed) for seed in seeds]
                 first, last = (norms(values) for values in zip(*pairs, strict=True))
                 cells.append(DepthCell(network, depth, start, norm, first, last))
     return DepthComparison(len(images), tuple(seeds), tuple(cells))

@@ -135,7 +135,7 @@ def gradients(module: nn.Module, images: Tensor, labels: Tensor) -> GradientRepo
         x = images.detach().clone().requires_grad_().clone()  # a leaf could not be written into
         watcher = Watcher(x, copied)
         try:
-            loss = watched_loss(copied, x, labels, watcher)
+            loss = watched_loss(copied, x, labels.clone(), watcher)
             watcher.go_back(loss)
         except Exception as error:
             shape = "×".join(map(str, images.shape))
@@ -148,8 +148,7 @@ def trainable_copy(module: nn.Module, images: Tensor) -> nn.Module:
     name = type(module).__name__
     if any(isinstance(part, torch.jit.ScriptModule) or "_orig_mod" in part._modules for part in module.modules()):
         raise DoesNotRun(f"{name} cannot be recorded: it is compiled; give the module that it was compiled from")
-    _, *shape = images.shape
-    module = initialised(module, tuple(shape))
+    module = initialised(module, tuple(images.shape[1:]))
     if closes_over_itself(module):
         raise DoesNotRun(f"{name} cannot be copied: a function that it keeps refers to the original; remove its hooks first")
     try:
@@ -252,7 +251,7 @@ class Watcher(Recorder):
         if not (isinstance(first, Tensor) and isinstance(second, Tensor) and first.shape == second.shape):
             return None
         origins = self.origin(first), self.origin(second)
-        if first.dim() < 2 or len(first) != len(self.batch) or origins[0] is None or origins[1] is None:
+        if first.dim() < 2 or origins[0] is None or origins[1] is None:
             return None
         return Summand(origins[0], first.clone()), Summand(origins[1], second * kwargs.get("alpha", 1))
 
@@ -266,7 +265,8 @@ class Watcher(Recorder):
         wrote: bool,
         macs: int,
     ) -> None:
-        used = [self.parameters[key] for key in set[int]().union(*(self.weights.get(id(tensor), ()) for tensor in given))]
+        keys = set[int]().union(*(self.weights.get(id(tensor), ()) for tensor in given))
+        used = [parameter for key, parameter in self.parameters.items() if key in keys]  # in an order that does not depend on ids
         before = len(self.nodes)
         super().record(func, args, kwargs, given, made, wrote, macs)
         if len(self.nodes) > before:

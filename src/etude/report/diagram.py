@@ -561,9 +561,7 @@ class Column:
     def step(self, sheet: "Sheet", end: Item | None, inner: tuple[Item, ...]) -> None:
         """Draw an item of the trunk, and before it what leads there."""
         layers = Layers(self.key, inner, end.inputs if end else self.reading.graph.outputs, end is not None and end.op == "concat")
-        for item in (*inner, end):
-            if item and item.op == "concat":
-                self.note_segments(item, layers)
+        self.note_segments([item for item in (*inner, end) if item and item.op == "concat"], layers)
         self.spread(layers, end)
         for layer in range(1, layers.depth):
             slots = [(slot, layers.made(slot)) for slot in layers.rows[layer]]
@@ -668,13 +666,15 @@ class Column:
 
     # Concatenation and its colours
 
-    def note_segments(self, item: Item, layers: Layers) -> None:
-        """What a concatenation is made of, and a colour for everything new in it."""
-        flat = [part for index in item.inputs for part in self.parts(index, layers)]
-        for position, index in enumerate(flat):
-            if index in layers.items:
-                self.colour.setdefault(index, f"b{position % COLOURS}")
-        self.segments[item.key] = flat
+    def note_segments(self, items: Iterable[Item], layers: Layers) -> None:
+        """What concatenations are made of, and a colour for everything new in them."""
+        taken = sum(index in self.colour for index in self.segments.get(self.key, ()))
+        for item in items:
+            self.segments[item.key] = [part for index in item.inputs for part in self.parts(index, layers)]
+            for index in self.segments[item.key]:
+                if index in layers.items and index not in self.colour:
+                    self.colour[index] = f"b{taken % COLOURS}"
+                    taken += 1
 
     def parts(self, index: int, layers: Layers) -> list[int]:
         """What a tensor was concatenated from, where that is drawn; else itself."""
@@ -797,8 +797,9 @@ class Sheet:
             return
         attributes = {"x": px(x), "y": px(y), "font-size": px(size), "text-anchor": anchor} | ({"class": style} if style else {})
         SubElement(self.things if parent is None else parent, "text", attributes).text = words
-        left = x - {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * text_width(words, size)
-        self.cover(left, y - size, left + text_width(words, size), y + size / 3)
+        width = text_width(words, size, strong=style == "strong")
+        left = x - {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * width
+        self.cover(left, y - size, left + width, y + size / 3)
 
     def frame(self, top: float, bottom: float, count: int) -> None:
         """A frame around everything on this sheet; of repeats, more of them behind it."""
@@ -832,7 +833,7 @@ class Sheet:
 def document(sheet: Sheet, title: str, about: str) -> str:
     """The sheet with its title above and the legend below, as text."""
     kinds = [kind for kind in KINDS if kind in sheet.kinds]
-    left, right = sheet.left, max(sheet.right, sheet.left + text_width(title, TITLE), sheet.left + 120)
+    left, right = sheet.left, max(sheet.right, sheet.left + text_width(title, TITLE, strong=True), sheet.left + 120)
     top = 0.0
     if title:
         top = -3 * GAP - TITLE
@@ -889,8 +890,9 @@ def shortened(text: str) -> str:
     return text if len(text) <= NAME_WIDTH else f"…{text[1 - NAME_WIDTH :]}"
 
 
-def text_width(text: str, size: float) -> float:
+def text_width(text: str, size: float, strong: bool = False) -> float:
     """At least as wide as any usual font without serifs makes it; DejaVu Sans is the widest."""
+    size *= 1.15 if strong else 1.0
     return size * sum(
         1.05 if wide(letter) else 0.45 if letter in " .,:;|!'ijl()[]/-tfrI" else 0.82 if letter.isupper() else 0.68 for letter in text
     )

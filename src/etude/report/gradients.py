@@ -61,7 +61,9 @@ def draw_paths(axes: Any, blocks: "Sequence[ResidualBlock]") -> None:
     for name, color in (("shortcut", OURS), ("branch", THEIRS)):
         axes.plot(at, [getattr(block, name) for block in blocks], color=color, marker="o", markersize=3, linewidth=1.1, label=name)
         back = [getattr(block, f"{name}_gradient") for block in blocks]
-        axes.plot(at, back, color=color, marker="o", markersize=3, linewidth=1.1, linestyle="--", fillstyle="none", label=f"{name}, gradient")
+        axes.plot(
+            at, back, color=color, marker="o", markersize=3, linewidth=1.1, linestyle="--", fillstyle="none", label=f"{name}, gradient"
+        )
     axes.set_ylim(bottom=0)
     axes.set_ylabel("share of the sum")
     axes.legend(**LEGEND)
@@ -91,7 +93,7 @@ def depth_figure(comparison: "DepthComparison") -> str:
     """The first layer's gradient over depth: a panel for each initialisation, with and without normalisation.
 
     The band reaches from the smallest to the largest of the seeds, the line is their mean. A 0, which has no place on a logarithmic scale,
-    is written below.
+    is written at its foot.
     """
     with figure(9, 6) as drawn:
         panels = drawn.subplots(2, 2, sharex=True, sharey="row")
@@ -115,7 +117,7 @@ def draw_depths(axes: Any, cells: "Sequence[DepthCell]") -> None:
             continue
         depths = [cell.depth for cell in line]
         axes.fill_between(depths, *zip(*((min(c.first.values), max(c.first.values)) for c in line), strict=True), color=color, alpha=0.2)
-        axes.plot(depths, [cell.first.mean or None for cell in line], color=color, marker="o", markersize=3.5, linewidth=1.1, label=label)
+        axes.plot(depths, [cell.first.mean for cell in line], color=color, marker="o", markersize=3.5, linewidth=1.1, label=label)
         for cell in line:
             if cell.first.mean == 0:
                 where = axes.get_xaxis_transform()
@@ -126,4 +128,4 @@ def draw_depths(axes: Any, cells: "Sequence[DepthCell]") -> None:
 def logarithmic(axes: Any, values: Sequence[float]) -> None:
     """A logarithmic scale, where there is anything that it can show."""
     if any(value > 0 for value in values):
-        axes.set_yscale("log", nonpositive="mask")
+        axes.set_yscale("log")

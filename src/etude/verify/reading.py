@@ -18,10 +18,10 @@ from torch import nn
 
 from etude.explain.conv1x1 import CostComparison, cost_comparison
 from etude.explain.graph import graph
-from etude.explain.nodes import Graph, Shape
+from etude.explain.nodes import Shape
 from etude.explain.receptive import stages
 from etude.models import pieces, registry
-from etude.papers import Block, Fact, Network, Paper, Step, Table, load
+from etude.papers import Block, Fact, Network, Paper, Stage, Step, Table, load
 from etude.papers.expand import Expansion, checked
 from etude.verify.card import card
 from etude.verify.exact import without_weights
@@ -142,40 +142,48 @@ def _sections(name: str, options: dict[str, Any]) -> Iterator[Section]:
     target = registry.row(name).target.partition(":")
     model = importlib.import_module(f"etude.models.{target[0]}")
     places = uses(name, **options)
-    notes = {of: tuple(_notes_of_class(there, facts_of(name)[1])) for of, there in places.items()}
+    notes = {of: tuple(_notes_of_class(name, there)) for of, there in places.items()}
     notes |= {of: tuple(_notes_of_network(name, there[0], options)) for of, there in places.items() if there[0].path == ""}
     reached = _reached(model, target[2], {base for of in places for base in of.__mro__ if _ours(base)})
     lines = {module: inspect.getsource(module).splitlines() for module in (model, pieces)}
     end = ast.parse("\n".join(lines[model])).body[0].end_lineno
-    yield Section(f"{target[0]}.py", f"{target[0]}.py", 1, "\n".join(lines[model][:end]))
+    yield Section("about the file", f"{target[0]}.py", 1, "\n".join(lines[model][:end]))
     for one in reached:
         own = notes.get(getattr(one.module, one.names[0]), ()) if one.title.startswith("class ") else ()
-        users = [user.title.split(" ")[-1] for user in reached if user is not one and user.mentions & {*one.names}]
-        told = own or tuple(f"used by {', '.join(users)}" for _ in users[:1]) or (f"makes {name}",)
+        users = ", ".join(other for user in reached if user is not one and user.mentions & {*one.names} for other in user.names)
+        told = own or (f"used by {users}" if users else f"makes {name}",)
         file = Path(str(one.module.__file__)).name
         yield Section(one.title, file, one.first, "\n".join(lines[one.module][one.first - 1 : one.last]), told)
 
 
 def _definitions(module: ModuleType) -> list[Definition]:
+    """The definitions of a file in order; values without a line between them are one."""
     source = inspect.getsource(module)
-    lines, found = source.splitlines(), []
+    lines, found = source.splitlines(), list[Definition]()
     for node in ast.parse(source).body:
-        match node:
-            case ast.ClassDef(name=name):
-                title, names = f"class {name}", (name,)
-            case ast.FunctionDef(name=name):
-                title, names = f"def {name}", (name,)
-            case ast.Assign() | ast.AnnAssign():
-                targets = [one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)]
-                title, names = ", ".join(targets), tuple(targets)
-            case _:
-                continue
+        names = _names(node)
+        if not names:
+            continue
         first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
         while lines[first - 2].startswith("#"):
             first -= 1
+        last = node.end_lineno or first
         mentions = frozenset(one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load))
-        found.append(Definition(module, title, names, first, node.end_lineno or first, mentions))
+        kind = {ast.ClassDef: "class ", ast.FunctionDef: "def "}.get(type(node), "")
+        if found and not kind and found[-1].last == first - 1:
+            before = found.pop()
+            first, names, mentions = before.first, before.names + names, before.mentions | mentions
+        found.append(Definition(module, kind + ", ".join(names), names, first, last, mentions))
     return found
+
+
+def _names(node: ast.stmt) -> tuple[str, ...]:
+    """What a statement at the top of a file defines."""
+    if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+        return (node.name,)
+    if isinstance(node, (ast.Assign, ast.AnnAssign)):
+        return tuple(one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store))
+    return ()
 
 
 def _reached(model: ModuleType, target: str, used: set[type[nn.Module]]) -> list[Definition]:
@@ -278,13 +286,16 @@ def _use(path: str, operators: list[int], steps: Sequence[Step], within: Sequenc
 # ── Notes ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _notes_of_class(places: Sequence[Use], network: Network) -> Iterator[str]:
+def _notes_of_class(name: str, places: Sequence[Use]) -> Iterator[str]:
     """How often it is used, where and with which shapes, and the blocks of the paper that it realises."""
+    paper, network = facts_of(name)
     if len(places) > 1:
         yield f"{len(places)} times, {places[0].path} … {places[-1].path}"
     lines = [_line(alike) for alike in _folded(places)]
     left = len(lines) - MOST_LINES
     yield from lines if left <= 0 else (*lines[: MOST_LINES - 1], f"… {left} more …", lines[-1])
+    if not all(place.blocks for place in places):
+        yield _cited(_source_of(paper, network), network)
     for block in {block.id: block for place in places for block in place.blocks}.values():
         yield _cited(block, network)
 
@@ -302,18 +313,19 @@ def _folded(places: Sequence[Use]) -> list[list[Use]]:
 
 def _family(place: Use) -> Any:
     """What places have in common that are told in one line: maps of one size, and as many channels more behind as in front."""
-    parent, _, number = place.path.rpartition(".")
-    more = place.after[0] - place.before[0][0]
-    return parent, number.isdecimal() or number, more, [shape[1:] for shape in (*place.before, place.after)], place.blocks
+    words = tuple(word for word in place.path.split(".") if not word.isdecimal())
+    return words, place.after[0] - place.before[0][0], [shape[1:] for shape in (*place.before, place.after)], place.blocks
 
 
 def _line(places: Sequence[Use]) -> str:
     """`conv2_x.1 … 2: 256×56×56 → 256×56×56, 70,400 parameters each`."""
     first, last = places[0], places[-1]
-    where = first.path if first is last else f"{first.path} … {last.path.rpartition('.')[2]}"
+    number = last.path.rpartition(".")[2]
+    where = first.path if first is last else f"{first.path} … {number if number.isdecimal() else last.path}"
     before = " and ".join(_range(one, other) for one, other in zip(first.before, last.before, strict=True))
-    counts = f"{first.parameters:,}" if first.parameters == last.parameters else f"{first.parameters:,} … {last.parameters:,}"
-    told = f", {counts} parameters" + " each" * (first is not last) if last.parameters else ""
+    same = first.parameters == last.parameters
+    counts = f"{first.parameters:,} parameters" if same else f"{first.parameters:,} … {last.parameters:,} parameters"
+    told = f", {counts}" + " each" * (same and first is not last) if last.parameters else ""
     return f"{where}: {before} → {_range(first.after, last.after)}{told}"
 
 
@@ -327,9 +339,12 @@ def _size(shape: Shape) -> str:
 
 
 def _cited(source: Block | Table | Network, network: Network) -> str:
-    """A part of the paper with its place, how sure it is and how it was read; of code that departs, only where it departs from."""
+    """A part of the paper: its place, how sure it is, how it was read, and what it is called in our facts.
+
+    In a network that departs from the paper it is the part that the network departs from.
+    """
     sure = f"{network.at} (departs)" if network.kind == "departs" else f"{source.at} ({source.kind}, {source.read})"
-    return f"the paper's {source.id}: {sure}" + (f". {source.note}" if source.note else "")
+    return f"{sure}: {source.id}" + (f"; {source.note}" if source.note else "")
 
 
 def _notes_of_network(name: str, whole: Use, options: dict[str, Any]) -> Iterator[str]:
@@ -338,20 +353,20 @@ def _notes_of_network(name: str, whole: Use, options: dict[str, Any]) -> Iterato
     source = _source_of(paper, network)
     yield f"{_size(whole.before[0])} → {_size(whole.after)}, {whole.parameters:,} parameters"
     yield _cited(source, network)
-    printed = {stage.place: stage for stage in source.stages} if isinstance(source, Table) else {}
-    table, at = graph_of(name, **options), -1
+    printed = {stage.place: _printed(stage, network) for stage in source.stages} if isinstance(source, Table) else {}
+    table = graph_of(name, **options)
     for place, nodes in stages(table):
-        before, at = _shape_before(table, nodes[0].inputs[0]), nodes[-1].index
+        before = table.nodes[nodes[0].inputs[0]].shape if nodes[0].inputs[0] >= 0 else table.input
         count = sum(node.parameters for node in nodes)
         told = f", {count:,} parameters" if count else ""
-        stage = printed.get(place)
-        yield f"{place}: {_size(before)} → {_size(table.nodes[at].shape)}{told}" + (
-            f"; the table prints {_size(stage.output)}" if stage else ""
-        )
+        yield f"{place}: {_size(before)} → {_size(nodes[-1].shape)}{told}{printed.get(place, '')}"
 
 
-def _shape_before(table: Graph, index: int) -> Shape:
-    return table.nodes[index].shape if index >= 0 else table.input
+def _printed(stage: Stage, network: Network) -> str:
+    """What the paper's table prints of a row: its size, and its cost where the network is the paper's."""
+    costs = ((stage.printed_parameters, "parameters"), (stage.printed_macs, "multiply-adds"))
+    told = [f"{number:,.0f} {what}" for number, what in costs if number and network.kind != "departs"]
+    return f"; the table prints {', '.join([_size(stage.output), *told])}" + (f": {stage.note}" if told and stage.note else "")
 
 
 # ── Facts that are left open ─────────────────────────────────────────────────────────────────────────────────────────
@@ -371,8 +386,7 @@ def _concerns(fact: Fact, paper: Paper, network: Network, located: Located) -> b
     lacks = {*others, *_ops_of(paper), *_first_words(paper.tables)} - has
     if any(fact.id.startswith(f"{word}_") for word in lacks):
         return False
-    tables = {id: table for id, table in paper.tables.items() if id != network.table}
-    claimed = _places(source.at for source in (*others.values(), *tables.values()))
+    claimed = _places([*(block.at for block in others.values()), *(table.at for table in paper.tables.values())])
     used = _places([network.at, _source_of(paper, network).at, *(block.at for block in own.values())])
     return not _places([fact.at]) & (claimed - used)
 
@@ -383,7 +397,7 @@ def _first_words(ids: Iterable[str]) -> set[str]:
 
 def _ops_of(paper: Paper) -> set[str]:
     """The operators of all the paper's tables and blocks."""
-    layers = [layer for source in (*paper.tables.values(), *paper.networks.values()) for layer in source.layers]
+    layers = [layer for table in paper.tables.values() for layer in table.layers]
     layers += [layer for block in paper.blocks.values() for branch in block.branches for layer in branch.layers]
     return {layer.op for layer in layers}
 
