@@ -48,7 +48,7 @@ def record(name: str) -> dict[str, Any]:
     return content
 
 
-def results_table() -> str:
+def results_table(_: str) -> str:
     """Every trained network at both budgets."""
     lines = [
         "| network | budget | n | mean % | spread | published % | verdict |",
@@ -64,7 +64,7 @@ def results_table() -> str:
     return "\n".join(lines)
 
 
-def speed_table() -> str:
+def speed_table(_: str) -> str:
     """The lecture's own way beside the laptop budget."""
     lines = [
         "| network | the lecture's way, ten epochs | ours, each seed | times sooner, each seed | median |",
@@ -92,7 +92,7 @@ def page(name: str) -> str:
     text = (ROOT / name).read_text(encoding="utf-8")
     for table, made in TABLES.items():
         if f"<!-- {table} -->" in text:
-            text = filled(text, table, made())
+            text = filled(text, table, made("zh" if ".zh." in name else "en"))
     return text
 
 
@@ -100,12 +100,30 @@ def depths() -> DepthComparison:
     return build(DepthComparison, record("docs/records/depth.json"), "docs/records/depth.json")
 
 
-def depth_table() -> str:
+CHINESE = {
+    "initialisation": "初始化",
+    "network": "网络",
+    "He": "He",
+    "torch's default": "torch 默认",
+    "yes": "有",
+    "no": "无",
+    "training error": "训练错误率",
+    "training loss": "训练损失",
+    "first layer's gradient at the start": "开始时第一层的梯度",
+}
+
+
+def depth_table(language: str) -> str:
     """Gradients of the first layer over depth, as `etude explain --depth` prints them."""
-    return f"{words(depths())}\n\n{markdown(rows(depths()).columns, rows(depths()).rows)}"
+    found = depths()
+    said = words(found)
+    if language == "zh":
+        said = f"初始化时第一层权重的梯度范数，{found.images} 张图像；{len(found.seeds)} 个种子的均值 ± 标准差。"
+        said += "无 BN 的预激活网络没有这一行：网络没有这个选项。"
+    return f"{said}\n\n{markdown(rows(found).columns, rows(found).rows, language)}"
 
 
-def degradation_table() -> str:
+def degradation_table(language: str) -> str:
     """Training error of plain and residual networks."""
     measured = record("docs/records/degradation.json")
     lines = []
@@ -120,14 +138,17 @@ def degradation_table() -> str:
                 f"{gradient['mean']:.2g} ± {gradient['spread']:.1g}",
             )
         )
-    table = markdown(("network", "n", "training error", "training loss", "first layer's gradient at the start"), tuple(lines))
+    table = markdown(("network", "n", "training error", "training loss", "first layer's gradient at the start"), tuple(lines), language)
     steps, batch = len(measured["rows"][0]["runs"][0]["losses"]), measured["batch"]
     what = f"{steps} steps of {batch} images; error and loss over the last fifth of the steps; mean ± standard deviation over n seeds"
+    if language == "zh":
+        what = f"{steps} 步，每步 {batch} 张图像；错误率和损失取最后五分之一的步；n 个种子的均值 ± 标准差"
     return f"{what} (`{measured['command']}`).\n\n{table}"
 
 
-def markdown(columns: tuple[str, ...], lines: tuple[tuple[str, ...], ...]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in (columns, ("---",) * len(columns), *lines))
+def markdown(columns: tuple[str, ...], lines: tuple[tuple[str, ...], ...], language: str) -> str:
+    said = [[CHINESE.get(cell, cell) if language == "zh" else cell for cell in row] for row in (columns, *lines)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (said[0], ["---"] * len(columns), *said[1:]))
 
 
 TABLES = {"results": results_table, "speed": speed_table, "depth": depth_table, "degradation": degradation_table}

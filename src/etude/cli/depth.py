@@ -31,9 +31,8 @@ def explain(depths: str, source: str, html: Path | None, json_: bool) -> None:
     if html:
         from etude.report.gradients import depth_figure
 
-        section = Section(
-            "Gradients over depth", f"etude explain --depth {depths}", (words(found),), (rows(found),), (depth_figure(found),)
-        )
+        command = f"etude explain --depth {depths}"
+        section = Section("Gradients over depth", command, (words(found),), (rows(found),), (depth_figure(found),))
         write_text(html, explained_page("Gradients over depth", [section]))
         say(f"{html}: gradients over depth")
     elif json_:

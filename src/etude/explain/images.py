@@ -1,5 +1,7 @@
 """Real images in the shape that a network takes, for what depends on them: gradients and activations."""
 
+from pathlib import Path
+
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -8,16 +10,16 @@ from etude.data import load
 MOST_PADDING = 4
 
 
-def real_images(shape: tuple[int, int, int], count: int, source: str = "mnist") -> tuple[Tensor, Tensor]:
+def real_images(shape: tuple[int, int, int], count: int, source: str = "mnist", data_dir: Path | None = None) -> tuple[Tensor, Tensor]:
     """The first `count` training images of a data set as N×C×H×W with mean 0 and spread 1, and their labels.
 
     shape   (channels, height, width) of the network's images: grey ones are repeated for every channel; a few pixels more are filled with
             the background, as 28×28 becomes 32×32; any other size is reached by bilinear interpolation
-    source  a data set of Etude's ("mnist"; "strokes" are drawn from a seed, with no download), or a folder of images
+    source, data_dir  a data set of Etude's ("mnist"; "strokes" are drawn from a seed, with no download) or a folder, as for `data.load`
     Raises  as `etude.data.load`
     """
     grey = (1, 28, 28)
-    split = load(source, image=grey).train
+    split = load(source, image=grey, data_dir=data_dir).train
     x = split.images[:count].float() / 255
     missing = [side - own for side, own in zip(shape[1:], x.shape[2:], strict=True)]
     if all(0 <= pixels <= MOST_PADDING for pixels in missing):

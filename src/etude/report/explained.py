@@ -75,6 +75,4 @@ def reading_section(reading: "Reading", command: str) -> Section:
     said = [f"Departures: {'; '.join(reading.departures)}."] if reading.departures else []
     left_open = tuple((one,) for one in reading.left_open)
     tables = (Table(("what the paper leaves open, or says twice",), left_open),) if left_open else ()
-    return Section(
-        "Source, beside the paper", command, (f"{reading.at}.", *said), tables, (f'<div class="reading">{"".join(parts)}</div>',)
-    )
+    return Section("Source, beside the paper", command, (f"{reading.at}.", *said), tables, ("".join(parts),))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from etude.report import figures
+from etude.report.diagram import diagram
+from etude.report.gradients import gradient_figure
 
 if TYPE_CHECKING:
     from etude.reproduce.jobs import Report, Trained
@@ -25,7 +27,9 @@ def lecture_page(report: "Report") -> str:
     template = environment.get_template("lecture.html")
     results = {trained.claim.recipe: trained.results for trained in report.trained}
     curves = {trained.recipe.model: curve(trained, results.get(trained.claim.beside, ())) for trained in report.trained}
-    return template.render(report=report, curves=curves)
+    diagrams = {name: diagram(graph, title=name) for name, graph in report.graphs.items()}
+    gradients = {name: gradient_figure(found) for name, found in report.gradients.items()}
+    return template.render(report=report, curves=curves, diagrams=diagrams, gradients=gradients)
 
 
 def curve(trained: "Trained", beside: Sequence["Result"]) -> str:

@@ -4,13 +4,20 @@ import contextlib
 import datetime
 import itertools
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from etude.data.sources import NoSource
 from etude.errors import EtudeError
+from etude.explain.gradients import GradientReport, gradients
+from etude.explain.graph import graph
+from etude.explain.images import real_images
+from etude.explain.nodes import Graph
+from etude.models import registry
 from etude.papers import Curve, Paper
 from etude.papers import load as load_paper
 from etude.reproduce import claims
@@ -24,6 +31,8 @@ from etude.train.result import Interrupted, Progress, Result
 from etude.train.run import Run
 from etude.verify import exact
 from etude.verify.exact import Check, LayerCheck
+
+GRADIENT_IMAGES = 64
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,11 @@ class Trained:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything a reproduction found; tables and pages are drawn from it."""
+    """Everything a reproduction found; tables and pages are drawn from it.
+
+    graphs     the operators that every network runs
+    gradients  of every network before it is trained, by seed 0, on images of its data; none without data
+    """
 
     claims: Claims
     paper: Paper
@@ -64,6 +77,8 @@ class Report:
     exact: tuple[Check, ...]
     layers: dict[str, tuple[LayerCheck, ...]]
     trained: tuple[Trained, ...]
+    graphs: dict[str, Graph]
+    gradients: dict[str, GradientReport]
 
     @property
     def layers_exact(self) -> dict[str, bool]:
@@ -129,7 +144,20 @@ def reproduce(
         exact=exact_checks,
         layers=layers,
         trained=tuple(judged(claim, chosen[claim.recipe], results, paper, train.missing) for claim in held.trained),
+        graphs={network: graph(exact.without_weights(network), registry.row(network).input) for network in networks},
+        gradients=gradients_at_start(chosen.values(), data_dir),
     )
+
+
+def gradients_at_start(chosen: Iterable[Recipe], data_dir: Path | None) -> dict[str, GradientReport]:
+    """Of the untrained networks, by name, as far as there is data."""
+    found = {}
+    with contextlib.suppress(NoSource), torch.random.fork_rng(devices=[]):
+        for recipe in chosen:
+            images = real_images(registry.row(recipe.model).input, GRADIENT_IMAGES, recipe.data, data_dir)
+            torch.manual_seed(0)
+            found[recipe.model] = gradients(registry.build(recipe.model), *images)
+    return found
 
 
 def recipe_of(claim: Claim, budget: str, data: str | None) -> Recipe:
