@@ -27,7 +27,8 @@ from etude.errors import UsageError
 from etude.explain.nodes import Graph
 from etude.explain.outline import outline
 from etude.models import registry
-from etude.report.diagram import SCREEN, diagram, text_width
+from etude.report.diagram import SCREEN, diagram
+from etude.report.sheet import text_width
 from etude.verify.exact import without_weights
 from etude.verify.facts import graph_of
 

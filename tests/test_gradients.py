@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 import etude
 from etude.errors import UsageError
-from etude.explain.depth import NETWORKS, depth_comparison, mnist_in_colour
+from etude.explain.depth import NETWORKS, depth_comparison
 from etude.explain.gradients import GradientReport, LayerGradient, gradients
 from etude.explain.graph import DoesNotRun
 from etude.models import registry
@@ -514,21 +514,6 @@ def test_depth_comparison_wants_cifar() -> None:
         depth_comparison((8,), x, y, seeds=())
     with pytest.raises(UsageError, match=r"6n \+ 2"):
         depth_comparison((9,), x, y, seeds=(0,))
-
-
-def test_mnist_in_colour() -> None:
-    grey = torch.randint(1, 256, (5, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    x = mnist_in_colour(grey)
-    assert x.shape == (5, 3, 32, 32) and torch.equal(x[:, 0], x[:, 2])
-    assert x.mean().item() == pytest.approx(0, abs=1e-5) and x.std().item() == pytest.approx(1, abs=1e-5)
-    border = torch.ones(32, 32, dtype=torch.bool)
-    border[2:-2, 2:-2] = False
-    assert torch.equal(x == x[0, 0, 0, 0], border.expand_as(x))
-    with pytest.raises(UsageError, match="N×1×28×28"):
-        mnist_in_colour(x)
-
-
-# ── Figures ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def words(svg: str) -> str:

@@ -73,9 +73,7 @@ def depth_comparison(depths: Sequence[int], images: Tensor, labels: Tensor, *, s
     Raises  UsageError for a depth that is not 6n + 2, for other images, and where there is no depth or no seed.
     """
     if images.shape[1:] != (3, 32, 32) or labels.shape != images.shape[:1]:
-        raise UsageError(
-            f"images {tuple(images.shape)}, labels {tuple(labels.shape)}: expected N×3×32×32 and N (`mnist_in_colour` makes them)"
-        )
+        raise UsageError(f"images {tuple(images.shape)}, labels {tuple(labels.shape)}: expected N×3×32×32 and N")
     if not depths or not seeds:
         raise UsageError(f"depths {list(depths)}, seeds {list(seeds)}: expected at least one of each")
     kinds: list[tuple[Network, Start, bool]] = [
@@ -119,14 +117,3 @@ def reset(model: nn.Module) -> None:
 
 def norms(values: tuple[float, ...]) -> Norms:
     return Norms(values, statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0)
-
-
-def mnist_in_colour(images: Tensor) -> Tensor:
-    """MNIST for a CIFAR network: N×1×28×28, pixels from 0 to 255, to N×3×32×32 with mean 0 and standard deviation 1.
-
-    Two rows and columns of background are added on each side, and the one channel is repeated.
-    """
-    if images.shape[1:] != (1, 28, 28):
-        raise UsageError(f"images {tuple(images.shape)}: expected N×1×28×28")
-    x = F.pad(images.float(), (2, 2, 2, 2)).repeat(1, 3, 1, 1)
-    return (x - x.mean()) / x.std()

@@ -128,4 +128,4 @@ def draw_depths(axes: Any, cells: "Sequence[DepthCell]") -> None:
 def logarithmic(axes: Any, values: Sequence[float]) -> None:
     """A logarithmic scale, where there is anything that it can show."""
     if any(value > 0 for value in values):
-        axes.set_yscale("log")
+        axes.set_yscale("log", nonpositive="mask")
