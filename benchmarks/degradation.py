@@ -3,7 +3,7 @@
     python benchmarks/degradation.py       about a quarter of an hour on two cores; writes docs/records/degradation.json
 
 Images: the first 6,400 of MNIST's training set, padded to 32×32 and repeated to three channels. SGD, learning rate 0.02, momentum 0.9,
-weight decay 10⁻⁴, He's initialisation: He et al. 2015, section 4.2, in everything but rate, batch size (64) and length, which are a laptop's.
+weight decay 10⁻⁴, He's initialisation: He et al. 2015, section 4.2, in everything but rate, batch size and length, which are a laptop's.
 What is compared is the training error and loss over the last fifth of the steps; beside them the gradient of the first layer at the start.
 """
 
@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import etude
-from etude.data import load
+from etude.explain.images import real_images
 from etude.files import write_text
 
 RECORD = Path(__file__).parent.parent / "docs" / "records" / "degradation.json"
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
-    x, y = images()
+    x, y = real_images((3, 32, 32), IMAGES)
     rows = []
     for name in NETWORKS:
         runs = [trained(name, x, y, seed, options.steps) for seed in range(options.seeds)]
@@ -40,13 +40,6 @@ def main() -> None:
     command = f"python benchmarks/degradation.py --steps {options.steps} --seeds {options.seeds}"
     record = {"command": command, "torch": torch.__version__, "images": IMAGES, "batch": BATCH, "rows": rows}
     write_text(RECORD, json.dumps(record, indent=1) + "\n")
-
-
-def images() -> tuple[Tensor, Tensor]:
-    """N×3×32×32 with mean 0 and spread 1, and labels."""
-    split = load("mnist").train
-    x = F.pad(split.images[:IMAGES].float() / 255, (2, 2, 2, 2)).repeat(1, 3, 1, 1)
-    return (x - x.mean()) / x.std(), split.labels[:IMAGES]
 
 
 def trained(name: str, x: Tensor, y: Tensor, seed: int, steps: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Receptive fields by gradients, the lecture's 1×1 convolution by hand, and `etude read` against the modules it reads."""
 
 import functools
+import html
 import inspect
 import random
 import subprocess
@@ -422,9 +423,10 @@ def test_the_page_is_self_contained(tmp_path: Path) -> None:
     assert "prefers-color-scheme: dark" in page
     assert not [word for word in ("http://", "https://", "<script", "<link", "src=", "@import") if word in page]
     found = reading("googlenet@torchvision")
-    assert page.count("<section>") == len(found.sections)
-    assert all(f"<h2>{section.title} <small>{section.file}:{section.line}</small>" in page for section in found.sections)
-    assert page.count("<li>") == len(found.departures) + len(found.left_open) + sum(len(section.notes) for section in found.sections)
+    assert page.count('<div class="part">') == len(found.sections)
+    assert all(f"{html.escape(section.title)}, {section.file} line {section.line}" in page for section in found.sections)
+    assert page.count("<li>") == sum(len(section.notes) for section in found.sections)
+    assert all(html.escape(one, quote=False).split("'")[0] in page for one in (*found.departures, *found.left_open))
 
 
 def test_a_name_or_option_that_is_not_there_is_told() -> None:
