@@ -1,5 +1,5 @@
 # make demo   install, train the lecture's networks, judge them       make test   lint, type check, tests
-# make docs   measure, draw and fill in what the pages show: a quarter of an hour
+# make docs   measure, draw and fill in what the pages show, and run their slow commands: half an hour
 # Both make .venv if it is not there. TORCH_INDEX=URL takes torch from another index, PYTHON= another Python (3.11 or newer).
 
 PYTHON ?= python3
@@ -37,9 +37,10 @@ endif
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@ .venv/installed
 
-docs: .venv/installed
+docs: .venv/installed-dev
 	$(BIN)/python docs/make.py --measure
 	$(BIN)/python docs/walk.py
+	$(BIN)/pytest -q -m slow
 
 clean:
 	rm -rf .venv

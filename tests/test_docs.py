@@ -15,6 +15,7 @@ from etude.cli import app
 from etude.cli.app import COMMANDS
 from etude.cli.app import etude as command
 from etude.models.registry import names
+from etude.practice.exercises import names as exercises
 from etude.reproduce.verdict import judge
 
 ROOT = Path(__file__).parent.parent
@@ -156,6 +157,38 @@ def test_the_code_of_a_lesson_prints_what_the_page_shows(capsys: pytest.CaptureF
         with torch.random.fork_rng(devices=[]):
             exec(compile(code, page.name, "exec"), {"__name__": "__main__"})
         assert capsys.readouterr().out.strip() == printed.strip()
+
+
+OWN_NETWORK = "from etude.models.lecture import LectureResidual as Net\n"  # my_net.py of the lessons
+NAMED = list(dict.fromkeys(line for page in LESSONS for line in commands(page)))
+
+
+def is_slow(line: str) -> bool:
+    """Trains, or needs real images, which are not there without a download."""
+    return any(word in line for word in ("--gradients", "--depth", "etude reproduce"))
+
+
+@pytest.mark.parametrize("line", [line for line in NAMED if not is_slow(line) and not line.startswith("etude practice")])
+def test_a_command_of_the_lessons_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_net.py").write_text(OWN_NETWORK, encoding="utf-8")
+    assert app.run(shlex.split(line)[1:]) == (1 if "--against" in line and "my_net" not in line else 0)
+
+
+@pytest.mark.parametrize("line", [line for line in NAMED if line.startswith("etude practice check")])
+def test_an_exercise_of_the_lessons_exists(line: str) -> None:
+    assert line.split()[-1] in exercises()
+
+
+@pytest.mark.slow  # `make docs` runs these; what takes hours is the record beside it
+@pytest.mark.parametrize("line", [line for line in NAMED if is_slow(line)])
+def test_a_slow_command_of_the_lessons_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    if "--budget paper" in line:
+        record = make.record("docs/records/lecture-paper.json")
+        assert (record["budget"], record["seeds"], record["failed"]) == ("paper", 3, False)
+        return
+    monkeypatch.chdir(tmp_path)
+    assert app.run(shlex.split(line)[1:]) == 0
 
 
 def test_the_readme_counts_the_networks() -> None:
