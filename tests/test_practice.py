@@ -299,6 +299,23 @@ def test_the_small_solutions_are_what_torch_does() -> None:
         assert solution("flatten_size").flatten_size(height, width) == network(torch.zeros(1, 1, height, width)).shape[1]
 
 
+def test_the_training_loop_is_gradient_descent_on_the_cross_entropy() -> None:
+    """On softmax regression the gradient is known: (p − y)ᵀx / N."""
+    torch.manual_seed(0)
+    x, y = torch.randn(7, 3), torch.randint(4, (7,))
+    model, batches = nn.Linear(3, 4), [(x[:4], y[:4]), (x[4:], y[4:])]
+    weight, bias = model.weight.detach().clone(), model.bias.detach().clone()
+    for images, labels in batches:
+        wrong = torch.softmax(images @ weight.T + bias, dim=1) - F.one_hot(labels, 4)
+        weight, bias = weight - 0.5 * wrong.T @ images / len(images), bias - 0.5 * wrong.mean(dim=0)
+    functions = solution("train_loop")
+    functions.train_one_epoch(model, batches, torch.optim.SGD(model.parameters(), lr=0.5))
+    assert torch.allclose(model.weight, weight, atol=1e-6)
+    assert torch.allclose(model.bias, bias, atol=1e-6)
+    right = sum(int((x[i] @ weight.T + bias).argmax() == y[i]) for i in range(7))
+    assert functions.accuracy(model, batches) == pytest.approx(right / 7)
+
+
 # ── Right answers, wrong answers ─────────────────────────────────────────────────────────────────────────────────────
 
 
