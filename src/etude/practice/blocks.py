@@ -104,9 +104,7 @@ class Judge:
             if event.op in self.exercise.without:
                 return [Diagnosis("forbidden", say(self.language, "forbidden", op=event.op), line)]
         if self.exercise.shorter:
-            start, have = (
-                words(text) for text in ((self.exercise.folder / "start.py").read_text(encoding="utf-8"), self.file.read_text("utf-8"))
-            )
+            start, have = (words(file.read_text(encoding="utf-8")) for file in (self.exercise.folder / "start.py", self.file))
             most = int(self.exercise.shorter * start)
             if have > most:
                 return [Diagnosis("too_long", say(self.language, "too_long", have=have, start=start, most=most))]

@@ -36,7 +36,7 @@ KNOWN = {
 def explained(error: BaseException, file: Path, language: Language) -> Diagnosis:
     """The exception as a message, with its line in the learner's file and the shapes of what stands there."""
     frame, line = learners_frame(error, file)
-    text = next(iter(str(error).strip().splitlines()), "")
+    text = next(iter(str(error).strip().splitlines()), "").rstrip(".")
     if isinstance(error, SyntaxError) and Path(error.filename or "").name == file.name:
         return Diagnosis("syntax", say(language, "syntax", text=error.msg), error.lineno)
     if isinstance(error, NotImplementedError) and frame and "forward" not in text:
