@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from etude.cli.parts import outline_table, place_of, shortened, size, sizes_of
+from etude.cli.parts import SIGNS, outline_table, place_of, shortened, size, sizes_of
 from etude.cli.render import table
 from etude.report.explained import Section, Table
 
@@ -70,8 +70,7 @@ def shapes_section(parts: "Sequence[Part]", command: str) -> Section:
     rows = []
     for part in parts:
         for number, line in enumerate(part.lines):
-            sign = {"step": "", "branch": "├ ", "join": "└ "}[line.role]
-            rows.append((place_of(part) if number == 0 else "", sign + line.text, sizes_of(line)))
+            rows.append((place_of(part) if number == 0 else "", SIGNS[line.role] + line.text, sizes_of(line)))
     return Section("Shapes", command, tables=(Table(("where", "what", "output"), tuple(rows), (2,)),))
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from etude.explain.graph import Recorder, graph, images, on_a_copy, paths_noted, reason, whole_output
 from etude.explain.nodes import Graph, Node, Shape
-from etude.explain.outline import FOLLOWERS, label
+from etude.explain.outline import stages
 
 BYTES = 4  # float32
 
@@ -73,29 +73,12 @@ def cost_of(module: nn.Module, measured: Graph) -> Cost:
         kept = kept_for_backward(module, measured)
     except Exception as error:
         unknown = reason(error)
-    stages = tuple(_stage(place, nodes, kept, measured) for place, nodes in _stages(measured))
+    staged = tuple(_stage(place, nodes, kept, measured) for place, nodes in stages(measured))
     total = None if kept is None else sum(kept.values())
-    return Cost(measured.input, stages, measured.parameters, measured.macs, total, peak_of_inference(measured), unknown)
+    return Cost(measured.input, staged, measured.parameters, measured.macs, total, peak_of_inference(measured), unknown)
 
 
-def _stages(measured: Graph) -> list[tuple[str, list[Node]]]:
-    """The operators stage by stage, in order. A stage is a module of the outermost level, with the activations that follow it;
-    where one module holds nearly all, its own modules are the stages. An operator outside of all modules stands for itself."""
-    tops = [node.path.split(".")[0] for node in measured.nodes]
-    wrappers = {name for name in set(tops) if name and tops.count(name) > 0.9 * len(tops)}
-    blocks = {top for node, top in zip(measured.nodes, tops, strict=True) if "." in node.path and node.op not in FOLLOWERS} - wrappers
-    stages: list[tuple[str, list[Node]]] = []
-    for node, top in zip(measured.nodes, tops, strict=True):
-        place = ".".join(node.path.split(".")[:2]) if top in wrappers else top
-        follows = node.op in FOLLOWERS and place not in blocks
-        if stages and (follows or place == stages[-1][0]):
-            stages[-1][1].append(node)
-        else:
-            stages.append((place or label(node), [node]))
-    return stages
-
-
-def _stage(place: str, nodes: list[Node], kept: dict[int, int] | None, measured: Graph) -> StageCost:
+def _stage(place: str, nodes: Sequence[Node], kept: dict[int, int] | None, measured: Graph) -> StageCost:
     return StageCost(
         place,
         nodes[-1].shape,

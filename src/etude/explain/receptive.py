@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from etude.explain.nodes import Graph, Node, Shape
-from etude.explain.outline import FOLLOWERS, label
+from etude.explain.outline import FOLLOWERS, stages
 
 Pair = tuple[int, int]
 
@@ -88,26 +88,6 @@ def stage_fields(graph: Graph) -> tuple[Field, ...]:
     """The field at the end of every stage, in order, with the stage's name as its place."""
     fields = receptive_fields(graph)
     return tuple(replace(fields[nodes[-1].index], place=place) for place, nodes in stages(graph))
-
-
-def stages(graph: Graph) -> tuple[tuple[str, tuple[Node, ...]], ...]:
-    """The operators stage by stage, in order.
-
-    A stage is a module of the outermost level, with the activations that follow it; where one module holds nearly all, its own modules
-    are the stages. An operator outside of all modules stands for itself.
-    """
-    tops = [node.path.split(".")[0] for node in graph.nodes]
-    wrappers = {top for top in set(tops) if top and tops.count(top) > 0.9 * len(tops)}
-    blocks = {top for node, top in zip(graph.nodes, tops, strict=True) if "." in node.path and node.op not in FOLLOWERS} - wrappers
-    found: list[tuple[str, list[Node]]] = []
-    for node, top in zip(graph.nodes, tops, strict=True):
-        place = ".".join(node.path.split(".")[:2]) if top in wrappers else top
-        follows = node.op in FOLLOWERS and place not in blocks
-        if found and (follows or place == found[-1][0]):
-            found[-1][1].append(node)
-        else:
-            found.append((place or label(node), [node]))
-    return tuple((place, tuple(nodes)) for place, nodes in found)
 
 
 def sides(shape: Shape) -> Pair:

@@ -16,12 +16,11 @@ from typing import Any
 
 from torch import nn
 
-from etude.explain.conv1x1 import CostComparison, cost_comparison
 from etude.explain.graph import graph
 from etude.explain.nodes import Shape
-from etude.explain.receptive import stages
+from etude.explain.outline import stages
 from etude.models import pieces, registry
-from etude.papers import Block, Fact, Network, Paper, Stage, Step, Table, load
+from etude.papers import Block, Fact, Network, Paper, Stage, Step, Table
 from etude.papers.expand import Expansion, checked
 from etude.verify.card import card
 from etude.verify.exact import without_weights
@@ -98,28 +97,6 @@ def reading(name: str, **options: Any) -> Reading:
         sections=tuple(_sections(name, options)),
         left_open=tuple(_told(fact) for fact in paper.facts.values() if _concerns(fact, paper, network, located)),
     )
-
-
-@dataclass(frozen=True)
-class PrintedCost:
-    """A cost as a slide prints it, beside what its own formula gives; `note` says where the two differ."""
-
-    at: str
-    printed: int
-    computed: int
-    note: str
-
-
-def costs_on_slides() -> tuple[CostComparison, tuple[PrintedCost, PrintedCost]]:
-    """The lecture's 5×5 convolution directly and behind a 1×1 convolution, and what slides 12 and 13 print of the two."""
-    paper = load("lecture")
-    channels, height, width = paper.fact("conv_cost_input").held
-    out, between, kernel = (paper.fact(f"conv_cost_{what}").held for what in ("output", "reduction", "kernel"))
-    costs = cost_comparison(channels, between, out, kernel, height, width)
-    facts = (paper.fact("conv_cost_direct"), paper.fact("conv_cost_reduced"))
-    computed = (costs.direct.multiplications, costs.reduced.multiplications)
-    direct, reduced = (PrintedCost(fact.at, int(fact.value), own, fact.note) for fact, own in zip(facts, computed, strict=True))  # type: ignore[arg-type]
-    return costs, (direct, reduced)
 
 
 # ── The source ───────────────────────────────────────────────────────────────────────────────────────────────────────
