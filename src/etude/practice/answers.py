@@ -60,6 +60,7 @@ class Answer:
         self.module = module
         self.images = torch.randn(IMAGES, *case.input)
         self.hidden = register_hidden(module)
+        module.double()  # where the learner has asked for another type
         if any(map(is_lazy, module.parameters())):
             with raised("run"), torch.no_grad():
                 module.eval()(self.images)  # the layers are made now

@@ -191,8 +191,7 @@ class Aligner:
 
     def products(self, step: Step, x: Tensor, orders: list[Tensor], events: list[Event], used: set[int]) -> Iterator[Binding]:
         """Convolutions and linear layers."""
-        window = (step.kernel, step.kernel) if step.op == "conv" else ()
-        shape = (step.shape[0], x.shape[1] // step.groups, *window)
+        shape = weight_shape(step, x)
         for parameter in self.candidates(shape, events, used):
             for view in views(parameter, shape):
                 for order in orders:
@@ -216,7 +215,7 @@ class Aligner:
                 views_ = [None if part is None else vector(part) for part in (weight, bias, mean, variance)]
                 yield Binding(views_[0], views_[1], (id(weight), id(bias)), -1, views_[2], views_[3])
         else:
-            shape = (step.shape[0], x.shape[1] // step.groups, *((step.kernel, step.kernel) if step.op == "conv" else ()))
+            shape = weight_shape(step, x)
             for parameter in self.candidates(shape, [], used):
                 for view in views(parameter, shape):
                     for bias in self.biases(parameter, step.shape[0], used) if step.bias else (None,):
@@ -293,6 +292,12 @@ def choices_of(step: Step, x: Tensor) -> list[Choice | None]:
         new = step.shape[0] - x.shape[1]
         return [Choice(front=front) for front in dict.fromkeys((0, new, new // 2))]
     return [None]
+
+
+def weight_shape(step: Step, x: Tensor) -> tuple[int, ...]:
+    """Of the weights of a convolution or linear layer that works on `x`."""
+    window = (step.kernel or 1, step.kernel or 1) if step.op == "conv" else ()
+    return (step.shape[0], x.shape[1] // step.groups, *window)
 
 
 def fits(parameter: Tensor, shape: Sequence[int]) -> bool:

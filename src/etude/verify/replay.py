@@ -121,16 +121,15 @@ class StepRecorder(TorchFunctionMode):
 
 def weighted(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[..., Tensor]:
     """A convolution, linear layer or batch normalisation, with other weights."""
-    op = OPERATORS[func](args, kwargs, args[0])["op"] if func in (F.conv2d, torch.conv2d, F.linear, F.batch_norm) else func
-    if op == "batch_norm":
+    if func is F.batch_norm:
 
         def norm(inputs: list[Tensor], weights: Weights, training: bool) -> Tensor:
             mean, variance = (None, None) if training else (weights.mean, weights.variance)
             return F.batch_norm(inputs[0], mean, variance, weights.weight, weights.bias, training=training, eps=weights.eps)
 
         return norm
-    if op not in ("conv", "linear"):
-        raise NotImplementedError(f"{op} is given parameters: a run can be repeated with others only of layers")
+    if func not in (F.conv2d, torch.conv2d, F.linear):
+        raise NotImplementedError(f"{func} is given parameters: a run can be repeated with others only of layers")
 
     def again(inputs: list[Tensor], weights: Weights, training: bool) -> Tensor:
         return func(inputs[0], weights.weight, weights.bias, *args[3:], **{k: v for k, v in kwargs.items() if k not in ("weight", "bias")})
