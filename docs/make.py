@@ -24,7 +24,7 @@ from etude.report.diagram import diagram
 from etude.report.figures import Line, side_by_side
 from etude.report.gradients import depth_figure
 from etude.tables import build
-from etude.verify.exact import without_weights
+from etude.verification.exact import without_weights
 
 ROOT = Path(__file__).parent.parent
 BUDGETS = ("laptop", "paper")

@@ -131,10 +131,10 @@ def connect(port: int) -> None:
 
 
 def connect_where_namespaces_are_not_permitted(port: int) -> None:
-    from etude.verify import apart_child
+    from etude.verification import limited
 
-    apart_child.has_left = lambda: False
-    apart_child.leave_network()
+    limited.has_left = lambda: False
+    limited.leave_network()
     pair = socket.socketpair()
     pair[0].sendmsg([b"within this machine"])
     connect(port)

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from etude.errors import EtudeError, UsageError
-from etude.verify import apart
-from etude.verify.apart import Failed, Server
+from etude.verification import apart
+from etude.verification.apart import Failed, Server
 
 HERE = Path(__file__).parent
 LIMIT = 3.0
@@ -207,7 +207,7 @@ def test_neither_side_imports_torch_for_nothing() -> None:
     program = f"""
 import sys
 from pathlib import Path
-from etude.verify import apart
+from etude.verification import apart
 assert "torch" not in apart.call("called_apart:modules", {{}}, path=[Path({str(HERE)!r})])
 with apart.Server() as server:
     assert "torch" in server.call("called_apart:modules", {{}}, path=[Path({str(HERE)!r})]) or sys.platform != "linux"
@@ -223,7 +223,7 @@ def test_it_ends_with_us(call: str, number: int, tmp_path: Path) -> None:
     """After Ctrl-C with all it has started; when we are killed, it alone."""
     note = tmp_path / "note"
     call_it = f"{call}('called_apart:sleep', {{'seconds': 60, 'note': {str(note)!r}}}, path=[Path({str(HERE)!r})])"
-    program = ["-c", f"from pathlib import Path\nfrom etude.verify import apart\n{call_it}"]
+    program = ["-c", f"from pathlib import Path\nfrom etude.verification import apart\n{call_it}"]
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     with subprocess.Popen([sys.executable, *program], env=environment, stderr=subprocess.DEVNULL) as us:
         while not (note.exists() and note.read_text(encoding="utf-8")):

@@ -13,7 +13,7 @@ from etude.cli import app as cli
 from etude.models import registry
 from etude.papers import load, names
 from etude.train import recipe as recipes
-from etude.verify.facts import facts_of
+from etude.verification.facts import facts_of
 
 
 def etude(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

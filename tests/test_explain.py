@@ -22,8 +22,8 @@ from etude.explain.cost import cost, cost_of, peak_of_inference
 from etude.explain.graph import DoesNotRun
 from etude.explain.outline import Line, Part, outline
 from etude.models import registry
-from etude.verify.exact import without_weights
-from etude.verify.facts import graph_of, steps_of
+from etude.verification.exact import without_weights
+from etude.verification.facts import graph_of, steps_of
 
 DEEPEST = {"resnet1202", "resnet1001", "preact_resnet1001"}
 NAMES = [name for name in registry.names() if name not in DEEPEST]

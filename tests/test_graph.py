@@ -15,7 +15,7 @@ import etude
 from etude.explain.graph import DoesNotRun
 from etude.explain.nodes import Graph, Node
 from etude.models import registry
-from etude.verify.exact import without_weights
+from etude.verification.exact import without_weights
 
 SHALLOW = [row for row in registry.ROWS if not row.name.endswith(("1001", "1202"))]  # deeper ones are the same blocks, more often
 

@@ -17,8 +17,8 @@ from etude.errors import UsageError
 from etude.explain.nodes import Graph
 from etude.models import densenet, googlenet, lecture, registry, resnet
 from etude.models import identity_mappings as identity
-from etude.verify import exact
-from etude.verify.facts import steps_of
+from etude.verification import exact
+from etude.verification.facts import steps_of
 
 ROWS = registry.ROWS
 COUNTS = [(row, count) for row in ROWS for count in papers.load(row.paper).counts_of(row.name)]

@@ -107,7 +107,7 @@ def test_dense_layer_l_sees_k0_plus_k_times_l_minus_1_channels() -> None:
 
 
 @pytest.mark.parametrize(("paper", "network"), NETWORKS, ids=lambda value: value.id)
-def test_every_network_expands(paper: papers.Paper, network: papers.Network) -> None:
+def test_every_network_expands(paper: papers.Paper, network: papers.Architecture) -> None:
     steps = papers.expand(paper, network)
     assert steps[-1].shape == (network.given["classes"],)
     assert all(side > 0 for step in steps for side in step.shape)
@@ -215,7 +215,7 @@ ODD = ["x", 0, -3, 21, (2, 2), [2, 2], (0, 1, 1, 1), None, 1.5, 1e-9, math.nan, 
 
 
 @pytest.mark.parametrize(("paper", "network"), NETWORKS, ids=lambda value: value.id)
-def test_a_word_that_means_nothing_is_refused_in_words(paper: papers.Paper, network: papers.Network) -> None:
+def test_a_word_that_means_nothing_is_refused_in_words(paper: papers.Paper, network: papers.Architecture) -> None:
     """Whatever a person gives for a word: the table expands, or one message says what was expected and where the paper says so."""
     for word in network.given:
         for value in ODD:
@@ -227,7 +227,7 @@ def test_a_word_that_means_nothing_is_refused_in_words(paper: papers.Paper, netw
 
 
 @pytest.mark.parametrize(("paper", "network"), NETWORKS, ids=lambda value: value.id)
-def test_every_choice_of_a_table_can_be_made(paper: papers.Paper, network: papers.Network) -> None:
+def test_every_choice_of_a_table_can_be_made(paper: papers.Paper, network: papers.Architecture) -> None:
     """Whatever a table allows for a word, alone or beside others, expands or is refused in words."""
     checks = paper.tables[network.table].checks if network.table else ()
     choices = {word: [check for check in checks if check.startswith(f"{word} in ")] for word in network.given}
@@ -266,7 +266,7 @@ DEPARTING = [(paper, network) for paper, network in NETWORKS if network.kind == 
 
 
 @pytest.mark.parametrize(("paper", "network"), DEPARTING, ids=lambda value: value.id)
-def test_what_departs_is_not_said_to_stand_in_the_paper(paper: papers.Paper, network: papers.Network) -> None:
+def test_what_departs_is_not_said_to_stand_in_the_paper(paper: papers.Paper, network: papers.Architecture) -> None:
     assert {step.at for step in papers.expand(paper, network)} == {network.at}
 
 
@@ -278,7 +278,7 @@ TABLES = [(paper, table) for paper in PAPERS for table in paper.tables.values() 
 
 
 @pytest.mark.parametrize(("paper", "table"), TABLES, ids=lambda value: value.id)
-def test_every_check_of_a_table_refuses_something(paper: papers.Paper, table: papers.Table) -> None:
+def test_every_check_of_a_table_refuses_something(paper: papers.Paper, table: papers.ArchitectureTable) -> None:
     network = next(network for network in paper.networks.values() if network.table == table.id)
     tried: list[dict[str, object]] = [
         {word: value} for word, own in network.given.items() for value in (own, 2, 4, 9, 0.0, -1.0, 2.0, 1.0, "Z")
@@ -295,7 +295,7 @@ def test_every_check_of_a_table_refuses_something(paper: papers.Paper, table: pa
 
 
 @pytest.mark.parametrize("table", [table for paper in PAPERS for table in paper.tables.values()], ids=lambda table: table.id)
-def test_a_printed_cost_is_the_exact_one_or_a_note_says_why_not(table: papers.Table) -> None:
+def test_a_printed_cost_is_the_exact_one_or_a_note_says_why_not(table: papers.ArchitectureTable) -> None:
     for stage in table.stages:
         for printed, exact in ((stage.printed_parameters, stage.weights), (stage.printed_macs, stage.macs)):
             if printed is not None and not stage.note:

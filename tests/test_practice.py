@@ -24,13 +24,13 @@ from etude.cli import app
 from etude.cli import practice as commands
 from etude.models import lecture
 from etude.practice import checker
-from etude.practice.checker import Result, checked, warm
+from etude.practice.checker import Checked, checked, warm
 from etude.practice.exercises import FOLDER, LANGUAGES, exercise, names
 from etude.practice.sources import merged
 from etude.practice.words import language_here, messages
 from etude.practice.workbook import STATE, Workbook
-from etude.verify.apart import Server
-from etude.verify.judge import verify
+from etude.verification.apart import Server
+from etude.verification.judge import verify
 
 HERE = Path(__file__).parent
 ANSWERS = sorted((HERE / "answers").glob("*/*.py"))
@@ -55,7 +55,7 @@ def written(folder: Path, name: str, text: str) -> Path:
     return file
 
 
-def ids(result: Result) -> list[str]:
+def ids(result: Checked) -> list[str]:
     return [diagnosis.id for diagnosis in result.diagnoses]
 
 

@@ -23,9 +23,9 @@ from etude.explain.conv1x1 import cost_comparison, worked_example
 from etude.explain.receptive import Field, receptive_fields, sides, stage_fields
 from etude.models import registry
 from etude.papers import load
-from etude.verify.exact import without_weights
-from etude.verify.facts import facts_of, graph_of, steps_of
-from etude.verify.reading import reading, uses
+from etude.verification.exact import without_weights
+from etude.verification.facts import facts_of, graph_of, steps_of
+from etude.verification.reading import reading, uses
 
 DEEPEST = {"resnet1202", "resnet1001", "preact_resnet1001"}
 BUILT = functools.cache(without_weights)
@@ -275,7 +275,7 @@ def test_slide_13_slips_and_slide_12_does_not() -> None:
 @pytest.fixture(autouse=True)
 def _built_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network is built once for all tests that read it."""
-    monkeypatch.setattr("etude.verify.reading.without_weights", BUILT)
+    monkeypatch.setattr("etude.verification.reading.without_weights", BUILT)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,7 +11,7 @@ from etude.models import registry
 from etude.tables import TableError
 from etude.train import recipe as recipes
 from etude.train.recipe import OneCycle, Recipe
-from etude.verify.facts import facts_of
+from etude.verification.facts import facts_of
 
 ALL = [(name, budget) for name in recipes.names() for budget in recipes.read(recipes.find(name)).budget]
 

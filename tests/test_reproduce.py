@@ -16,7 +16,7 @@ from etude.reproduce import claims, jobs
 from etude.reproduce.jobs import Report
 from etude.tables import TableError, build
 from etude.train import recipe as recipes
-from etude.train.result import Result
+from etude.train.result import RunResult
 from etude.train.run import Run
 
 
@@ -89,9 +89,9 @@ def trained(report: Report, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[fl
     """Accuracies that `fit` will answer with in place of training, the same for every network."""
     accuracies: list[float] = []
 
-    def instead(recipe: recipes.Recipe, *, seed: int, run: Run, **_: object) -> Result:
+    def instead(recipe: recipes.Recipe, *, seed: int, run: Run, **_: object) -> RunResult:
         rows = tuple({"epoch": epoch, "test_accuracy": accuracies[seed], "test_images": 10_000} for epoch in (0, 1))
-        return Result(run.folder, recipe, seed, accuracies[seed], 10_000, 1.0, rows)
+        return RunResult(run.folder, recipe, seed, accuracies[seed], 10_000, 1.0, rows)
 
     monkeypatch.setattr(jobs, "fit", instead)
     yield accuracies

@@ -18,9 +18,9 @@ from etude.cli import app as cli
 from etude.errors import EtudeError
 from etude.models import registry
 from etude.models.identity_mappings import Unit
-from etude.verify.apart import Server
-from etude.verify.judge import verify
-from etude.verify.report import Report
+from etude.verification.apart import Server
+from etude.verification.judge import verify
+from etude.verification.verdict import Verification
 
 FOREIGN = Path(__file__).parent / "foreign"
 FAITHFUL, DEPARTS, CLASSIC = (sorted((FOREIGN / folder).glob("[!h]*.py")) for folder in ("faithful", "departs", "classic"))
@@ -40,11 +40,11 @@ def constants(file: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with Server(["etude.verify.child", "torch._dynamo"]) as warm:  # which counting and optimisers import, after a second
+    with Server(["etude.verification.request", "torch._dynamo"]) as warm:  # which counting and optimisers import, after a second
         yield warm
 
 
-def checked(server: Server, file: Path) -> tuple[Report, dict[str, Any]]:
+def checked(server: Server, file: Path) -> tuple[Verification, dict[str, Any]]:
     known = constants(file)
     own = tuple(known["INPUT"]) == registry.row(known["AGAINST"]).input
     arguments = {
@@ -53,7 +53,7 @@ def checked(server: Server, file: Path) -> tuple[Report, dict[str, Any]]:
         "options": known["OPTIONS"],
         "input_shape": None if own else known["INPUT"],
     }
-    return Report.from_dict(server.call("etude.verify.child:check", arguments, seconds=120)), known
+    return Verification.from_dict(server.call("etude.verification.request:check", arguments, seconds=120)), known
 
 
 # ── Foreign files, written by someone who had not seen the matcher ───────────────────────────────────────────────────

@@ -160,7 +160,7 @@ def claims(target: str, changes: tuple[str, ...]) -> "Iterator[Section]":
     """What the paper claims, and how the network departs from it; of a registered one."""
     if target in registry.names():
         from etude.report.explained import card_section
-        from etude.verify.card import card
+        from etude.verification.card import card
 
         command = " ".join(("etude show", target, *(f"--set {change}" for change in changes)))
         yield card_section(card(target, **options_of(changes)), command)
@@ -170,7 +170,7 @@ def source_section(target: str, changes: tuple[str, ...]) -> "Iterator[Section]"
     """Its source, with notes; of a registered one."""
     if target in registry.names():
         from etude.report.explained import reading_section
-        from etude.verify.reading import reading
+        from etude.verification.reading import reading
 
         command = " ".join(("etude read", target, *(f"--set {change}" for change in changes)))
         yield reading_section(reading(target, **options_of(changes)), command)

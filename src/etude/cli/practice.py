@@ -10,7 +10,7 @@ import click
 from etude.cli.render import WIDTH, as_json, filled, table
 from etude.cli.render import say as remark
 from etude.errors import UsageError
-from etude.practice.checker import Result, checked, warm
+from etude.practice.checker import Checked, checked, warm
 from etude.practice.exercises import LANGUAGES, Language, exercise, names
 from etude.practice.words import language_here, say
 from etude.practice.workbook import Work, Workbook
@@ -138,7 +138,7 @@ def check(name: str | None, file: Path | None, all_: bool, folder: Path | None, 
     return 0 if result.passed else 1
 
 
-def show_result(result: Result, language: Language) -> None:
+def show_result(result: Checked, language: Language) -> None:
     if result.passed:
         click.echo(wrapped(say(language, "passed", name=result.exercise, seconds=result.seconds)))
         return
@@ -152,7 +152,7 @@ def show_result(result: Result, language: Language) -> None:
 def check_own(json_: bool, lang: Language | None) -> int:
     """Every exercise of one's own folder."""
     book = Workbook.here()
-    language, results = lang or book.language, list[Result]()
+    language, results = lang or book.language, list[Checked]()
     with warm() as server:
         for name in names():
             if book.file(name).exists():
@@ -174,7 +174,7 @@ def check_class(folder: Path, json_: bool, lang: Language | None) -> int:
     learners = [one for one in sorted(folder.iterdir()) if one.is_dir() and any((one / f"{name}.py").exists() for name in names())]
     if not learners:
         raise UsageError(f"{folder}: no folder in it has a file of an exercise, such as {folder / 'ANNA' / 'residual_block.py'}")
-    results: dict[str, list[Result]] = {}
+    results: dict[str, list[Checked]] = {}
     with warm() as server:
         for learner in learners:
             files = {name: learner / f"{name}.py" for name in names()}
@@ -188,7 +188,7 @@ def check_class(folder: Path, json_: bool, lang: Language | None) -> int:
     return 0 if all(len(found) == len(names()) and all(result.passed for result in found) for found in results.values()) else 1
 
 
-def show_class(results: dict[str, list[Result]], language: Language) -> None:
+def show_class(results: dict[str, list[Checked]], language: Language) -> None:
     """Learners × exercises, then what was wrong."""
     rows = []
     for learner, found in results.items():
@@ -204,7 +204,7 @@ def show_class(results: dict[str, list[Result]], language: Language) -> None:
                 click.echo(f"{learner}  {result.exercise}  {', '.join(diagnosis.id for diagnosis in result.diagnoses)}")
 
 
-def mark(result: Result) -> str:
+def mark(result: Checked) -> str:
     return UNTOUCHED if result.untouched else MARKS[result.status]
 
 

@@ -10,7 +10,7 @@ from etude.cli.options import options_of
 from etude.cli.render import filled, say
 
 if TYPE_CHECKING:
-    from etude.verify.reading import Reading, Section
+    from etude.verification.reading import Passage, Reading
 
 
 @click.command()
@@ -21,7 +21,7 @@ def read(name: str, changes: tuple[str, ...], file: Path | None) -> None:
     """Read the source of a network, with what its paper says of every part and the shapes that flow through it."""
     from etude.files import write_text
     from etude.report.explained import explained_page, reading_section
-    from etude.verify.reading import reading
+    from etude.verification.reading import reading
 
     found = reading(name, **options_of(changes))
     if file is None:
@@ -49,7 +49,7 @@ def _print(found: "Reading", name: str) -> None:
             click.echo(filled(fact, "  · "))
 
 
-def _print_source(section: "Section") -> None:
+def _print_source(section: "Passage") -> None:
     """The lines with their numbers; a long one is left to the terminal to break, so that it can be copied."""
     from rich.console import Console
     from rich.syntax import Syntax

@@ -14,7 +14,7 @@ from etude.models import registry
 
 if TYPE_CHECKING:
     from etude.papers import Paper
-    from etude.verify.card import Card, Counted, Result, Results
+    from etude.verification.card import Card, Counted, PublishedRow, PublishedTable
 
 
 @click.command()
@@ -40,8 +40,8 @@ def show(name: str, changes: tuple[str, ...], measure: bool, facts: bool, json_:
 
 def _show_network(name: str, changes: Sequence[str], measure: bool, json_: bool) -> None:
     from etude.explain.outline import outline
-    from etude.verify.card import card
-    from etude.verify.facts import graph_of
+    from etude.verification.card import card
+    from etude.verification.facts import graph_of
 
     options = options_of(changes)
     shown = card(name, **options)
@@ -63,7 +63,7 @@ def _show_network(name: str, changes: Sequence[str], measure: bool, json_: bool)
 
 def _measured(name: str, options: dict[str, Any]) -> dict[str, int]:
     from etude.explain.graph import graph
-    from etude.verify.exact import without_weights
+    from etude.verification.exact import without_weights
 
     ran = graph(without_weights(name, **options), registry.row(name).input)
     return {"parameters": ran.parameters, "MACs": ran.macs}
@@ -136,7 +136,7 @@ def _print_stages(shown: "Card") -> None:
     click.echo()
 
 
-def _print_results(results: "Sequence[Results]") -> None:
+def _print_results(results: "Sequence[PublishedTable]") -> None:
     """Table by table; what all rows of a table share stands above them."""
     click.echo("Published results:" if results else "No published results.")
     for found in results:
@@ -155,7 +155,7 @@ def _digits(value: float | str) -> int:
     return 0 if isinstance(value, str) else len(str(value).partition(".")[2])
 
 
-def _result_lines(row: "Result", digits: int, named: bool) -> list[tuple[str, str, str]]:
+def _result_lines(row: "PublishedRow", digits: int, named: bool) -> list[tuple[str, str, str]]:
     lines = []
     for column, value in row.values.items():
         spread = [f"mean {row.spreads[column][0]:.2f} ± {row.spreads[column][1]:.2f}"] if column in row.spreads else []
@@ -165,7 +165,7 @@ def _result_lines(row: "Result", digits: int, named: bool) -> list[tuple[str, st
 
 
 def _show_facts(name: str, json_: bool) -> None:
-    from etude.verify.facts import facts_of
+    from etude.verification.facts import facts_of
 
     paper, _ = facts_of(name)
     if json_:

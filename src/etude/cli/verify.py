@@ -9,7 +9,7 @@ from etude.cli.options import input_shape, options_of
 from etude.cli.render import as_json, filled, table
 from etude.errors import UsageError
 from etude.models import registry
-from etude.verify.report import Report
+from etude.verification.verdict import Verification
 
 
 @click.command()
@@ -28,19 +28,19 @@ def verify(target: str, against: str, changes: tuple[str, ...], image: str | Non
 
     Exit code: 0 faithful, 1 departs, 2 wrong usage, 3 could not judge.
     """
-    from etude.verify.apart import Failed, call
-    from etude.verify.facts import steps_of
+    from etude.verification.apart import Failed, call
+    from etude.verification.facts import steps_of
 
     options, shape = options_of(changes), input_shape(image)
     steps_of(against, **options)  # a wrong name or option is said at once
     arguments = {"target": located(target), "against": against, "options": options, "input_shape": shape}
     try:
-        plain = call("etude.verify.child:check", arguments, seconds=seconds)
+        plain = call("etude.verification.request:check", arguments, seconds=seconds)
     except UsageError:
         raise
     except Failed as error:
-        plain = dataclasses.asdict(Report(target, against, "could not judge", str(error), ()))
-    report = Report.from_dict(plain | {"target": target})
+        plain = dataclasses.asdict(Verification(target, against, "could not judge", str(error), ()))
+    report = Verification.from_dict(plain | {"target": target})
     as_json(dataclasses.asdict(report)) if json_ else show_report(report)
     return report.exit_code
 
@@ -58,7 +58,7 @@ def located(target: str) -> str:
     return target
 
 
-def show_report(report: Report) -> None:
+def show_report(report: Verification) -> None:
     click.echo(f"{report.target} against {report.against}")
     click.echo(filled(f"{report.verdict}: {report.sentence}", "  "))
     for choice in report.choices:

@@ -160,7 +160,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Table:
+class ArchitectureTable:
     """An architecture table that several networks share, each with its own words.
 
     checks  what must hold of the words, e.g. "(depth - 2) % 6 == 0"
@@ -183,7 +183,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Network:
+class Architecture:
     """A network for an input of `input` = (channels, height, width): its own layers, or a table and the words for it.
 
     given   words that are options of the model, with the network's own values

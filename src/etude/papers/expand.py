@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from etude.errors import UsageError, nearest
-from etude.papers.architecture import Block, Layer, Network
+from etude.papers.architecture import Architecture, Block, Layer
 from etude.papers.facts import Paper
 from etude.papers.words import Value, value_of, words_in
 
@@ -55,7 +55,7 @@ class Step:
     at: str = ""
 
 
-def expand(paper: Paper, network: Network, **given: Value) -> tuple[Step, ...]:
+def expand(paper: Paper, network: Architecture, **given: Value) -> tuple[Step, ...]:
     """Every operator of `network`, branch by branch in the order of the table, then what joins them.
 
     given  words that differ from the network's own, e.g. `shortcut="A"`, `classes=100`
@@ -73,7 +73,7 @@ def expand(paper: Paper, network: Network, **given: Value) -> tuple[Step, ...]:
     return tuple(expansion.steps)
 
 
-def checked(network: Network, given: Words, checks: Sequence[str]) -> Words:
+def checked(network: Architecture, given: Words, checks: Sequence[str]) -> Words:
     """All words of the network, with those `given` in place of its own.
 
     Raises UsageError for a word that is no option, whose value is not of its own kind, or that breaks what the table asks for.

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from etude.errors import UsageError, nearest
-from etude.papers.architecture import Block, Layer, Network, Table
+from etude.papers.architecture import Architecture, ArchitectureTable, Block, Layer
 from etude.papers.citation import Kind, Read, check_citation, check_kind
 from etude.papers.words import Value, words_in
 from etude.tables import TableError, build, read_toml
@@ -191,10 +191,10 @@ class Paper:
     year: int
     source: str
     blocks: Mapping[str, Block] = field(default_factory=dict)
-    networks: Mapping[str, Network] = field(default_factory=dict)
+    networks: Mapping[str, Architecture] = field(default_factory=dict)
     facts: Mapping[str, Fact] = field(default_factory=dict)
     curves: Mapping[str, Curve] = field(default_factory=dict)
-    tables: Mapping[str, Table] = field(default_factory=dict)
+    tables: Mapping[str, ArchitectureTable] = field(default_factory=dict)
     counts: Mapping[str, Count] = field(default_factory=dict)
     results: Mapping[str, ResultTable] = field(default_factory=dict)
 
@@ -215,8 +215,8 @@ class Paper:
 
 SECTIONS: dict[str, type[Any]] = {
     "blocks": Block,
-    "tables": Table,
-    "networks": Network,
+    "tables": ArchitectureTable,
+    "networks": Architecture,
     "counts": Count,
     "facts": Fact,
     "results": ResultTable,

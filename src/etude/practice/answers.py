@@ -13,7 +13,7 @@ from torch.nn.parameter import is_lazy
 
 from etude.explain.graph import paths_noted, tensors_in
 from etude.practice.exercises import Case
-from etude.verify.trace import Trace, ValueRecorder, difference, randomise
+from etude.verification.trace import Trace, ValueRecorder, difference, randomise
 
 Stage = Literal["made", "run", "backward"]
 IMAGES = 3

@@ -14,9 +14,9 @@ from etude.practice.exercises import Exercise, Language
 from etude.practice.raised import explained
 from etude.practice.sources import loaded, merged, plain
 from etude.practice.words import Diagnosis, say
-from etude.verify.diagnose import Diagnosis as Place
-from etude.verify.diagnose import described, name
-from etude.verify.trace import Event
+from etude.verification.diagnose import Diagnosis as Place
+from etude.verification.diagnose import described, name
+from etude.verification.trace import Event
 
 
 def judged(exercise: Exercise, make: Callable[..., Any], file: Path, language: Language) -> list[Diagnosis]:

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from etude.practice.answers import IMAGES, Answer, Raised, Stage, one_tensor, register_hidden
 from etude.practice.exercises import Case
-from etude.verify.align import PARAMETRIC, Aligner, Alignment, Value, align, run_table
-from etude.verify.interpret import Choice, Weights, compute
-from etude.verify.replay import Run, replayable
-from etude.verify.trace import EQUAL, difference, gradients_differ, same_numbers
+from etude.verification.align import PARAMETRIC, Aligner, Alignment, Value, align, run_table
+from etude.verification.interpret import Choice, Weights, compute
+from etude.verification.replay import Replay, replayable
+from etude.verification.trace import EQUAL, difference, gradients_differ, same_numbers
 
 TRIES = 50  # assignments of weights, and parameters computed with in all of them
 TRIED = 4_000_000
@@ -50,7 +50,7 @@ class Candidate:
 
     def __init__(self, make: Callable[..., nn.Module], case: Case, fixed: dict[str, float] | None = None) -> None:
         self.error: tuple[Stage, Exception] | None = None
-        self.training = Run()
+        self.training = Replay()
         self.initial: dict[int, float | None] = {}
         torch.manual_seed(1)
         try:
@@ -74,7 +74,7 @@ class Candidate:
         self.overwrites = not torch.equal(given, self.images)
 
     @functools.cached_property
-    def evaluated(self) -> Run:
+    def evaluated(self) -> Replay:
         """The run in eval mode."""
         with torch.no_grad():
             return replayable(self.module.eval(), self.images)

@@ -13,7 +13,7 @@ from etude.practice import blocks, functions, loops
 from etude.practice.exercises import Exercise, Language, exercise
 from etude.practice.raised import KNOWN, explained
 from etude.practice.words import Diagnosis, say
-from etude.verify.judge import default_dtype
+from etude.verification.judge import default_dtype
 
 LOUD = frozenset({*KNOWN, "syntax", "raised", "exits"})
 

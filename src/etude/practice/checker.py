@@ -8,14 +8,14 @@ from typing import Any, Literal
 from etude.errors import UsageError
 from etude.practice.exercises import LANGUAGES, Language, exercise
 from etude.practice.words import Diagnosis, messages, say
-from etude.verify.apart import Failed, Server, call
+from etude.verification.apart import Failed, Server, call
 
 CHILD = "etude.practice.check"
 SECONDS, MEGABYTES = 30.0, 4_096
 
 
 @dataclass(frozen=True)
-class Result:
+class Checked:
     """What a check found, start-up included in its seconds; `untouched` is a starting file as it came."""
 
     exercise: str
@@ -34,7 +34,7 @@ class Result:
         return {"exercise": self.exercise, "status": self.status, "diagnoses": diagnoses, "seconds": round(self.seconds, 2)}
 
 
-def checked(name: str, file: Path, language: Language, server: Server | None = None) -> Result:
+def checked(name: str, file: Path, language: Language, server: Server | None = None) -> Checked:
     """The result for one file; with a `server` (see `warm`) without the start of Python.
 
     Raises  UsageError for an unknown exercise, and for a file that is not there.
@@ -49,10 +49,10 @@ def checked(name: str, file: Path, language: Language, server: Server | None = N
     except Failed as error:
         kind = error.kind if error.kind in messages() else "died"
         diagnosis = Diagnosis(kind, say(language, kind, text=str(error), seconds=f"{SECONDS:g}"))
-        return Result(name, "error", (diagnosis,), time.monotonic() - began)
+        return Checked(name, "error", (diagnosis,), time.monotonic() - began)
     diagnoses = tuple(Diagnosis(**diagnosis) for diagnosis in answer["diagnoses"])
     untouched = file.read_text(encoding="utf-8", errors="replace") in starts
-    return Result(name, answer["status"], diagnoses, time.monotonic() - began, untouched)
+    return Checked(name, answer["status"], diagnoses, time.monotonic() - began, untouched)
 
 
 def warm() -> Server:

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 
 from etude.explain.nodes import Graph, Node, Shape
 from etude.explain.outline import FOLLOWERS, label
-from etude.report.items import INPUT, SIGNS, Group, Item, Reading, about, block, channels, factor, sizes
+from etude.report.items import INPUT, SIGNS, Group, Item, ItemReader, about, block, channels, factor, sizes
 from etude.report.layers import Layers, Slot
 from etude.report.sheet import (
     COLOURS,
@@ -46,13 +46,13 @@ def diagram(graph: Graph, *, only: str = "", title: str = "") -> str:
     Raises UsageError with the nearest paths where no operator runs in a module `only`.
     """
     drawn, title = block(graph, only) if only else graph, in_one_line(title)
-    reading = Reading(drawn, unfold=bool(only))
+    reading = ItemReader(drawn, unfold=bool(only))
     sheets = (picture(reading, span) for span in SPANS)
     sheet = next((sheet for sheet in sheets if sheet.right - sheet.left + 2 * PAD <= SCREEN), None) or picture(reading, SPANS[-1])
     return document(sheet, title, f"{title or only or 'network'}: a diagram of {len(drawn.nodes)} operators")
 
 
-def picture(reading: Reading, span: float) -> "Sheet":
+def picture(reading: ItemReader, span: float) -> "Sheet":
     """The trunk, with the heads to its right, each in the first column that is free where it leaves."""
     trunk = Column(reading, span, INPUT)
     if not reading.inputs:
@@ -94,7 +94,7 @@ class Column:
     ends    where below an operator of the trunk there is room for a line to the side
     """
 
-    def __init__(self, reading: Reading, span: float, key: int) -> None:
+    def __init__(self, reading: ItemReader, span: float, key: int) -> None:
         self.reading, self.span, self.key = reading, span, key
         self.sheet, self.y, self.begins, self.ends = Sheet(), 0.0, {key: 0.0}, {INPUT: 0.0}
         self.widest = max((channels(node.shape) for node in reading.graph.nodes if len(node.shape) == 3), default=1)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import jinja2
 
 if TYPE_CHECKING:
-    from etude.verify.card import Card
-    from etude.verify.reading import Reading
+    from etude.verification.card import Card
+    from etude.verification.reading import Reading
 
 
 @dataclass(frozen=True)

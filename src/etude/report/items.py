@@ -119,7 +119,7 @@ class Group:
         return self.count > 1 or bool(self.name and any(inner for _, inner in self.steps))
 
 
-class Reading:
+class ItemReader:
     """A graph as groups of items.
 
     trunk   the groups on the way to the first output

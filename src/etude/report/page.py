@@ -11,7 +11,7 @@ from etude.report.gradients import gradient_figure
 
 if TYPE_CHECKING:
     from etude.reproduce.jobs import Report, Trained
-    from etude.train.result import Result
+    from etude.train.result import RunResult
 
 
 def lecture_page(report: "Report") -> str:
@@ -32,7 +32,7 @@ def lecture_page(report: "Report") -> str:
     return template.render(report=report, curves=curves, diagrams=diagrams, gradients=gradients)
 
 
-def curve(trained: "Trained", beside: Sequence["Result"]) -> str:
+def curve(trained: "Trained", beside: Sequence["RunResult"]) -> str:
     """The accuracy curves of one network; nothing when it was not trained and nobody published any."""
     if not trained.results and trained.published is None:
         return ""

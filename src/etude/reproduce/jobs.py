@@ -27,10 +27,10 @@ from etude.train import machine
 from etude.train import recipe as recipes
 from etude.train.loop import fit
 from etude.train.recipe import Recipe
-from etude.train.result import Interrupted, Progress, Result
+from etude.train.result import Interrupted, Progress, RunResult
 from etude.train.run import Run
-from etude.verify import exact
-from etude.verify.exact import Check, LayerCheck
+from etude.verification import exact
+from etude.verification.exact import Check, LayerCheck
 
 GRADIENT_IMAGES = 64
 
@@ -45,7 +45,7 @@ class Trained:
 
     claim: Claim
     recipe: Recipe
-    results: tuple[Result, ...]
+    results: tuple[RunResult, ...]
     published: Curve | None
     verdict: Verdict
     beside: float | None = None
@@ -176,7 +176,7 @@ class Trainer:
     say: Callable[[str], None]
     missing: str = ""
 
-    def all_seeds(self, recipe: Recipe, seeds: int) -> tuple[Result, ...]:
+    def all_seeds(self, recipe: Recipe, seeds: int) -> tuple[RunResult, ...]:
         """The results of every seed; none when there is no data."""
         try:
             return tuple(self.train(recipe, seed) for seed in range(seeds)) if not self.missing else ()
@@ -185,7 +185,7 @@ class Trainer:
             self.missing = str(error).splitlines()[0]
             return ()
 
-    def train(self, recipe: Recipe, seed: int) -> Result:
+    def train(self, recipe: Recipe, seed: int) -> RunResult:
         """The result of one run, found, continued or new. Raises Interrupted after Ctrl-C."""
         try:
             return fit(
@@ -213,7 +213,7 @@ class Trainer:
         raise AssertionError
 
 
-def judged(claim: Claim, recipe: Recipe, results: Mapping[str, tuple[Result, ...]], paper: Paper, missing: str) -> Trained:
+def judged(claim: Claim, recipe: Recipe, results: Mapping[str, tuple[RunResult, ...]], paper: Paper, missing: str) -> Trained:
     """One claim with its runs and its verdict."""
     own = results[claim.recipe]
     curve = paper.curves[claim.published] if claim.published else None
@@ -221,7 +221,7 @@ def judged(claim: Claim, recipe: Recipe, results: Mapping[str, tuple[Result, ...
     return Trained(claim, recipe, own, curve, _verdict(claim, recipe, own, paper, missing), beside)
 
 
-def _verdict(claim: Claim, recipe: Recipe, results: tuple[Result, ...], paper: Paper, missing: str) -> Verdict:
+def _verdict(claim: Claim, recipe: Recipe, results: tuple[RunResult, ...], paper: Paper, missing: str) -> Verdict:
     if not results:
         return Verdict("not judged", missing)
     if not claim.published:
@@ -233,7 +233,7 @@ def _verdict(claim: Claim, recipe: Recipe, results: tuple[Result, ...], paper: P
     return judge(accuracies, published=published, runs=runs, budget=recipe.budget, margin=claim.margin)
 
 
-def _difference(own: tuple[Result, ...], other: tuple[Result, ...]) -> float | None:
+def _difference(own: tuple[RunResult, ...], other: tuple[RunResult, ...]) -> float | None:
     """Mean difference over the same seeds, in points; None where there is nothing to compare with."""
     pairs = [(a.test_accuracy, b.test_accuracy) for a, b in zip(own, other, strict=False)]
     return 100 * statistics.fmean(a - b for a, b in pairs) if pairs else None

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from etude.train.loop import fit
-    from etude.train.result import Progress, Result
+    from etude.train.result import Progress, RunResult
 
-__all__ = ["Progress", "Result", "fit"]
+__all__ = ["Progress", "RunResult", "fit"]
 
 
 def __getattr__(name: str) -> Any:

@@ -25,7 +25,7 @@ from etude.train import recipe as recipes
 from etude.train import run as runs
 from etude.train.optimizers import make_optimizers, set_learning_rates, share_of_peak
 from etude.train.recipe import Recipe
-from etude.train.result import Interrupted, Progress, Result, finished
+from etude.train.result import Interrupted, Progress, RunResult, finished
 from etude.train.run import Run
 
 CHECKPOINT_SECONDS = 15.0
@@ -43,7 +43,7 @@ def fit(
     data_dir: Path | None = None,
     watch: Callable[[Progress], None] = lambda progress: None,
     say: Callable[[str], None] = lambda message: None,
-) -> Result:
+) -> RunResult:
     """Train a network by a recipe; continues where `run` stopped, and returns at once when it has ended.
 
     recipe    a Recipe, or the name of one (see `etude ls --recipes`) or a .toml file, read at `budget`
@@ -64,7 +64,7 @@ def fit(
             return Training(run, recipe, seed, device, data_dir, watch, say).run_to_the_end()
 
 
-def resume(run: Run, *, device: str | None = None, **how: Any) -> Result:
+def resume(run: Run, *, device: str | None = None, **how: Any) -> RunResult:
     """Continue a run from its last checkpoint, with the recipe, seed and device in its folder; `how` as in `fit`.
 
     device  another device than the run's; without it, and where the run's is not here, the best there is
@@ -151,7 +151,7 @@ class Training:
             self.state["warning"] = "continued, not bit-identical: " + "; ".join(changed)
             say(self.state["warning"])
 
-    def run_to_the_end(self) -> Result:
+    def run_to_the_end(self) -> RunResult:
         """Take every step that is left. Raises Interrupted, or EtudeError when the loss is no longer a number."""
         self.began = time.perf_counter() - self.state["seconds"]
         with ctrl_c_noted() as interrupted:
@@ -280,7 +280,7 @@ class Training:
     def how_to_continue(self) -> str:
         return f"stopped and saved at step {self.state['step']} of {self.steps}; continue with: etude train --resume {self.run.folder}"
 
-    def finish(self) -> Result:
+    def finish(self) -> RunResult:
         self.save()
         last = self.run.metrics()[-1]
         numbers = {key: last[key] for key in ("test_accuracy", "test_images", "seconds")}

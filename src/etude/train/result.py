@@ -25,7 +25,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Result:
+class RunResult:
     """A finished run.
 
     test_accuracy   fraction of the test images, after the last step
@@ -50,10 +50,10 @@ class Interrupted(EtudeError):
     exit_code = 130
 
 
-def finished(run: Run) -> Result:
+def finished(run: Run) -> RunResult:
     """The result of a run that has ended, from its folder. Raises EtudeError when it has not."""
     numbers = run.result()
-    return Result(
+    return RunResult(
         folder=run.folder,
         recipe=run.recipe(),
         seed=numbers["seed"],

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from etude.models import registry
-from etude.papers import Count, Network, Paper, ResultRow, ResultTable, Stage, Step
-from etude.verify.facts import facts_of, steps_of
+from etude.papers import Architecture, Count, Paper, ResultRow, ResultTable, Stage, Step
+from etude.verification.facts import facts_of, steps_of
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Counted:
 
 
 @dataclass(frozen=True)
-class Result:
+class PublishedRow:
     """One row of published results, for the network as it is or with the words of `given`.
 
     values   column to value; "fail" where the paper says so
@@ -38,7 +38,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Results:
+class PublishedTable:
     """Published results that share place, unit and protocol."""
 
     at: str
@@ -46,7 +46,7 @@ class Results:
     unit: str
     protocol: str
     note: str
-    rows: tuple[Result, ...]
+    rows: tuple[PublishedRow, ...]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Card:
     operators: int
     counts: tuple[Counted, ...]
     stages: tuple[Stage, ...]
-    results: tuple[Results, ...]
+    results: tuple[PublishedTable, ...]
 
 
 def card(name: str, **options: Any) -> Card:
@@ -92,7 +92,7 @@ def card(name: str, **options: Any) -> Card:
     )
 
 
-def _counts(paper: Paper, network: Network, given: dict[str, Any], steps: tuple[Step, ...]) -> Iterator[Counted]:
+def _counts(paper: Paper, network: Architecture, given: dict[str, Any], steps: tuple[Step, ...]) -> Iterator[Counted]:
     count = next((count for count in paper.counts_of(network.id) if {**network.given, **count.given} == given), None)
     parameters = sum(step.parameters for step in steps)
     norms = sum(step.parameters for step in steps if step.op == "batch_norm")
@@ -110,31 +110,31 @@ def _counted(what: str, exact: int, printed: float | None, count: Count | None) 
     return Counted(what, exact, printed, count.at if count and printed else "", note)
 
 
-def _stages(paper: Paper, network: Network) -> tuple[Stage, ...]:
+def _stages(paper: Paper, network: Architecture) -> tuple[Stage, ...]:
     """The rows whose cost the paper prints."""
     stages = paper.tables[network.table].stages if network.table else ()
     return tuple(stage for stage in stages if stage.printed_parameters or stage.printed_macs) if network.kind != "departs" else ()
 
 
-def _results(paper: Paper, network: Network, changed: dict[str, Any]) -> Iterator[Results]:
+def _results(paper: Paper, network: Architecture, changed: dict[str, Any]) -> Iterator[PublishedTable]:
     """All published results of the network; of one built with other options, those with the same options."""
     for table in paper.results.values():
         rows = [row for row in table.rows if row.network == network.id and (not changed or _changes(network, row) == changed)]
         if rows:
             shown = tuple(_result(table, row, network) for row in rows)
-            yield Results(table.at, table.title, table.unit, table.protocol, table.note, shown)
+            yield PublishedTable(table.at, table.title, table.unit, table.protocol, table.note, shown)
     for curve in paper.curves.values():
         if curve.network == network.id and not changed:
             last = f"after {curve.points[-1].epoch} {curve.over}s"
-            row = Result(network.title, {last: float(curve.last.held)}, {}, {}, "single run")
-            yield Results(curve.at, "", curve.unit, "", "", (row,))
+            row = PublishedRow(network.title, {last: float(curve.last.held)}, {}, {}, "single run")
+            yield PublishedTable(curve.at, "", curve.unit, "", "", (row,))
 
 
-def _changes(network: Network, row: ResultRow) -> dict[str, Any]:
+def _changes(network: Architecture, row: ResultRow) -> dict[str, Any]:
     return {word: value for word, value in row.given.items() if network.given[word] != value}
 
 
-def _result(table: ResultTable, row: ResultRow, network: Network) -> Result:
+def _result(table: ResultTable, row: ResultRow, network: Architecture) -> PublishedRow:
     values = {table.columns[column]: value for column, value in row.values.items()}
     spreads = {table.columns[column]: spread for column, spread in row.spreads.items()}
-    return Result(row.method, values, spreads, _changes(network, row), table.how(row), row.note)
+    return PublishedRow(row.method, values, spreads, _changes(network, row), table.how(row), row.note)

@@ -24,7 +24,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Report:
+class Verification:
     """A module held against a network of a paper.
 
     verdict    faithful, departs, or could not judge
@@ -48,7 +48,7 @@ class Report:
         return EXIT_CODES[self.verdict]
 
     @staticmethod
-    def from_dict(plain: dict[str, Any]) -> "Report":
+    def from_dict(plain: dict[str, Any]) -> "Verification":
         """A report from `dataclasses.asdict`, after a way through JSON."""
         levels = tuple(Level(**{**level, "evidence": tuple(level["evidence"])}) for level in plain["levels"])
-        return Report(**{**plain, "levels": levels, "choices": tuple(plain["choices"])})
+        return Verification(**{**plain, "levels": levels, "choices": tuple(plain["choices"])})

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from etude.papers import Step
-from etude.verify.interpret import NORM_EPS, RESPONSE, Choice, Replayed, Weights, compute
-from etude.verify.trace import Event, Trace
+from etude.verification.interpret import NORM_EPS, RESPONSE, Choice, Replayed, Weights, compute
+from etude.verification.trace import Event, Trace
 
 MOST_RETURNS = 100
 MOST_ORDERS = 3

@@ -13,13 +13,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from etude.errors import UsageError
 from etude.explain.graph import tensors_in, whole_output
 from etude.papers import Step
-from etude.verify.align import Alignment, align, choices_in_words, run_table
-from etude.verify.diagnose import Departure, departure
-from etude.verify.facts import ends_of, facts_of, steps_of
-from etude.verify.invariants import Invariants
-from etude.verify.report import Level, Report, State
-from etude.verify.trace import EQUAL, Trace, difference, gradients_differ, randomise, same_numbers, traced
-from etude.verify.variants import variant_of
+from etude.verification.align import Alignment, align, choices_in_words, run_table
+from etude.verification.diagnose import Departure, departure
+from etude.verification.facts import ends_of, facts_of, steps_of
+from etude.verification.invariants import Invariants
+from etude.verification.trace import EQUAL, Trace, difference, gradients_differ, randomise, same_numbers, traced
+from etude.verification.variants import variant_of
+from etude.verification.verdict import Level, State, Verification
 
 SMALL_SIDE = 64
 
@@ -31,13 +31,13 @@ def verify(
     input_shape: tuple[int, int, int] | None = None,
     target: str = "",
     **options: Any,
-) -> Report:
+) -> Verification:
     """Hold `module` against a registered network, built with `options`; the module stays as it is.
 
     against      its name, such as "resnet50"
     input_shape  (channels, height, width) of an image, where it is not the network's own
     target       what to call the module in the report
-    The code of the module runs in this process; `etude.verify.apart` runs it in one of its own.
+    The code of the module runs in this process; `etude.verification.apart` runs it in one of its own.
     Raises       UsageError for an unknown network, or an option that its paper's table does not have
     """
     steps = steps_of(against, **options)
@@ -107,7 +107,7 @@ class Judge:
         """Who asks for the table: the paper, or a named variant of its network."""
         return self.against if self.network.kind == "departs" else "the paper"
 
-    def report(self) -> Report:
+    def report(self) -> Verification:
         try:
             self.runs()
             self.stages(self.counts())
@@ -127,10 +127,10 @@ class Judge:
         seen = f"all {len(self.steps):,} operators of {self.called}, outputs and gradients agree ({self.network.at})"
         return self.finished("faithful", seen)
 
-    def finished(self, verdict: Any, sentence: str, place: str = "", variant: str = "") -> Report:
+    def finished(self, verdict: Any, sentence: str, place: str = "", variant: str = "") -> Verification:
         known = {level.id for level in self.levels}
         missing = [Level(id_, title, "n/a", ("not reached",)) for id_, title in TITLES.items() if id_ not in known]
-        return Report(self.target, self.called, verdict, sentence, (*self.levels, *missing), place, variant, self.choices)
+        return Verification(self.target, self.called, verdict, sentence, (*self.levels, *missing), place, variant, self.choices)
 
     def level(self, id_: str, state: State, *evidence: str) -> None:
         self.levels.append(Level(id_, TITLES[id_], state, evidence))

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from etude.papers import Step
-from etude.verify.align import Alignment
-from etude.verify.diagnose import Departure
-from etude.verify.trace import Trace
+from etude.verification.align import Alignment
+from etude.verification.diagnose import Departure
+from etude.verification.trace import Trace
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from typing import Any
 
 from etude.explain.nodes import Graph, Node
 from etude.models import registry
-from etude.papers import Network, Paper, Step, expand, load
+from etude.papers import Architecture, Paper, Step, expand, load
 
 
-def facts_of(name: str) -> tuple[Paper, Network]:
+def facts_of(name: str) -> tuple[Paper, Architecture]:
     """The paper of a registered network, and its architecture there. Raises UsageError for an unknown name."""
     paper = load(registry.row(name).paper)
     return paper, paper.networks[name]

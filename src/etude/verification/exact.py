@@ -11,7 +11,7 @@ from etude.explain.graph import graph
 from etude.explain.nodes import Graph, Node
 from etude.models import registry
 from etude.papers import Fact, Step, load
-from etude.verify.facts import facts_of, steps_of
+from etude.verification.facts import facts_of, steps_of
 
 Verdict = Literal["exact", "departs"]
 

@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from etude.explain.graph import paths_noted, tensors_in
 from etude.explain.operators import OPERATORS, argument
-from etude.verify.interpret import RESPONSE, without_chance
+from etude.verification.interpret import RESPONSE, without_chance
 
 CLOSE = 1e-7  # of the largest entry; in float64 equal functions agree to about 1e-12, others do not to 1e-3
 EQUAL = 1e-6  # the largest relative difference between equal functions in float64, over a whole network

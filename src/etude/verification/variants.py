@@ -8,9 +8,9 @@ from torch import nn
 from etude.errors import UsageError
 from etude.models import registry
 from etude.papers import Step, load
-from etude.verify.align import align
-from etude.verify.facts import steps_of
-from etude.verify.trace import Trace
+from etude.verification.align import align
+from etude.verification.facts import steps_of
+from etude.verification.trace import Trace
 
 # what a word of a table may be, where the word is a choice and not a size
 CHOICES: dict[str, tuple[Any, ...]] = {

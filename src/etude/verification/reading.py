@@ -20,17 +20,17 @@ from etude.explain.graph import graph
 from etude.explain.nodes import Shape
 from etude.explain.outline import stages
 from etude.models import pieces, registry
-from etude.papers import Block, Fact, Network, Paper, Stage, Step, Table
+from etude.papers import Architecture, ArchitectureTable, Block, Fact, Paper, Stage, Step
 from etude.papers.expand import Expansion, checked
-from etude.verify.card import card
-from etude.verify.exact import without_weights
-from etude.verify.facts import facts_of, graph_of, steps_of
+from etude.verification.card import card
+from etude.verification.exact import without_weights
+from etude.verification.facts import facts_of, graph_of, steps_of
 
 MOST_LINES = 12  # of places; of more, the first and the last are told
 
 
 @dataclass(frozen=True)
-class Section:
+class Passage:
     """A part of the source.
 
     title  "class Bottleneck"
@@ -61,7 +61,7 @@ class Reading:
     at: str
     note: str
     departures: tuple[str, ...]
-    sections: tuple[Section, ...]
+    sections: tuple[Passage, ...]
     left_open: tuple[str, ...]
 
 
@@ -114,7 +114,7 @@ class Definition:
     mentions: frozenset[str]
 
 
-def _sections(name: str, options: dict[str, Any]) -> Iterator[Section]:
+def _sections(name: str, options: dict[str, Any]) -> Iterator[Passage]:
     """The docstring of the model's file, then what the network uses of it and of what the models share, in the order of the files."""
     target = registry.row(name).target.partition(":")
     model = importlib.import_module(f"etude.models.{target[0]}")
@@ -124,13 +124,13 @@ def _sections(name: str, options: dict[str, Any]) -> Iterator[Section]:
     reached = _reached(model, target[2], {base for of in places for base in of.__mro__ if _ours(base)})
     lines = {module: inspect.getsource(module).splitlines() for module in (model, pieces)}
     end = ast.parse("\n".join(lines[model])).body[0].end_lineno
-    yield Section("about the file", f"{target[0]}.py", 1, "\n".join(lines[model][:end]))
+    yield Passage("about the file", f"{target[0]}.py", 1, "\n".join(lines[model][:end]))
     for one in reached:
         own = notes.get(getattr(one.module, one.names[0]), ()) if one.title.startswith("class ") else ()
         users = ", ".join(other for user in reached if user is not one and user.mentions & {*one.names} for other in user.names)
         told = own or (f"used by {users}" if users else f"makes {name}",)
         file = Path(str(one.module.__file__)).name
-        yield Section(one.title, file, one.first, "\n".join(lines[one.module][one.first - 1 : one.last]), told)
+        yield Passage(one.title, file, one.first, "\n".join(lines[one.module][one.first - 1 : one.last]), told)
 
 
 def _definitions(module: ModuleType) -> list[Definition]:
@@ -213,7 +213,7 @@ def located_steps(name: str, **options: Any) -> Located:
     return located
 
 
-def _source_of(paper: Paper, network: Network) -> Table | Network:
+def _source_of(paper: Paper, network: Architecture) -> ArchitectureTable | Architecture:
     """What holds the layers: a table that several networks share, or the network itself."""
     return paper.tables[network.table] if network.table else network
 
@@ -315,7 +315,7 @@ def _size(shape: Shape) -> str:
     return "×".join(map(str, shape))
 
 
-def _cited(source: Block | Table | Network, network: Network) -> str:
+def _cited(source: Block | ArchitectureTable | Architecture, network: Architecture) -> str:
     """A part of the paper: its place, how sure it is, how it was read, and what it is called in our facts.
 
     In a network that departs from the paper it is the part that the network departs from.
@@ -330,7 +330,7 @@ def _notes_of_network(name: str, whole: Use, options: dict[str, Any]) -> Iterato
     source = _source_of(paper, network)
     yield f"{_size(whole.before[0])} → {_size(whole.after)}, {whole.parameters:,} parameters"
     yield _cited(source, network)
-    printed = {stage.place: _printed(stage, network) for stage in source.stages} if isinstance(source, Table) else {}
+    printed = {stage.place: _printed(stage, network) for stage in source.stages} if isinstance(source, ArchitectureTable) else {}
     table = graph_of(name, **options)
     for place, nodes in stages(table):
         before = table.nodes[nodes[0].inputs[0]].shape if nodes[0].inputs[0] >= 0 else table.input
@@ -339,7 +339,7 @@ def _notes_of_network(name: str, whole: Use, options: dict[str, Any]) -> Iterato
         yield f"{place}: {_size(before)} → {_size(nodes[-1].shape)}{told}{printed.get(place, '')}"
 
 
-def _printed(stage: Stage, network: Network) -> str:
+def _printed(stage: Stage, network: Architecture) -> str:
     """What the paper's table prints of a row: its size, and its cost where the network is the paper's."""
     costs = ((stage.printed_parameters, "parameters"), (stage.printed_macs, "multiply-adds"))
     told = [f"{number:,.0f} {what}" for number, what in costs if number and network.kind != "departs"]
@@ -349,7 +349,7 @@ def _printed(stage: Stage, network: Network) -> str:
 # ── Facts that are left open ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _concerns(fact: Fact, paper: Paper, network: Network, located: Located) -> bool:
+def _concerns(fact: Fact, paper: Paper, network: Architecture, located: Located) -> bool:
     """Whether a fact that the paper leaves open or contradicts is about this network.
 
     It is not where it is named after an operator, a block or a table that the network does without, or where it stands at a place of

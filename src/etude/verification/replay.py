@@ -11,14 +11,14 @@ from torch.overrides import TorchFunctionMode
 
 from etude.explain.graph import paths_noted, tensors_in, version
 from etude.explain.operators import OPERATORS
-from etude.verify.interpret import Replayed, Weights
-from etude.verify.trace import DROPOUTS, stand_in
+from etude.verification.interpret import Replayed, Weights
+from etude.verification.trace import DROPOUTS, stand_in
 
 STEP_FACTS = ("kernel", "stride", "padding", "dilation", "groups", "bias", "factor")
 
 
 @dataclass(frozen=True)
-class Run:
+class Replay:
     """What a module ran, in order, as far as it went.
 
     output  the step that it returned
@@ -30,7 +30,7 @@ class Run:
     error: Exception | None = None
 
 
-def replayable(module: nn.Module, images: Tensor) -> Run:
+def replayable(module: nn.Module, images: Tensor) -> Replay:
     """The run of a module on images, in the mode it is in, with `stand_in` for every dropout.
 
     Weights stand in layers or are given to convolution, linear and batch_norm as they are: nothing is computed from them alone.
@@ -40,8 +40,8 @@ def replayable(module: nn.Module, images: Tensor) -> Run:
         with paths_noted(module, recorder.path), recorder:
             result = module(images)
     except Exception as error:
-        return Run(tuple(recorder.steps), error=error)
-    return Run(tuple(recorder.steps), next((recorder.source.get(id(tensor)) for tensor in tensors_in(result)), None))
+        return Replay(tuple(recorder.steps), error=error)
+    return Replay(tuple(recorder.steps), next((recorder.source.get(id(tensor)) for tensor in tensors_in(result)), None))
 
 
 @dataclass(frozen=True)

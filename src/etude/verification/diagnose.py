@@ -8,8 +8,8 @@ from torch import nn
 from etude.explain.nodes import Node
 from etude.explain.outline import FOLLOWERS, label
 from etude.papers import Step
-from etude.verify.align import Aligner, Alignment
-from etude.verify.trace import Event, Trace
+from etude.verification.align import Aligner, Alignment
+from etude.verification.trace import Event, Trace
 
 POOLS = ("max_pool", "avg_pool", "adaptive_avg_pool", "global_avg_pool")
 JOINS = ("add", "concat", "multiply")

@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import Any, Protocol, Self, TypedDict, Unpack
 
 from etude.errors import EtudeError, UsageError
-from etude.verify.apart_child import place, receive, send
+from etude.verification.limited import place, receive, send
 
-CHILD = Path(__file__).with_name("apart_child.py")
+CHILD = Path(__file__).with_name("limited.py")
 KEPT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "OMP_NUM_THREADS")
 OUTPUT_BYTES = 10_000
 FORKS = sys.platform == "linux"  # Windows cannot, and the libraries of macOS do not survive it
@@ -62,7 +62,7 @@ class Options(TypedDict, total=False):
 def call(function: str, arguments: Mapping[str, Any], **options: Unpack[Options]) -> Any:
     """What `function` returns, called in a new process.
 
-    function   "etude.verify.something:name"; takes and returns JSON values
+    function   "etude.verification.something:name"; takes and returns JSON values
     arguments  its keyword arguments; a relative path among them means nothing in the other process
     path       () folders from which it can import, after everything installed
     seconds    (60) of wall time, with the start of Python and the import of torch (about 1 s)

@@ -14,7 +14,7 @@ from torch import nn
 from etude.errors import EtudeError, UsageError
 from etude.explain.targets import built, imported, member
 from etude.models import registry
-from etude.verify.judge import verify
+from etude.verification.judge import verify
 
 
 def check(target: str, against: str, options: dict[str, Any], input_shape: Sequence[int] | None) -> dict[str, Any]:
