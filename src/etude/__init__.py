@@ -7,6 +7,7 @@
     etude.facts("lecture_residual")                   what its paper says
     etude.graph(model, (1, 28, 28))                   the operators it runs, with shapes and cost
     etude.fit("lecture_residual.lecture", seed=0)     train it
+    etude.load("runs/…")                              what was trained, as a module
     etude.verify(model, against="resnet20")           hold anybody's module against a paper
 
 Nothing heavy is imported before it is used.
@@ -20,17 +21,19 @@ if TYPE_CHECKING:
     from etude.models.registry import build, names
     from etude.models.weights import load_torchvision
     from etude.train import fit
+    from etude.train.trained import load
     from etude.verification.facts import facts_of as facts
     from etude.verification.judge import verify
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "build", "facts", "fit", "graph", "load_torchvision", "names", "verify"]
+__all__ = ["__version__", "build", "facts", "fit", "graph", "load", "load_torchvision", "names", "verify"]
 
 _HOMES = {
     "build": "etude.models.registry:build",
     "facts": "etude.verification.facts:facts_of",
     "fit": "etude.train:fit",
     "graph": "etude.explain.graph:graph",
+    "load": "etude.train.trained:load",
     "load_torchvision": "etude.models.weights:load_torchvision",
     "names": "etude.models.registry:names",
     "verify": "etude.verification.judge:verify",

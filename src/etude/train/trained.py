@@ -1,0 +1,55 @@
+"""What a run has trained, taken from its folder: `etude.load(RUN)`."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from etude.models.network import Network
+from etude.train import checkpoint
+from etude.train.run import Run
+
+
+class TrainedNetwork(nn.Module):
+    """A trained network with what belongs to it; called on images it normalises them as in training and gives the logits.
+
+    module     the network itself, which takes normalised images
+    network    its name and options
+    classes    the names of its outputs, in order
+    mean, std  of the training images, one a channel, of pixels from 0 to 1
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, network: Network, module: nn.Module, classes: tuple[str, ...], mean: tuple[float, ...], std: tuple[float, ...]
+    ) -> None:
+        super().__init__()
+        self.network, self.module, self.classes = network, module, classes
+        self.register_buffer("mean", torch.tensor(mean)[:, None, None])
+        self.register_buffer("std", torch.tensor(std)[:, None, None])
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """(channels, height, width) of the images that it takes."""
+        return self.network.input
+
+    def forward(self, images: Tensor) -> Tensor:
+        """N×channels×height×width with pixels from 0 to 1, or bytes, to N×classes logits."""
+        pixels = images.to(self.mean.dtype) / 255 if images.dtype == torch.uint8 else images
+        logits: Tensor = self.module((pixels - self.mean) / self.std)
+        return logits
+
+
+def load(folder: Path | str) -> TrainedNetwork:
+    """The network of the run in `folder` with the weights of its last checkpoint, in eval mode, on the CPU.
+
+    Raises  EtudeError for a folder that is no run, or whose checkpoint is missing or damaged
+    """
+    run = Run(Path(folder))
+    recipe, classes = run.recipe(), tuple(run.environment()["classes"])
+    network = Network(recipe.model)
+    module = network.build(classes=len(classes))
+    checkpoint.load_model(run.checkpoint, module)
+    return TrainedNetwork(network, module, classes, recipe.mean, recipe.std).eval()

@@ -1,0 +1,75 @@
+"""The one grammar of values that people type: behind `--set`, in the arguments of a target, in the name of a network. No torch.
+
+A number, a list (`[3,4,6,3]`), a table, a quoted text, `true`, `false` or `none`; everything else is a text as it stands.
+"""
+
+import ast
+import keyword
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from etude.errors import UsageError
+
+CONSTANTS = {"true": True, "false": False, "none": None, "null": None}
+
+
+def read_value(text: str) -> Any:
+    """`3`, `5e-2`, `[2,2]`, `true`, `none`, `'none'`, `conv` as a value; lists become tuples."""
+    try:
+        return plain(ast.parse(text.strip(), mode="eval").body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return text
+
+
+def plain(node: ast.expr) -> Any:
+    """The value of an expression. Raises ValueError for one that would compute something."""
+    match node:
+        case ast.Name(id=name):
+            return CONSTANTS.get(name.lower(), name)
+        case ast.Tuple(elts=items) | ast.List(elts=items):
+            return tuple(map(plain, items))
+        case ast.Dict(keys=keys, values=values):
+            return {plain(key): plain(value) for key, value in zip(keys, values, strict=True) if key is not None}
+    return ast.literal_eval(node)
+
+
+def write_value(value: Any) -> str:
+    """A value as `read_value` reads it."""
+    match value:
+        case None | bool():
+            return str(value).lower()
+        case tuple() | list():
+            return f"[{','.join(map(write_value, value))}]"
+        case str() if not (value.isascii() and value.isidentifier()) or keyword.iskeyword(value) or value.lower() in CONSTANTS:
+            return repr(value)
+    return str(value)
+
+
+def read_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """`shortcut=A`, `optimizer.lr=0.05` by name. Raises UsageError for what is no assignment."""
+    found = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or not all(part.isidentifier() for part in name.strip().split(".")):
+            raise UsageError(f"--set {setting}: expected NAME=VALUE, such as --set classes=100")
+        found[name.strip()] = read_value(text)
+    return found
+
+
+def read_call(text: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    """`make_net(20, k=12)` as a name and its arguments; a name alone has none. Raises UsageError for arguments that are no values."""
+    name, bracket, rest = text.partition("(")
+    if not bracket:
+        return text, (), {}
+    try:
+        call = ast.parse(f"f({rest}", mode="eval").body
+        if not isinstance(call, ast.Call) or any(given.arg is None for given in call.keywords):
+            raise ValueError
+        return name, tuple(map(plain, call.args)), {str(given.arg): plain(given.value) for given in call.keywords}
+    except (SyntaxError, ValueError) as error:
+        raise UsageError(f"{text}: expected plain values as arguments, such as {name}(depth=20)") from error
+
+
+def write_call(name: str, keywords: Mapping[str, Any]) -> str:
+    """A name and its arguments, as `read_call` reads them; the name alone where there are none."""
+    return f"{name}({', '.join(f'{key}={write_value(value)}' for key, value in keywords.items())})" if keywords else name
