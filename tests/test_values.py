@@ -67,7 +67,7 @@ def test_a_network_is_its_name_and_what_differs() -> None:
     assert str(network) == "resnet110(classes=100, shortcut=B)"
     assert Network.read(str(network)) == network
     assert len({network, Network.read(str(network)), Network("resnet110")}) == 2
-    assert network.build(depth=8).fc.weight.shape == (100, 64)
+    assert network.build(depth=8).state_dict()["fc.weight"].shape == (100, 64)
     assert next(network.without_weights().parameters()).is_meta
     with pytest.raises(UsageError, match="did you mean resnet110"):
         Network("resnet11O")
