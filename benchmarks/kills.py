@@ -27,10 +27,10 @@ NETWORKS = ("lecture_inception", "lecture_residual", "lecture_densenet")
 CHILD = """
 import sys
 from pathlib import Path
-from etude.train import loop, recipe
+from etude.train import engine, loop, recipe
 from etude.train.run import Run
 loop.CHECKPOINT_SECONDS = 1.0
-loop.fit(recipe.from_toml(Path(sys.argv[1])), seed=int(sys.argv[2]), run=Run(Path(sys.argv[3])))
+engine.fit(recipe.from_toml(Path(sys.argv[1])), seed=int(sys.argv[2]), run=Run(Path(sys.argv[3])))
 """
 
 

@@ -134,7 +134,7 @@ def test_show_prints_every_fact_of_the_paper(capsys: pytest.CaptureFixture[str],
 def test_cp_gives_a_recipe_to_edit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     assert run(capsys, "cp", "lecture_residual.lecture", str(file))[0] == 0
-    assert recipes.read(file).model == "lecture_residual"
+    assert recipes.read(file).models == ("lecture_residual",)
     code, _, err = run(capsys, "cp", "lecture_residual.lecture", str(file))
     assert (code, "is there already" in err) == (1, True)
     arguments = ("train", str(file), "--budget", "smoke", "--data", "strokes", "--set", "images=64", "--runs", str(tmp_path / "runs"))

@@ -10,7 +10,7 @@ from PIL import Image
 from etude.cli import app as cli
 from etude.data import load
 from etude.errors import EtudeError
-from etude.train import loop
+from etude.train import engine
 from etude.train import recipe as recipes
 from etude.train.predict import predict
 from etude.train.run import Run
@@ -21,7 +21,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A residual network that knows the strokes."""
     recipe = recipes.change(recipes.load("lecture_residual.lecture", "laptop").on("strokes"), ("epochs=3", "batch=50"))
     run = Run(tmp_path_factory.mktemp("runs") / "run")
-    assert loop.fit(recipe, run=run).test_accuracy > 0.9
+    assert engine.fit(recipe, run=run).test_accuracy > 0.9
     return run
 
 
@@ -112,12 +112,12 @@ def test_runs_are_listed_and_shown(run: Run, capsys: pytest.CaptureFixture[str])
     assert cli.run(["runs", "ls", "--runs", str(root), "--json"]) == 0
     rows = {Path(row["run"]).name: row for row in json.loads(capsys.readouterr().out)}
     assert rows["run"]["state"] == "finished"
-    assert rows["broken"]["state"].startswith("damaged")
+    assert rows["broken"]["state"].startswith("unreadable")
     assert cli.run(["runs", "ls", "--runs", str(root)]) == 0
     assert "lecture_residual.lecture" in capsys.readouterr().out
     assert cli.run(["runs", "show", str(run.folder)]) == 0
     shown = capsys.readouterr().out
-    assert 'model = "lecture_residual"' in shown
+    assert '[model]\nname = "lecture_residual"' in shown
     assert "threads" in shown
     assert cli.run(["runs", "show", str(root / "nowhere")]) == 1
     assert "is not the folder of a run" in capsys.readouterr().err

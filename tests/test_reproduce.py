@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +13,17 @@ from click.testing import CliRunner
 from etude.cli.app import etude as command
 from etude.data import sources
 from etude.papers import load as load_paper
-from etude.report.page import lecture_page
-from etude.reproduce import claims, jobs
-from etude.reproduce.jobs import Report
+from etude.report.page import reproduction_page
+from etude.reproduce import claims
+from etude.reproduce.claims import Reference, published_value
+from etude.reproduce.plan import plan
+from etude.reproduce.reproduction import Reproduction, reproduce
 from etude.tables import TableError, build
+from etude.train import engine
 from etude.train import recipe as recipes
-from etude.train.result import RunResult
-from etude.train.run import Run
+from etude.train.job import Job, Means
+from etude.train.run import Run, RunResult
+from etude.train.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -26,74 +32,101 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def report(root: Path) -> Report:
-    return jobs.reproduce("lecture", budget="smoke", seeds=2, root=root, data="strokes")
+def report(root: Path) -> Reproduction:
+    return reproduce("lecture", budget="smoke", seeds=2, root=root, data="strokes")
 
 
 @pytest.mark.parametrize("name", claims.names())
 def test_every_claim_refers_to_what_is_there(name: str) -> None:
-    held = claims.load(name)
-    paper = load_paper(held.paper)
-    for claim in held.trained:
-        recipe = recipes.load(claim.recipe, "paper")
-        if claim.published:
-            assert paper.curves[claim.published].network == recipe.model
-            assert paper.fact(claim.runs).held >= 1
-        assert not claim.beside or claim.beside in {other.recipe for other in held.trained}
+    for planned in plan(claims.load(name), budget="paper", seeds=1):
+        if planned.published and planned.published.curve:
+            assert planned.published.curve.network == planned.recipe.model.name
+        assert planned.published is None or planned.published.runs >= 1
 
 
 def test_a_claim_needs_a_published_value_or_a_reason() -> None:
     with pytest.raises(TableError, match="expected either `published`, or `unjudged`"):
         build(claims.Claim, {"recipe": "x"}, "claims")
-    with pytest.raises(TableError, match="needs `runs` and a `margin`"):
-        build(claims.Claim, {"recipe": "x", "published": "y"}, "claims")
+    with pytest.raises(TableError, match="needs a `margin`"):
+        build(claims.Claim, {"recipe": "x", "published": {"curve": "y", "runs": "z"}}, "claims")
+    with pytest.raises(TableError, match="either `curve` and `runs`, or `table`, `method` and `column`"):
+        build(claims.Claim, {"recipe": "x", "published": {"curve": "y", "table": "z"}, "margin": 1.0}, "claims")
+    twice = [{"recipe": "x", "unjudged": "y"}, {"recipe": "x", "unjudged": "y"}]
+    with pytest.raises(TableError, match="x stands there twice"):
+        build(claims.Claims, {"name": "n", "paper": "lecture", "title": "t", "trained": twice}, "claims")
+    with pytest.raises(TableError, match="x is put beside z; known: x"):
+        build(claims.Claims, {"name": "n", "paper": "p", "title": "t", "trained": [twice[0] | {"beside": "z"}]}, "claims")
 
 
-def test_every_exact_fact_is_exact(report: Report) -> None:
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        (Reference(table="table_1", method="originl", column="c10_plus"), "table_1: method 'originl' is not there; did you mean original"),
+        (Reference(table="table_11", method="original", column="c10_plus"), "table 'table_11' is not there; did you mean table_1"),
+        (Reference(table="table_1", method="original", column="c10"), "table_1: column 'c10' is not there"),
+        (Reference(curve="accuracy", runs="result_runs"), "curve 'accuracy' is not there"),
+    ],
+)
+def test_a_reference_to_nothing_is_named(reference: Reference, message: str) -> None:
+    with pytest.raises(TableError, match=re.escape(message)):
+        published_value(load_paper("identity_mappings"), reference)
+
+
+def test_every_exact_fact_is_exact(report: Reproduction) -> None:
     assert [check.verdict for check in report.exact] == ["exact"] * 7
     assert set(report.layers_exact.values()) == {True}
     assert not report.failed
 
 
-def test_five_networks_on_the_same_seeds(report: Report) -> None:
-    assert [trained.sample.n for trained in report.trained] == [2] * 5
-    assert {trained.verdict.word for trained in report.trained} == {"not judged"}
-    assert [[result.seed for result in trained.results] for trained in report.trained] == [[0, 1]] * 5
+def test_five_networks_on_the_same_seeds(report: Reproduction) -> None:
+    assert [judged.sample.n for judged in report.judged] == [2] * 5
+    assert {judged.verdict.word for judged in report.judged} == {"not judged"}
+    assert [[result.seed for result in judged.results] for judged in report.judged] == [[0, 1]] * 5
 
 
-def test_runs_are_reused(report: Report, root: Path) -> None:
+def test_runs_are_reused(report: Reproduction, root: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*.safetensors")}
-    again = jobs.reproduce("lecture", budget="smoke", seeds=2, root=root, data="strokes")
+    again = reproduce("lecture", budget="smoke", seeds=2, root=root, data="strokes")
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*.safetensors")} == before
-    assert [trained.sample for trained in again.trained] == [trained.sample for trained in report.trained]
+    assert [trained.sample for trained in again.judged] == [trained.sample for trained in report.judged]
 
 
-def test_other_code_or_another_recipe_is_another_run(report: Report, root: Path, tmp_path: Path) -> None:
-    trainer = jobs.Trainer(root / "lecture" / "smoke", None, None, lambda *_: None, lambda _: None)
-    recipe = report.trained[1].recipe
-    found = trainer.find_run(recipe, 0)
+def test_other_code_or_another_recipe_is_another_run(report: Reproduction, root: Path) -> None:
+    store, recipe = Store(root), report.judged[1].planned.recipe
+    found = engine.run_for(Job(recipe, 0), store, Means())
     assert found.finished
     changed = recipes.change(recipe, ("epochs=2",))
-    assert not trainer.find_run(changed, 0).started
+    assert not engine.run_for(Job(changed, 0), store, Means()).started
     environment = found.environment()
     text = (found.folder / "env.json").read_text(encoding="utf-8")
     try:
         (found.folder / "env.json").write_text(json.dumps(environment | {"source": "other"}), encoding="utf-8")
-        assert not trainer.find_run(recipe, 0).started
+        assert not engine.run_for(Job(recipe, 0), store, Means()).started
     finally:
         (found.folder / "env.json").write_text(text, encoding="utf-8")
 
 
+def test_what_was_trained_alone_is_used(report: Reproduction, root: Path) -> None:
+    """One rule says where a run lies: that of `etude train` is found by a reproduction, and the other way round."""
+    recipe = report.judged[1].planned.recipe
+    assert report.judged[1].results[0].folder == root / "lecture_residual.lecture" / "smoke" / "seed-0"
+    run = Store(root).new(Job(recipe, 7))
+    assert run.folder == root / "lecture_residual.lecture" / "smoke" / "seed-7"
+    engine.fit(recipe, seed=7, run=run)
+    assert engine.run_for(Job(recipe, 7), Store(root), Means()) == run
+
+
 @pytest.fixture
-def trained(report: Report, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """Accuracies that `fit` will answer with in place of training, the same for every network."""
+def trained(report: Reproduction, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """Accuracies that jobs will answer with in place of training, the same for every network."""
     accuracies: list[float] = []
 
-    def instead(recipe: recipes.Recipe, *, seed: int, run: Run, **_: object) -> RunResult:
-        rows = tuple({"epoch": epoch, "test_accuracy": accuracies[seed], "test_images": 10_000} for epoch in (0, 1))
-        return RunResult(run.folder, recipe, seed, accuracies[seed], 10_000, 1.0, rows)
+    def instead(job: Job, run: Run, means: Means) -> RunResult:
+        accuracy = accuracies[job.seed]
+        rows = tuple({"epoch": epoch, "test_accuracy": accuracy, "test_images": 10_000} for epoch in (0, 1))
+        return RunResult(run.folder, job.recipe, job.seed, accuracy, 10_000, 1.0, rows)
 
-    monkeypatch.setattr(jobs, "fit", instead)
+    monkeypatch.setattr(engine, "run_job", instead)
     yield accuracies
 
 
@@ -112,18 +145,18 @@ def test_verdicts_and_exit_code_of_the_lectures_claims(
     trained: list[float], tmp_path: Path, budget: str, ours: list[float], words: list[str], failed: bool
 ) -> None:
     trained[:] = ours
-    report = jobs.reproduce("lecture", budget=budget, seeds=len(ours), root=tmp_path)
-    assert [entry.verdict.word for entry in report.trained[:2]] == words
-    assert {entry.verdict.word for entry in report.trained[2:]} == {"not judged"}
-    assert report.trained[2].beside == 0
+    report = reproduce("lecture", budget=budget, seeds=len(ours), root=tmp_path)
+    assert [entry.verdict.word for entry in report.judged[:2]] == words
+    assert {entry.verdict.word for entry in report.judged[2:]} == {"not judged"}
+    assert report.judged[2].beside == 0
     assert report.failed == failed
-    lecture_page(report)
+    reproduction_page(report)
 
 
 def test_other_data_is_not_judged(trained: list[float], tmp_path: Path) -> None:
     trained[:] = [0.99]
-    report = jobs.reproduce("lecture", budget="laptop", root=tmp_path, data="fashion-mnist")
-    assert "published value is for another data set" in report.trained[0].verdict.why
+    report = reproduce("lecture", budget="laptop", root=tmp_path, data="fashion-mnist")
+    assert "published value is for another data set" in report.judged[0].verdict.why
 
 
 def test_without_data_the_exact_facts_are_still_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,14 +164,14 @@ def test_without_data_the_exact_facts_are_still_checked(tmp_path: Path, monkeypa
         raise sources.NoSource("mnist: no source has the data\n  everything")
 
     monkeypatch.setattr(sources, "fetch", offline)
-    report = jobs.reproduce("lecture", budget="smoke", root=tmp_path)
+    report = reproduce("lecture", budget="smoke", root=tmp_path)
     assert not report.failed
-    assert {entry.verdict.why for entry in report.trained} == {"mnist: no source has the data"}
-    assert "no source has the data" in lecture_page(report)
+    assert {entry.verdict.why for entry in report.judged} == {"mnist: no source has the data"}
+    assert "no source has the data" in reproduction_page(report)
 
 
-def test_the_page_is_one_file_that_needs_nothing_else(report: Report) -> None:
-    page = lecture_page(report)
+def test_the_page_is_one_file_that_needs_nothing_else(report: Reproduction) -> None:
+    page = reproduction_page(report)
     text = re.sub(r'xmlns(:\w+)?="[^"]*"', "", page)
     assert not re.search(r'(src|href)="(?!#)', text)
     assert "http" not in re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -147,12 +180,12 @@ def test_the_page_is_one_file_that_needs_nothing_else(report: Report) -> None:
         assert expected in page
 
 
-def test_the_command_prints_tables_json_and_the_page(report: Report, root: Path) -> None:
+def test_the_command_prints_tables_json_and_the_page(report: Reproduction, root: Path) -> None:
     arguments = ["reproduce", "lecture", "--budget", "smoke", "--seeds", "2", "--data", "strokes", "--runs", str(root)]
     shown = CliRunner().invoke(command, arguments)
     assert shown.exit_code == 0, shown.output
     assert "lecture_inception: parameters" in shown.stdout
-    assert str(root / "lecture" / "smoke" / "report.html") in shown.stdout
+    assert str(root / "lecture-smoke.html") in shown.stdout
     asked = CliRunner().invoke(command, [*arguments, "--json"])
     answer = json.loads(asked.stdout)
     assert answer["trained"][0]["n"] == 2
@@ -167,3 +200,64 @@ def test_the_command_prints_tables_json_and_the_page(report: Report, root: Path)
         "note": "260 + 19,104 + 44,020 + 19,824 + 14,090",
         "verdict": "exact",
     }
+
+
+VARIANTS = """
+paper = "identity_mappings"
+title = "Shortcuts"
+
+[[trained]]
+recipe = "ablation_resnet110(depth=8).mine"
+published = { table = "table_1", method = "original", column = "c10_plus" }
+margin = 0.5
+
+[[trained]]
+recipe = "ablation_resnet110(depth=8, shortcut=conv).mine"
+published = { table = "table_1", method = "1×1 convolution", column = "c10_plus" }
+margin = 0.5
+beside = "ablation_resnet110(depth=8).mine"
+
+[[trained]]
+recipe = "ablation_resnet110(depth=8, shortcut=constant_scaling, shortcut_scale=0, residual_scale=1).mine"
+published = { table = "table_1", method = "constant scaling, 0 and 1", column = "c10_plus" }
+margin = 0.5
+"""
+
+
+def test_variants_of_one_network_in_errors_and_medians_have_a_page(
+    trained: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reports are keyed by network and recipe: three rows of one registered network, of another paper than the lecture."""
+    monkeypatch.chdir(tmp_path)
+    text = (recipes.FOLDER / "lecture.toml").read_text(encoding="utf-8").replace("lecture_inception.laptop.epochs = 0.7", "")
+    text = text.replace('data = "mnist"', 'data = "strokes"').replace("[0.1307]", "[]").replace("[0.3081]", "[]")
+    text = re.sub(r"lecture_\w+(\.laptop\.epochs = 0\.7| = \{\})\n", "", text).replace("[networks]", "[networks]\nablation_resnet110 = {} ")
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "shortcuts.toml").write_text(VARIANTS.replace(".mine", ".mine.toml"), encoding="utf-8")
+    trained[:] = [0.9339, 0.9339, 0.80, 0.9339, 0.9339]  # a median error of 6.61, a mean of 9.29
+    found = reproduce("shortcuts.toml", budget="laptop", seeds=5, root=tmp_path)
+    assert [judged.verdict.word for judged in found.judged] == ["consistent", "consistent", "not judged"]
+    assert "the source prints `fail`" in found.judged[2].verdict.why
+    assert {judged.planned.unit for judged in found.judged} == {"% error"}
+    assert found.judged[0].planned.published is not None
+    assert (found.judged[0].planned.published.statistic, found.judged[0].planned.published.runs) == ("median", 5)
+    assert found.all_exact, [check for check in found.exact if check.verdict != "exact"]
+    page = reproduction_page(found)
+    assert "lecture" not in re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL).lower()
+    for expected in ("ablation_resnet110(depth=8, shortcut=conv)", "median of 5", "% error", "12.22", "fail", "Table 1"):
+        assert expected in page
+    assert len(json.loads(json.dumps(found.as_dict()))["layers"]) == 3
+
+
+def test_a_plan_is_made_without_torch(tmp_path: Path) -> None:
+    code = "import sys; from etude.cli.app import run; code = run(sys.argv[1:]); sys.exit(code or 3 * ('torch' in sys.modules))"
+    arguments = ["reproduce", "lecture", "--plan", "--seeds", "2", "--runs", str(tmp_path), "--json"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr or "torch was imported"
+    rows = json.loads(done.stdout)
+    assert [(row["recipe"], row["seed"]) for row in rows][:3] == [
+        ("lecture_inception.lecture", 0),
+        ("lecture_inception.lecture", 1),
+        ("lecture_residual.lecture", 0),
+    ]
+    assert {row["state"] for row in rows} == {"to do"}

@@ -16,22 +16,24 @@ Nothing heavy is imported before it is used.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from etude.version import VERSION
+
 if TYPE_CHECKING:
     from etude.explain.graph import graph
     from etude.models.registry import build, names
     from etude.models.weights import load_torchvision
-    from etude.train import fit
+    from etude.train.engine import fit
     from etude.train.trained import load
     from etude.verification.facts import facts_of as facts
     from etude.verification.judge import verify
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["__version__", "build", "facts", "fit", "graph", "load", "load_torchvision", "names", "verify"]
 
 _HOMES = {
     "build": "etude.models.registry:build",
     "facts": "etude.verification.facts:facts_of",
-    "fit": "etude.train:fit",
+    "fit": "etude.train.engine:fit",
     "graph": "etude.explain.graph:graph",
     "load": "etude.train.trained:load",
     "load_torchvision": "etude.models.weights:load_torchvision",

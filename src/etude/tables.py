@@ -56,6 +56,8 @@ def build(cls: type[T], table: Mapping[str, Any], where: str, **given: Any) -> T
 def convert(value: Any, hint: Any, where: str) -> Any:
     """`value` as the type `hint` asks for: a number, text, choice, tuple, mapping, dataclass, or one of several."""
     origin, args = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return value
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return build(hint, _expect(value, Mapping, where), where)
     if origin is Literal:
@@ -65,7 +67,7 @@ def convert(value: Any, hint: Any, where: str) -> Any:
     if origin in (Union, types.UnionType):
         return _one_of(value, args, where)
     if origin is tuple:
-        return _tuple(_expect(value, list, where), args, where)
+        return _tuple(_expect(list(value) if isinstance(value, tuple) else value, list, where), args, where)
     if origin is Mapping:
         return {key: convert(item, args[1], f"{where}.{key}") for key, item in _expect(value, Mapping, where).items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
@@ -75,6 +77,8 @@ def convert(value: Any, hint: Any, where: str) -> Any:
 
 def _one_of(value: Any, hints: tuple[Any, ...], where: str) -> Any:
     """`value` as the first type that admits it; of several dataclasses, the one that its first field (`name`, `kind`) chooses."""
+    if value is None and type(None) in hints:
+        return None
     failures = []
     for hint in hints:
         if hint is not type(None):

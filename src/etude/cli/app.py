@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 
 import click
 
-from etude import __version__
 from etude.cli.render import end_line
 from etude.errors import EtudeError, nearest
+from etude.version import VERSION
 
 COMMANDS = {
     "convert": "convert",
@@ -44,7 +44,7 @@ class Verbs(click.Group):
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="etude")
+@click.version_option(VERSION, prog_name="etude")
 def etude() -> None:
     """The classic convolutional networks: read, run, rewritten and reproduced."""
 

@@ -122,16 +122,12 @@ def opened(target: str, changes: tuple[str, ...], image: str | None, source: str
 
 def trained(name: str, folder: Path) -> "nn.Module":
     """The network of a run, as its last checkpoint has it. Raises UsageError where the run is of another network."""
-    from etude.train import checkpoint
-    from etude.train.run import Run
+    from etude.train.trained import load
 
-    run = Run(folder)
-    recipe = run.recipe()
-    if recipe.model != name:
-        raise UsageError(f"{folder} has trained {recipe.model}, not {name}")
-    model = registry.build(name, classes=len(run.environment()["classes"]))
-    checkpoint.load_model(run.checkpoint, model)
-    return model
+    found = load(folder)
+    if found.network.name != name:
+        raise UsageError(f"{folder} has trained {found.network}, not {name}")
+    return found.module
 
 
 def drawn(subject: "Subject", title: str, block: str) -> str:

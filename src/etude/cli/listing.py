@@ -1,6 +1,5 @@
 """`etude ls`, `etude cp`: what there is. Neither imports torch."""
 
-import shutil
 from pathlib import Path
 
 import click
@@ -35,8 +34,13 @@ def _recipes(pattern: str) -> list[dict[str, str]]:
 
     from etude.train import recipe
 
-    files = (recipe.read(recipe.find(name)) for name in recipe.names() if fnmatch.fnmatchcase(name, pattern))
-    return [{"recipe": f.name, "network": f.model, "data": f.data, "budgets": ", ".join(f.budget)} for f in files]
+    files = [recipe.read(recipe.FOLDER / f"{name}.toml") for name in recipe.files()]
+    rows = [
+        {"recipe": f"{model}.{file.name}", "network": model, "data": file.data, "budgets": ", ".join(file.budget)}
+        for file in files
+        for model in file.models
+    ]
+    return [row for row in rows if fnmatch.fnmatchcase(row["recipe"], pattern)]
 
 
 @click.command()
@@ -44,13 +48,12 @@ def _recipes(pattern: str) -> list[dict[str, str]]:
 @click.argument("file", type=click.Path(path_type=Path))
 def cp(recipe_name: str, file: Path) -> None:
     """Copy a recipe to FILE (ending in .toml), to edit it and train by it: etude train FILE."""
-    from etude.files import whole_file
+    from etude.files import write_text
     from etude.train import recipe
 
     if file.suffix != ".toml":
         raise UsageError(f"{file}: a recipe's file ends in .toml")
     if file.exists():
         raise EtudeError(f"{file}: is there already; choose another name")
-    with whole_file(file) as temporary:
-        shutil.copyfile(recipe.find(recipe_name), temporary)
+    write_text(file, recipe.copied(recipe_name))
     click.echo(f"{file}: edit it, then etude train {file}")

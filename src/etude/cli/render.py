@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from etude.train.result import Progress
+    from etude.train.job import Progress
 
 LINE_SECONDS = 10.0
 WIDTH = 98  # of what is printed: a terminal of 100 columns

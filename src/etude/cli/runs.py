@@ -22,9 +22,9 @@ def runs() -> None:
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 def ls(root: Path, json_: bool) -> None:
     """List the runs, finished and not."""
-    from etude.train.run import find
+    from etude.train.store import Store
 
-    rows = [summary(run) for run in find(root)]
+    rows = [summary(run) for run in Store(root).runs()]
     if json_:
         as_json(rows)
     elif not rows:
@@ -41,13 +41,13 @@ def summary(run: "Run") -> dict[str, Any]:
     """One line about a run; what is damaged is said in its `state`, so that one bad folder does not hide the others."""
     row: dict[str, Any] = {"run": str(run.folder), "recipe": "", "budget": "", "seed": "", "epoch": 0, "test_accuracy": float("nan")}
     try:
-        recipe, metrics = run.recipe(), run.metrics()
-        row |= {"recipe": recipe.name, "budget": recipe.budget, "seed": run.environment()["seed"]}
+        job, metrics = run.job(), run.metrics()
+        row |= {"recipe": job.recipe.title, "budget": job.recipe.budget, "seed": job.seed}
         if metrics:
             row |= {"epoch": metrics[-1]["epoch"], "test_accuracy": metrics[-1]["test_accuracy"]}
         return row | {"state": "finished" if run.finished else "unfinished"}
     except EtudeError as error:
-        return row | {"state": f"damaged: {error}"}
+        return row | {"state": f"unreadable: {error}"}
 
 
 @runs.command("show")
@@ -68,7 +68,7 @@ def show(folder: Path) -> None:
     ]
     table(("epoch", "step", "training loss", "test loss", "test accuracy"), rows, right=range(5))
     if run.finished:
-        if warning := run.result()["warning"]:
+        if warning := run.result().warning:
             click.echo(warning)
     else:
         click.echo(f"unfinished; continue with: etude train --resume {folder}")

@@ -32,8 +32,7 @@ def show(name: str, changes: tuple[str, ...], measure: bool, facts: bool, json_:
             raise UsageError("--facts shows the facts of the whole paper; leave out --set and --measure")
         _show_facts(name, json_) if facts else _show_network(name, changes, measure, json_)
     elif name in recipe.names() or name.endswith(".toml"):
-        recipe.read(recipe.find(name))
-        click.echo(recipe.find(name).read_text(encoding="utf-8"), nl=False)
+        click.echo(recipe.copied(name), nl=False)
     else:
         raise UsageError(f"no network or recipe `{name}`; {nearest(name, [*registry.names(), *recipe.names()])}")
 
@@ -72,7 +71,7 @@ def _measured(name: str, options: dict[str, Any]) -> dict[str, int]:
 def _recipes_of(name: str) -> list[str]:
     from etude.train import recipe
 
-    return [known for known in recipe.names() if recipe.read(recipe.find(known)).model == name]
+    return [known for known in recipe.names() if known.rpartition(".")[0] == name]
 
 
 def _table_of(shown: "Card") -> str:

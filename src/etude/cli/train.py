@@ -1,7 +1,6 @@
 """`etude train`: one run, new or continued."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,7 +11,7 @@ from etude.errors import UsageError
 @click.command()
 @click.argument("recipe_name", metavar="RECIPE", required=False)
 @click.option("--budget", help="smoke, laptop or paper; by default laptop.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one value of the recipe, e.g. optimizer.lr=0.05.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value: optimizer.lr=0.05, model.shortcut=conv.")
 @click.option("--seed", type=click.IntRange(min=0), help="By default 0.")
 @click.option("--data", help="Other data: a name of `etude data ls`, or a folder with one sub-folder of images a class.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Your folder with the official files of the data set.")
@@ -32,28 +31,30 @@ def train(
 ) -> None:
     """Train a network by RECIPE: a name of `etude ls --recipes`, or a .toml file."""
     from etude.train import recipe as recipes
-    from etude.train import run as run_folders
+    from etude.train.job import Job, Means
+    from etude.train.run import Run
+    from etude.train.store import Store
 
     if resume is not None:
         if recipe_name or budget or settings or data or runs or seed is not None:
             raise UsageError("--resume continues a run as it was started; beside it only --device and --data-dir make sense")
-        run = run_folders.Run(resume)
-        recipe = run.recipe()
+        run = Run(resume)
+        run.job()
     elif recipe_name is None:
         raise UsageError("which recipe? `etude ls --recipes` lists them")
     else:
         recipe = recipes.load(recipe_name, budget or "laptop")
-        recipe = recipes.change(recipe.on(data) if data else recipe, settings)
-        run = run_folders.new(runs or Path("runs"), recipe, seed or 0)
+        job = Job(recipes.change(recipe.on(data) if data else recipe, settings), seed or 0)
+        run = Store(runs or Path("runs")).new(job)
 
-    from etude.train import loop
+    from etude.train import engine
 
     watch = watcher()
-    how: dict[str, Any] = {"device": device, "data_dir": data_dir, "watch": lambda progress: watch(recipe.model, progress), "say": say}
-    result = loop.resume(run, **how) if resume else loop.fit(recipe, seed=seed or 0, run=run, **how)
+    means = Means(device, data_dir, lambda job, progress: watch(str(job.recipe.model), progress), say)
+    result = engine.resume(run, means) if resume else engine.run_job(job, run, means)
     right = round(result.test_accuracy * result.test_images)
     click.echo(
-        f"{recipe.model}: {percent(result.test_accuracy)} of the test images right ({right:,} of {result.test_images:,}) after "
-        f"{recipe.epochs:g} epochs, {result.seconds:.1f} s, seed {result.seed}"
+        f"{result.recipe.model}: {percent(result.test_accuracy)} of the test images right ({right:,} of {result.test_images:,}) after "
+        f"{result.recipe.epochs:g} epochs, {result.seconds:.1f} s, seed {result.seed}"
     )
     click.echo(f"run: {result.folder}")

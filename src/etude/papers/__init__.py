@@ -2,7 +2,7 @@
 
 from etude.papers.architecture import Architecture, ArchitectureTable, Block, Stage
 from etude.papers.expand import Step, expand
-from etude.papers.facts import Count, Curve, Fact, Paper, ResultRow, ResultTable, load, names
+from etude.papers.facts import Count, Curve, Fact, Paper, ResultRow, ResultTable, Statistic, load, names
 
 __all__ = [
     "Architecture",
@@ -15,6 +15,7 @@ __all__ = [
     "ResultRow",
     "ResultTable",
     "Stage",
+    "Statistic",
     "Step",
     "expand",
     "load",

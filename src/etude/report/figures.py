@@ -50,18 +50,32 @@ def svg(drawn: Figure) -> str:
 
 @dataclass(frozen=True)
 class Line:
-    """The metrics of one run, as `metrics.jsonl` has them, and how to draw them."""
+    """The metrics of one run, as `metrics.jsonl` has them, and how to draw them; `curve` has those of training too."""
 
     metrics: Sequence[Mapping[str, Any]]
     label: str
     color: str = OURS
+    curve: Sequence[Mapping[str, Any]] = ()
 
 
-def accuracy_curves(title: str, lines: Sequence[Line], published: "Curve | None") -> str:
-    """Test accuracy over epochs: a line for every run, over the source's own curve where there is one."""
-    with figure(6.4, 3.6) as drawn:
-        draw_curves(drawn.add_subplot(), title, lines, published)
+def run_curves(title: str, lines: Sequence[Line], published: "Curve | None") -> str:
+    """A line for every run: test accuracy over epochs, over the source's own curve where there is one; below it the training loss."""
+    with figure(6.4, 5.6) as drawn:
+        tests, losses = drawn.subplots(2, 1, height_ratios=(3, 2))
+        draw_curves(tests, title, lines, published)
+        draw_losses(losses, lines)
+        losses.set_xlim(tests.get_xlim())
         return svg(drawn)
+
+
+def draw_losses(axes: Any, lines: Sequence[Line]) -> None:
+    """The mean loss of training since the point before."""
+    for line in lines:
+        points = [(row["epoch"], row["train_loss"]) for row in line.curve if row.get("train_loss")]
+        axes.plot([epoch for epoch, _ in points], [loss for _, loss in points], color=line.color, linewidth=0.8, alpha=0.8)
+    axes.set_yscale("log", nonpositive="mask")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("training loss")
 
 
 def side_by_side(panels: Mapping[str, tuple[Sequence[Line], "Curve | None"]]) -> str:

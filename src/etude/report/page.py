@@ -10,12 +10,12 @@ from etude.report.diagram import diagram
 from etude.report.gradients import gradient_figure
 
 if TYPE_CHECKING:
-    from etude.reproduce.jobs import Report, Trained
-    from etude.train.result import RunResult
+    from etude.reproduce.reproduction import Judged, Reproduction
+    from etude.train.run import RunResult
 
 
-def lecture_page(report: "Report") -> str:
-    """The page of `etude reproduce lecture`, self-contained."""
+def reproduction_page(found: "Reproduction") -> str:
+    """The page of a reproduction, self-contained."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("etude.report", "."),
         autoescape=True,
@@ -23,22 +23,32 @@ def lecture_page(report: "Report") -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "size": size, "word": css_word}
-    template = environment.get_template("lecture.html")
-    results = {trained.claim.recipe: trained.results for trained in report.trained}
-    curves = {trained.recipe.model: curve(trained, results.get(trained.claim.beside, ())) for trained in report.trained}
-    diagrams = {name: diagram(graph, title=name) for name, graph in report.graphs.items()}
-    gradients = {name: gradient_figure(found) for name, found in report.gradients.items()}
-    return template.render(report=report, curves=curves, diagrams=diagrams, gradients=gradients)
+    environment.filters |= {"number": number, "result": result, "size": size, "word": css_word}
+    results = {judged.name: judged.results for judged in found.judged}
+    curves = {judged.name: curve(judged, results.get(judged.planned.claim.beside, ())) for judged in found.judged}
+    diagrams = {network: diagram(graph, title=str(network)) for network, graph in found.graphs.items()}
+    gradients = {network: gradient_figure(measured) for network, measured in found.gradients.items()}
+    template = environment.get_template("reproduction.html")
+    return template.render(report=found, curves=curves, diagrams=diagrams, gradients=gradients)
 
 
-def curve(trained: "Trained", beside: Sequence["RunResult"]) -> str:
-    """The accuracy curves of one network; nothing when it was not trained and nobody published any."""
-    if not trained.results and trained.published is None:
+def curve(judged: "Judged", beside: Sequence["RunResult"]) -> str:
+    """The curves of one network; nothing when it was not trained and nobody published any."""
+    published = judged.planned.published.curve if judged.planned.published else None
+    if not judged.results and published is None:
         return ""
-    others = [figures.Line(run.metrics, f"{run.recipe.model}, {run.recipe.budget} budget", figures.GREY) for run in beside]
-    ours = [figures.Line(run.metrics, f"ours, {run.recipe.budget} budget") for run in trained.results]
-    return figures.accuracy_curves(trained.recipe.model, [*others, *ours], trained.published)
+    others = [line(run, str(run.recipe.model), figures.GREY) for run in beside]
+    ours = [line(run, "ours", figures.OURS) for run in judged.results]
+    return figures.run_curves(str(judged.network), [*others, *ours], published)
+
+
+def line(run: "RunResult", whose: str, color: str) -> figures.Line:
+    return figures.Line(run.metrics, f"{whose}, {run.recipe.budget} budget", color, run.curve)
+
+
+def result(value: float | str) -> str:
+    """A published or measured result; "fail" as it is."""
+    return value if isinstance(value, str) else f"{value:.2f}"
 
 
 def number(value: Any) -> str:

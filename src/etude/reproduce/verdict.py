@@ -2,14 +2,17 @@
 
 import math
 import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import mpmath
 
+from etude.papers import Statistic
+from etude.reproduce.claims import PublishedValue
+
 Word = Literal["reproduced", "exceeded", "consistent", "not reproduced", "not judged"]
 SEEDS_NEEDED = 3
+COMPARABLE = ("single run", "mean", "median")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Sample:
-    """Results of n seeds, in per cent; the spread is the standard deviation of the sample, nan for a single one."""
+    """Results of n seeds, in % accuracy or % error; the spread is the standard deviation of the sample, nan for a single one."""
 
     values: tuple[float, ...]
 
@@ -39,37 +42,53 @@ class Sample:
         return statistics.stdev(self.values) if self.n > 1 else math.nan
 
 
-def judge(ours: Sequence[float], *, published: float, runs: int, budget: str, margin: float) -> Verdict:
-    """Judge accuracies of ours, one a seed, against a published mean of `runs` runs (all in per cent, higher is better).
+def judge(sample: Sample, published: PublishedValue, *, budget: str, margin: float) -> Verdict:
+    """Judge results of ours, one a seed, against a published value of the same unit.
 
-    budget  "paper" followed the published protocol: the published value has to lie in the 95 % prediction interval,
-            mean ± t·s·√(1/runs + 1/n). "smoke" is never judged. Any other is smaller: `margin` points are allowed.
+    budget  "paper" followed the published protocol: the published value has to lie in the 95 % prediction interval around our mean,
+            or our median where a median is published. "smoke" is never judged. Any other is smaller: `margin` points are allowed.
     """
     if budget == "smoke":
         return Verdict("not judged", "the smoke budget shows that everything runs and claims nothing")
-    sample = Sample(tuple(ours))
+    if isinstance(published.value, str):
+        return Verdict("not judged", f"the source prints `{published.value}`, and no value")
+    if published.statistic not in COMPARABLE:
+        return Verdict("not judged", f"the published value is the {published.statistic} of {published.runs} runs, no mean and no median")
     if budget != "paper":
-        return _judge_smaller(sample, published, budget, margin)
+        return _judge_smaller(sample, published, published.value, budget, margin)
     if sample.n < SEEDS_NEEDED:
         return Verdict("not judged", f"n = {sample.n}; the rule needs n ≥ {SEEDS_NEEDED}: --seeds {SEEDS_NEEDED}")
-    half = prediction_half_width(sample, runs)
-    interval = f"[{sample.mean - half:.2f}, {sample.mean + half:.2f}]"
-    if published < sample.mean - half:
-        return Verdict("exceeded", f"published {published:.2f} lies below our 95 % prediction interval {interval}")
-    if published > sample.mean + half:
-        return Verdict("not reproduced", f"published {published:.2f} lies above our 95 % prediction interval {interval}")
-    return Verdict("reproduced", f"published {published:.2f} lies in our 95 % prediction interval {interval}")
+    centre, half = _centre(sample, published), prediction_half_width(sample, published.runs, published.statistic)
+    interval = f"our 95 % prediction interval [{centre - half:.2f}, {centre + half:.2f}]"
+    if abs(published.value - centre) <= half:
+        return Verdict("reproduced", f"published {published.value:.2f} lies in {interval}")
+    below = published.value < centre
+    where = f"published {published.value:.2f} lies {'below' if below else 'above'} {interval}"
+    return Verdict("not reproduced" if below == published.is_error else "exceeded", where)
 
 
-def _judge_smaller(sample: Sample, published: float, budget: str, margin: float) -> Verdict:
-    behind = published - sample.mean
-    how = f"{abs(behind):.2f} points {'below' if behind > 0 else 'above'} the published value; {budget} allows {margin:g} below"
-    return Verdict("consistent" if behind <= margin else "not reproduced", how)
+def _judge_smaller(sample: Sample, published: PublishedValue, value: float, budget: str, margin: float) -> Verdict:
+    above = _centre(sample, published) - value
+    worse = above if published.is_error else -above
+    allowed = f"{budget} allows {margin:g} {'above' if published.is_error else 'below'}"
+    how = f"{abs(above):.2f} points {'above' if above > 0 else 'below'} the published value; {allowed}"
+    return Verdict("consistent" if worse <= margin else "not reproduced", how)
 
 
-def prediction_half_width(sample: Sample, runs: int) -> float:
-    """Half the width of the 95 % prediction interval for a mean of `runs` new runs."""
-    return student_t(0.975, sample.n - 1) * sample.spread * math.sqrt(1 / runs + 1 / sample.n)
+def _centre(sample: Sample, published: PublishedValue) -> float:
+    """What of ours is compared with a published value: the median with a median, the mean with anything else."""
+    return statistics.median(sample.values) if published.statistic == "median" else sample.mean
+
+
+def prediction_half_width(sample: Sample, runs: int, statistic: Statistic = "mean") -> float:
+    """Half the width of the 95 % prediction interval for a mean, or a median, of `runs` new runs.
+
+    The standard error of a median is √(π/2) times that of a mean, of values that are distributed normally; of one run both are the value.
+    """
+    variances = (1 / runs, 1 / sample.n)
+    if statistic == "median":
+        variances = (1 / runs if runs < 3 else math.pi / 2 / runs, math.pi / 2 / sample.n)
+    return student_t(0.975, sample.n - 1) * sample.spread * math.sqrt(sum(variances))
 
 
 def student_t(probability: float, degrees: int) -> float:

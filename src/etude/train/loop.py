@@ -5,9 +5,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
 
@@ -19,139 +17,87 @@ from etude import data
 from etude.data.batches import Batches, epoch_order, generator, random_flip, random_shift
 from etude.data.dataset import Dataset, Split
 from etude.errors import EtudeError, UsageError
-from etude.models import registry
 from etude.train import checkpoint, machine
-from etude.train import recipe as recipes
-from etude.train import run as runs
+from etude.train.job import Interrupted, Job, Means, Progress
 from etude.train.optimizers import make_optimizers, set_learning_rates, share_of_peak
 from etude.train.recipe import Recipe
-from etude.train.result import Interrupted, Progress, RunResult, finished
-from etude.train.run import Run
+from etude.train.run import Run, differences
 
 CHECKPOINT_SECONDS = 15.0
 REPORT_SECONDS = 0.25
 EVALUATION_BATCH = 500
-
-
-def fit(
-    recipe: Recipe | str,
-    *,
-    budget: str = "laptop",
-    seed: int = 0,
-    run: Run | Path | None = None,
-    device: str | None = None,
-    data_dir: Path | None = None,
-    watch: Callable[[Progress], None] = lambda progress: None,
-    say: Callable[[str], None] = lambda message: None,
-) -> RunResult:
-    """Train a network by a recipe; continues where `run` stopped, and returns at once when it has ended.
-
-    recipe    a Recipe, or the name of one (see `etude ls --recipes`) or a .toml file, read at `budget`
-    run       the folder; by default a new one below ./runs
-    device    "cpu", "cuda", "mps"; by default the best there is
-    watch     called a few times a second with the progress
-    say       called with what a person may want to know, e.g. where data came from
-    Raises    EtudeError for anything the user can mend; Interrupted after Ctrl-C
-    """
-    recipe = recipes.load(recipe, budget) if isinstance(recipe, str) else recipe
-    run = Run(run) if isinstance(run, Path) else run or runs.new(Path("runs"), recipe, seed)
-    with run.locked():
-        if run.started and not run.holds(recipe, seed):
-            raise EtudeError(f"{run.folder}: holds a run of another recipe or seed; choose another folder")
-        if run.finished:
-            return finished(run)
-        with torch.random.fork_rng(devices=[]), threads_kept():
-            return Training(run, recipe, seed, device, data_dir, watch, say).run_to_the_end()
-
-
-def resume(run: Run, *, device: str | None = None, **how: Any) -> RunResult:
-    """Continue a run from its last checkpoint, with the recipe, seed and device in its folder; `how` as in `fit`.
-
-    device  another device than the run's; without it, and where the run's is not here, the best there is
-    """
-    recipe, environment = run.recipe(), run.environment()
-    if device is None:
-        with contextlib.suppress(UsageError):
-            device = str(machine.choose_device(environment["device"]))
-    return fit(recipe, seed=environment["seed"], run=run, device=device, **how)
-
-
-@contextlib.contextmanager
-def threads_kept() -> Iterator[None]:
-    """Leave torch's thread count as it was found."""
-    threads = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+CURVE_POINTS = 100  # of training loss and accuracy, over a whole run
+TESTS_WITHIN_AN_EPOCH = 4  # of a run that ends before its first epoch does; all but the last on every fifth test image
+NOTHING_YET = {"loss": 0.0, "right": 0, "seen": 0}
 
 
 class Training:
-    """One run in progress. Everything that a continued run needs to know is in `model`, `optimizers` and `state`."""
+    """One run in progress. Everything that a continued run needs to know is in `model`, `optimizers` and `state`.
 
-    def __init__(
-        self,
-        run: Run,
-        recipe: Recipe,
-        seed: int,
-        device: str | None,
-        data_dir: Path | None,
-        watch: Callable[[Progress], None],
-        say: Callable[[str], None],
-    ) -> None:
+    state  step and seconds so far; lines of metrics; loss, right answers and images since the epoch began (`epoch`) and since the last
+           line of the curve (`recent`); why the run may not be bit-identical
+    """
+
+    def __init__(self, run: Run, job: Job, means: Means) -> None:
         machine.keep_freed_blocks()
         self.saved_environment = run.environment() if run.started else None
         if self.saved_environment:
             torch.set_num_threads(self.saved_environment["threads"])
-        self.run, self.seed, self.watch = run, seed, watch
-        self.device = machine.choose_device(device)
+        self.run, self.job, self.means, self.recipe = run, job, means, job.recipe
+        self.device = machine.choose_device(means.device)
         machine.make_deterministic(self.device)
-        row = registry.row(recipe.model)
-        dataset = data.load(recipe.data, image=row.input, data_dir=data_dir, say=say)
-        self.recipe = recipe = with_statistics(recipe, dataset)
-        self.train, self.test = (self.batches(split) for split in (first(dataset.train, recipe.images), dataset.test))
-        torch.manual_seed(seed)
-        model = registry.build(recipe.model, classes=len(dataset.classes))
+        self.recipe.model.without_weights()  # a wrong option is said before anything is loaded
+        dataset = data.load(self.recipe.data, image=self.recipe.model.input, data_dir=means.data_dir, say=means.say)
+        self.mean, self.std = normalisation(self.recipe, dataset)
+        self.train, self.test = (self.batches(split) for split in (first(dataset.train, self.recipe.images), dataset.test))
+        self.part = self.batches(every_fifth(dataset.test))
+        torch.manual_seed(job.seed)
+        model = self.recipe.model.build(**outputs(self.recipe, dataset))
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizers = make_optimizers(recipe, self.model, self.device)
-        self.steps_per_epoch = math.ceil(len(self.train) / recipe.batch)
-        self.steps = max(1, round(recipe.epochs * self.steps_per_epoch))
-        self.state: dict[str, Any] = {"step": 0, "seconds": 0.0, "rows": 0, "loss": 0.0, "right": 0, "seen": 0, "warning": ""}
+        self.optimizers = make_optimizers(self.recipe, self.model, self.device)
+        self.steps_per_epoch = math.ceil(len(self.train) / self.recipe.batch)
+        self.steps = max(1, round(self.recipe.epochs * self.steps_per_epoch))
+        self.state: dict[str, Any] = {"step": 0, "seconds": 0.0, "rows": 0, "warning": "", "epoch": NOTHING_YET, "recent": NOTHING_YET}
         self.environment = machine.environment(self.device) | {
+            "source": machine.source_digest(self.recipe.model),
             "data": dataset.digest(),
             "classes": list(dataset.classes),
-            "seed": seed,
+            "mean": list(self.mean),
+            "std": list(self.std),
         }
-        self.losses: list[Tensor] = []
+        within = {round(self.steps * part / TESTS_WITHIN_AN_EPOCH) for part in range(1, TESTS_WITHIN_AN_EPOCH)} if self.is_short else set()
+        self.tests = {*range(self.steps_per_epoch, self.steps, self.steps_per_epoch), self.steps, *within}
+        self.losses, self.counts = list[Tensor](), list[int]()
         self.began, self.first = 0.0, (0.0, 0)
-        self.means = (math.nan, math.nan)
         self.test_accuracy = math.nan
-        self.restore_or_start(say)
+        self.restore_or_start()
 
     def batches(self, split: Split) -> Batches:
         """The images of `split`, on the device, in the layout whose convolutions are fastest on a CPU."""
         split = Split(split.images.to(self.device), split.labels.to(self.device))
-        return Batches(split, self.recipe.mean, self.recipe.std, device=self.device, memory_format=torch.channels_last)
+        return Batches(split, self.mean, self.std, device=self.device, memory_format=torch.channels_last)
 
-    def restore_or_start(self, say: Callable[[str], None]) -> None:
+    def restore_or_start(self) -> None:
         """Go to the last checkpoint of the folder, or write down what this run is."""
         if self.saved_environment is None:
-            self.run.start(self.recipe, self.environment)
+            self.run.start(self.job, self.environment)
             return
-        changed = machine.differences(self.saved_environment, self.environment)
+        changed = differences(self.saved_environment, self.environment)
         if self.device.type != "cpu":
             changed.append(f"{self.device.type} does not promise the same numbers twice")
         if self.run.checkpoint.exists():
             self.state = checkpoint.restore(self.run.checkpoint, self.model, self.optimizers)
-        self.run.cut_metrics(self.state["rows"])
+        self.run.cut(self.state["rows"])
         if self.state["rows"]:
             self.test_accuracy = self.run.metrics()[-1]["test_accuracy"]
-        say(f"continuing {self.run.folder} at step {self.state['step']} of {self.steps}")
+        self.means.say(f"continuing {self.run.folder} at step {self.state['step']} of {self.steps}")
         if changed:
             self.state["warning"] = "continued, not bit-identical: " + "; ".join(changed)
-            say(self.state["warning"])
+            self.means.say(self.state["warning"])
 
-    def run_to_the_end(self) -> RunResult:
+    # ── Steps ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def run_to_the_end(self) -> None:
         """Take every step that is left. Raises Interrupted, or EtudeError when the loss is no longer a number."""
         self.began = time.perf_counter() - self.state["seconds"]
         with ctrl_c_noted() as interrupted:
@@ -161,8 +107,7 @@ class Training:
             self.first = (saved, self.state["step"])
             for index in self.batches_left():
                 self.step(index)
-                if self.state["step"] % self.steps_per_epoch == 0 or self.state["step"] == self.steps:
-                    self.evaluate()
+                if self.note_progress():
                     reported = 0.0
                 if interrupted.is_set() or time.perf_counter() - saved >= CHECKPOINT_SECONDS:
                     self.save()
@@ -172,13 +117,13 @@ class Training:
                 if time.perf_counter() - reported >= REPORT_SECONDS:
                     self.report()
                     reported = time.perf_counter()
-        return self.finish()
+        self.finish()
 
     def batches_left(self) -> Iterator[Tensor]:
         """The indices of every batch from this step on. Their order depends on seed and epoch alone."""
         while self.state["step"] < self.steps:
             epoch, position = divmod(self.state["step"], self.steps_per_epoch)
-            order = epoch_order(len(self.train), self.seed, epoch).to(self.device)
+            order = epoch_order(len(self.train), self.job.seed, epoch).to(self.device)
             left = self.steps - self.state["step"]
             yield from torch.split(order, self.recipe.batch)[position : position + left]
 
@@ -192,15 +137,60 @@ class Training:
         for optimizer in self.optimizers:
             optimizer.step()
         self.losses.append(torch.stack((loss.detach() * len(y), right.to(loss.dtype))))
+        self.counts.append(len(y))
         self.state["step"] += 1
-        self.state["seen"] += len(y)
 
     def augment(self, images: Tensor) -> Tensor:
         """The images of this step, moved and mirrored as the recipe says, by numbers that depend on seed and step alone."""
-        random = generator(self.seed, self.state["step"], "augment")
+        random = generator(self.job.seed, self.state["step"], "augment")
         if self.recipe.shift:
             images = random_shift(images, self.recipe.shift, random)
         return random_flip(images, random) if self.recipe.flip else images
+
+    # ── Numbers ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def note_progress(self) -> bool:
+        """Write a line of metrics where one is due after this step; whether the network was tested."""
+        if self.state["step"] in self.tests:
+            self.evaluate()
+            return True
+        if self.state["step"] % math.ceil(self.steps / CURVE_POINTS) == 0:
+            self.write(self.means_of("recent"))
+        return False
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the run ends before its first epoch does."""
+        return self.steps < self.steps_per_epoch
+
+    def evaluate(self) -> None:
+        """Test the network and write a line of metrics. A run of less than an epoch sees all test images only at its end."""
+        self.settle()
+        batches = self.part if self.is_short and self.state["step"] < self.steps else self.test
+        loss, right = test(self.model, batches)
+        if not math.isfinite(loss):
+            raise self.diverged(loss, self.state["step"])
+        count = len(batches)
+        self.test_accuracy = right / count
+        self.write({**self.means_of("epoch"), "test_loss": loss / count, "test_accuracy": right / count, "test_images": count})
+        self.run.sync()
+        if self.state["step"] % self.steps_per_epoch == 0:
+            self.state["epoch"] = NOTHING_YET
+
+    def write(self, numbers: Mapping[str, Any]) -> None:
+        """One line of metrics. What is reported as recent begins anew."""
+        step = self.state["step"]
+        seconds = round(time.perf_counter() - self.began, 3)
+        self.run.append({"epoch": step / self.steps_per_epoch, "step": step, **numbers, "seconds": seconds})
+        self.state |= {"recent": NOTHING_YET, "rows": self.state["rows"] + 1}
+
+    def means_of(self, since: str) -> dict[str, float | None]:
+        """Training loss and accuracy since the epoch began (`epoch`), or since the last line (`recent`); None before the first step."""
+        self.settle()
+        sums = self.state[since]
+        if not sums["seen"]:
+            return {"train_loss": None, "train_accuracy": None}
+        return {"train_loss": sums["loss"] / sums["seen"], "train_accuracy": sums["right"] / sums["seen"]}
 
     def settle(self) -> None:
         """Add up the losses since the last time. Waiting with this keeps a GPU from being asked after every step."""
@@ -211,10 +201,13 @@ class Training:
         if not rows.isfinite().all():
             bad = int((~rows.isfinite().all(dim=1)).nonzero()[0])
             raise self.diverged(rows[bad, 0].item(), self.state["step"] - len(rows) + bad + 1)
-        for loss, right in rows.tolist():
-            self.state["loss"] += loss
-            self.state["right"] += int(right)
-        self.means = (self.state["loss"] / self.state["seen"], self.state["right"] / self.state["seen"])
+        for since in ("epoch", "recent"):
+            sums = self.state[since] = dict(self.state[since])
+            for (loss, right), seen in zip(rows.tolist(), self.counts, strict=True):
+                sums["loss"] += loss
+                sums["right"] += int(right)
+                sums["seen"] += seen
+        self.counts.clear()
 
     def diverged(self, loss: float, step: int) -> EtudeError:
         peak = self.recipe.optimizer.lr
@@ -223,53 +216,32 @@ class Training:
             f"rate (now {peak} at its peak) that is too high: try --set optimizer.lr={peak / 3:.2g}"
         )
 
-    def evaluate(self) -> None:
-        """Test the network and write one line of metrics; the sums of the epoch start anew."""
-        self.settle()
-        test_loss, test_right = test(self.model, self.test)
-        if not math.isfinite(test_loss):
-            raise self.diverged(test_loss, self.state["step"])
-        count = len(self.test)
-        loss, accuracy = self.means if self.state["seen"] else (None, None)
-        self.test_accuracy = test_right / count
-        self.run.append(
-            {
-                "epoch": self.state["step"] / self.steps_per_epoch,
-                "step": self.state["step"],
-                "train_loss": loss,
-                "train_accuracy": accuracy,
-                "test_loss": test_loss / count,
-                "test_accuracy": test_right / count,
-                "test_images": count,
-                "seconds": round(time.perf_counter() - self.began, 3),
-            }
-        )
-        self.state |= {"loss": 0.0, "right": 0, "seen": 0, "rows": self.state["rows"] + 1}
+    # ── Telling and saving ───────────────────────────────────────────────────────────────────────────────────────────
 
     def report(self) -> None:
         """Tell how far the run is."""
-        self.settle()
         began, first_step = self.first
         step, steps_a_second = self.state["step"], (self.state["step"] - first_step) / (time.perf_counter() - began)
-        self.watch(
-            Progress(
-                step=step,
-                steps=self.steps,
-                epoch=step / self.steps_per_epoch,
-                epochs=self.recipe.epochs,
-                loss=self.means[0],
-                accuracy=self.means[1],
-                test_accuracy=self.test_accuracy,
-                images_per_second=steps_a_second * self.recipe.batch,
-                seconds_left=(self.steps - step) / steps_a_second,
-            )
+        so_far = self.means_of("epoch")
+        progress = Progress(
+            step=step,
+            steps=self.steps,
+            epoch=step / self.steps_per_epoch,
+            epochs=self.recipe.epochs,
+            loss=or_nan(so_far["train_loss"]),
+            accuracy=or_nan(so_far["train_accuracy"]),
+            test_accuracy=self.test_accuracy,
+            images_per_second=steps_a_second * self.recipe.batch,
+            seconds_left=(self.steps - step) / steps_a_second,
         )
+        self.means.watch(self.job, progress)
 
     def save(self) -> None:
         """Write the checkpoint."""
         self.settle()
         self.state["seconds"] = time.perf_counter() - self.began
         try:
+            self.run.sync()
             checkpoint.save(self.run.checkpoint, self.model, self.optimizers, self.state)
         except OSError as error:
             raise EtudeError(
@@ -280,27 +252,39 @@ class Training:
     def how_to_continue(self) -> str:
         return f"stopped and saved at step {self.state['step']} of {self.steps}; continue with: etude train --resume {self.run.folder}"
 
-    def finish(self) -> RunResult:
+    def finish(self) -> None:
         self.save()
         last = self.run.metrics()[-1]
         numbers = {key: last[key] for key in ("test_accuracy", "test_images", "seconds")}
-        self.run.finish({"seed": self.seed, **numbers, "warning": self.state["warning"]})
-        return finished(self.run)
+        self.run.finish({**numbers, "warning": self.state["warning"]})
 
 
 def first(split: Split, count: int | None) -> Split:
     return split if count is None else Split(split.images[:count], split.labels[:count])
 
 
-def with_statistics(recipe: Recipe, dataset: Dataset) -> Recipe:
-    """The recipe with mean and spread filled in from the training images, where it has none of its own."""
+def every_fifth(split: Split) -> Split:
+    return Split(split.images[::5], split.labels[::5])
+
+
+def normalisation(recipe: Recipe, dataset: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The recipe's mean and spread, or those of the training images where it has none."""
     channels = dataset.train.images.shape[1]
     if len(recipe.mean) not in (0, channels):
         raise UsageError(f"mean = {list(recipe.mean)}, expected one number a channel; {dataset.name} has {channels}")
-    if recipe.mean:
-        return recipe
-    mean, std = dataset.statistics()
-    return replace(recipe, mean=mean, std=std)
+    return (recipe.mean, recipe.std) if recipe.mean else dataset.statistics()
+
+
+def outputs(recipe: Recipe, dataset: Dataset) -> dict[str, int]:
+    """As many classes as the data has, where the recipe's network says nothing else. Raises UsageError where it has fewer."""
+    wanted, there = recipe.model.options.get("classes"), len(dataset.classes)
+    if isinstance(wanted, int) and wanted < there:
+        raise UsageError(f"model.classes = {wanted}, expected at least the {there} of {dataset.name}; leave it out for {there}")
+    return {} if wanted else {"classes": there}
+
+
+def or_nan(number: float | None) -> float:
+    return math.nan if number is None else number
 
 
 def loss_and_right(model: nn.Module, x: Tensor, y: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:

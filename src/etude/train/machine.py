@@ -1,5 +1,6 @@
-"""What a run stands on: the device, the threads, the allocator, and a record of them all."""
+"""What a run stands on: the device, the threads, the allocator, the code, and a record of them all."""
 
+import ast
 import ctypes
 import functools
 import hashlib
@@ -12,11 +13,15 @@ from typing import Any
 
 import torch
 
-from etude import __version__
 from etude.errors import UsageError
+from etude.models.network import Network
+from etude.source import code_only
+from etude.version import VERSION
 
 PACKAGE = Path(__file__).parent.parent
-ROOMS_BEHIND_NUMBERS = ("models", "data", "train")
+# the code that every run's numbers depend on, beside its network's own; a test holds the two rooms to it
+DATA_BEHIND_NUMBERS = ("batches", "dataset", "folder", "idx", "strokes")
+TRAINING_BEHIND_NUMBERS = ("loop", "muon", "optimizers")
 
 
 def choose_device(name: str | None) -> torch.device:
@@ -59,10 +64,9 @@ def keep_freed_blocks() -> None:
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """What a later reader needs to know, and what has to be the same for a continued run to be bit-identical."""
+    """What a later reader needs to know of the machine, and what has to be the same for a continued run to be bit-identical."""
     return {
-        "etude": __version__,
-        "source": source_digest(),
+        "etude": VERSION,
         "revision": revision(),
         "torch": torch.__version__,
         "python": platform.python_version(),
@@ -75,20 +79,33 @@ def environment(device: torch.device) -> dict[str, Any]:
     }
 
 
-def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What differs between two environments, of the things that can change a number."""
-    keys = ("source", "torch", "processor", "cpu_capability", "device", "device_name", "threads", "data")
-    return [f"{key} was {before.get(key)}, is {now[key]}" for key in keys if key in now and before.get(key) != now[key]]
-
-
 @functools.cache
-def source_digest() -> str:
-    """A digest of the code that determines the numbers of a run."""
-    digest = hashlib.sha256()
-    for room in ROOMS_BEHIND_NUMBERS:
-        for path in sorted((PACKAGE / room).rglob("*.py")):
-            digest.update(path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes().replace(b"\r\n", b"\n"))
-    return digest.hexdigest()[:16]
+def source_digest(network: Network) -> str:
+    """A digest of what determines the numbers of a network's run: the code of its file and of what that imports from `models`, of
+    the data and of the training, and what it is registered with. Comments and docstrings do not count.
+    """
+    row = network.row
+    files = [*models_behind(f"models/{row.target.partition(':')[0]}.py"), *behind_every_run()]
+    parts = [row.target, repr(sorted(row.options.items())), *(code_only((PACKAGE / file).read_text(encoding="utf-8")) for file in files)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def behind_every_run() -> list[str]:
+    rooms = (("data", DATA_BEHIND_NUMBERS), ("train", TRAINING_BEHIND_NUMBERS))
+    return [f"{room}/{name}.py" for room, names in rooms for name in names]
+
+
+def models_behind(file: str) -> list[str]:
+    """A file of `models`, and those that it imports from there."""
+    found, waiting = list[str](), [file]
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.append(file)
+            tree = ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
+            imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+            waiting += [f"models/{name.removeprefix('etude.models.')}.py" for name in imported if name.startswith("etude.models.")]
+    return sorted(found)
 
 
 @functools.cache

@@ -9,14 +9,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from etude.data.batches import Batches
-from etude.data.dataset import Split
 from etude.data.folder import fitted, images_in, opened
 from etude.data.idx import Bytes
 from etude.errors import EtudeError
-from etude.models import registry
-from etude.train import checkpoint, machine
-from etude.train.run import Run
+from etude.train import machine
+from etude.train.trained import load
 
 GREY_MODES = ("1", "L", "LA")
 
@@ -50,20 +47,14 @@ def predict(folder: Path, images: Sequence[Path], *, device: str | None = None) 
 
     Raises EtudeError for a folder that is no run, a damaged checkpoint, a missing file, or one that is no image.
     """
-    run = Run(folder)
-    recipe, classes = run.recipe(), tuple(run.environment()["classes"])
-    row = registry.row(recipe.model)
-    model = registry.build(recipe.model, classes=len(classes))
-    checkpoint.load_model(run.checkpoint, model)
-    where = machine.choose_device(device)
-    model = model.to(where).eval()
+    trained = load(folder)
+    where, dark = machine.choose_device(device), trained.mean.mean().item() < 0.5
+    trained = trained.to(where)
     predictions = []
     for path in every_file(images):
-        pixels, changes = prepared(opened(path), row.input, dark=sum(recipe.mean) / len(recipe.mean) < 0.5)
-        split = Split(torch.from_numpy(pixels.copy())[None], torch.zeros(1, dtype=torch.int64))
-        x, _ = Batches(split, recipe.mean, recipe.std, device=where).cut(torch.tensor([0]))
-        probabilities = model(x).softmax(dim=1)[0].tolist()
-        predictions.append(Prediction(path, classes, tuple(probabilities), tuple(changes)))
+        pixels, changes = prepared(opened(path), trained.image, dark=dark)
+        logits = trained(torch.from_numpy(pixels.copy())[None].to(where))
+        predictions.append(Prediction(path, trained.classes, tuple(logits.softmax(dim=1)[0].tolist()), tuple(changes)))
     return predictions
 
 

@@ -1,11 +1,13 @@
 """Recipes: everything that determines a training run, as complete typed values in files. Imports no torch.
 
-A recipe file says once which network and which data, and for each budget (`smoke`, `laptop`, `paper`) how to train.
-`load` gives the `Recipe` of one budget, with nothing left to a default.
+A recipe file is what one source says of training, for all its networks: which data, and for each budget (`smoke`, `laptop`, `paper`)
+how to train. `resnet20.he2015` is that network by the recipe of that file; what a network needs otherwise stands beside its name there.
+`load` gives the `Recipe` of one network at one budget, with nothing left to a default.
 """
 
 import dataclasses
-import json
+import fnmatch
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +18,10 @@ import tomli_w
 
 from etude.data import catalog
 from etude.errors import UsageError, nearest
+from etude.models import registry
+from etude.models.network import Network
 from etude.tables import TableError, build, read_toml
+from etude.values import read_settings
 
 FOLDER = Path(__file__).parent / "recipes"
 
@@ -130,25 +135,17 @@ class Budget:
                 raise ValueError(f"{key} = {value}, expected at least 1")
 
 
-@dataclass(frozen=True)
-class File:
-    """A recipe file. `mean` and `std` are per channel, of pixel values between 0 and 1."""
-
-    name: str
-    model: str
-    data: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    budget: Mapping[str, Budget]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Budget):
-    """One recipe at one budget: what a run does, completely. Without `mean` and `std` they are taken from the training images."""
+    """How one network is trained at one budget: what a run does, completely.
+
+    name       of the recipe's file
+    mean, std  per channel, of pixel values between 0 and 1, to normalise images with; empty for those of the training images
+    """
 
     name: str
     budget: str
-    model: str
+    model: Network
     data: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -158,8 +155,13 @@ class Recipe(Budget):
         if len(self.mean) != len(self.std) or not all(0 < value < math.inf for value in self.std):
             raise ValueError(f"mean = {list(self.mean)} and std = {list(self.std)}, expected one of each a channel, std above 0")
 
+    @property
+    def title(self) -> str:
+        """`resnet20.he2015`."""
+        return f"{self.model}.{self.name}"
+
     def on(self, data: str) -> "Recipe":
-        """The same recipe on other data, whose mean and spread then replace those of the recipe's own.
+        """The same recipe on other data, normalised by their own mean and spread.
 
         data  a name of the catalog, or a folder; of a folder the whole path is kept, so that a run finds it again from anywhere
         """
@@ -168,72 +170,161 @@ class Recipe(Budget):
         return self if data == self.data else dataclasses.replace(self, data=data, mean=(), std=())
 
 
-def names() -> tuple[str, ...]:
-    """The recipes that Etude brings."""
+@dataclass(frozen=True)
+class File:
+    """A recipe file. Of `networks`, each with what it needs otherwise by budget, those that match a pattern such as "resnet*" are meant."""
+
+    name: str
+    data: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    networks: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    budget: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The registered networks that the recipe is for."""
+        return tuple(name for name in registry.names() if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.networks))
+
+    def recipe(self, model: Network, budget: str) -> Recipe:
+        """How a network is trained at a budget. Raises UsageError where the file lacks one of them, TableError for a wrong value."""
+        if model.name not in self.models:
+            raise UsageError(f"{self.name} is no recipe for {model.name}; {nearest(model.name, self.models)}")
+        if budget not in self.budget:
+            raise UsageError(f"{self.name} has no budget `{budget}`; {nearest(budget, self.budget)}")
+        table = dict(self.budget[budget])
+        for pattern, needs in self.networks.items():
+            if fnmatch.fnmatchcase(model.name, pattern):
+                table = merged(table, needs.get(budget, {}))
+        given = {"name": self.name, "budget": budget, "model": model, "data": self.data, "mean": self.mean, "std": self.std}
+        return build(Recipe, table, f"{self.name}.toml: budget.{budget}", **given)
+
+
+def merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The table with the changes, those of an inner table key by key."""
+    both = [key for key, value in changes.items() if isinstance(value, dict) and isinstance(table.get(key), dict)]
+    return {**table, **changes, **{key: merged(table[key], changes[key]) for key in both}}
+
+
+def files() -> tuple[str, ...]:
+    """The recipe files that Etude brings."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
 
 
-def find(name: str) -> Path:
-    """The file of a recipe: one of ours by name, or a path to a .toml file. Raises UsageError with the nearest names."""
+def names() -> tuple[str, ...]:
+    """Every network by a recipe that Etude brings: "lecture_residual.lecture"."""
+    return tuple(f"{model}.{name}" for name in files() for model in read(FOLDER / f"{name}.toml").models)
+
+
+def find(name: str) -> tuple[Path, Network | None]:
+    """The file of a recipe and the network before its name: `resnet20(shortcut=B).he2015`, `mine.toml`, `resnet20.mine.toml`.
+
+    Raises UsageError with the nearest names.
+    """
     if name.endswith(".toml"):
-        return Path(name)
-    if name not in names():
+        model, _, file = name.partition(".")
+        named = not Path(name).exists() and model.partition("(")[0] in registry.names()
+        return (Path(file), Network.read(model)) if named else (Path(name), None)
+    model, _, file = name.rpartition(".")
+    if file not in files() or model.partition("(")[0] not in registry.names():
         raise UsageError(f"no recipe `{name}`; {nearest(name, names())}")
-    return FOLDER / f"{name}.toml"
+    return FOLDER / f"{file}.toml", Network.read(model)
 
 
 def read(path: Path) -> File:
-    """A recipe file, checked. Raises TableError naming file and key."""
-    return build(File, read_toml(path), path.name, name=path.stem)
+    """A recipe file, every budget of every network in it checked. Raises TableError naming file and key."""
+    file = build(File, read_toml(path), path.name, name=path.stem)
+    for pattern, needs in file.networks.items():
+        if not registry.names(pattern):
+            raise TableError(f"{path.name}: networks.{pattern} is no network; {nearest(pattern, registry.names())}")
+        for budget in needs:
+            if budget not in file.budget:
+                raise TableError(f"{path.name}: networks.{pattern}: no budget `{budget}`; {nearest(budget, file.budget)}")
+    for model in file.models:
+        for budget in file.budget:
+            file.recipe(Network(model), budget)
+    return file
 
 
 def load(name: str, budget: str) -> Recipe:
-    """The recipe of that name, or in that .toml file, at one of its budgets."""
-    file = read(find(name))
-    if budget not in file.budget:
-        raise UsageError(f"{file.name} has no budget `{budget}`; {nearest(budget, file.budget)}")
-    how = {field.name: getattr(file.budget[budget], field.name) for field in dataclasses.fields(Budget)}
-    return Recipe(name=file.name, budget=budget, model=file.model, data=file.data, mean=file.mean, std=file.std, **how)
+    """The recipe of that name (see `find`) at one of its budgets. The network may be left out where the file is for a single one."""
+    path, model = find(name)
+    file = read(path)
+    if model is None and len(file.models) != 1:
+        example = f"{file.models[0]}.{name}"
+        raise UsageError(f"{name} is for {', '.join(file.models)}; say which: {example}")
+    return file.recipe(model or Network(file.models[0]), budget)
+
+
+def copied(name: str) -> str:
+    """The text of a recipe file for that network alone, every value at its place, below the comments of the original."""
+    path, model = find(name)
+    if model is not None and model.options:
+        raise UsageError(f"{name}: a recipe's file is for networks without options; give them to etude train: --set model.OPTION=VALUE")
+    file = read(path)
+    budgets = {}
+    for budget in file.budget:
+        table = as_table(load(name, budget))
+        budgets[budget] = {field.name: table[field.name] for field in dataclasses.fields(Budget) if field.name in table}
+    networks: dict[str, Any] = {model.name if model else file.models[0]: {}}
+    content = {"data": file.data, "mean": list(file.mean), "std": list(file.std), "networks": networks, "budget": budgets}
+    comments = itertools.takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
+    return "\n".join([*comments, "", tomli_w.dumps(content)])
 
 
 def to_toml(recipe: Recipe) -> str:
     """The complete recipe as TOML; `from_toml` reads it back to an equal value."""
-    return tomli_w.dumps(_without_none(dataclasses.asdict(recipe)))
+    return tomli_w.dumps(as_table(recipe))
 
 
 def from_toml(path: Path) -> Recipe:
     """A recipe as it stands in a run's folder."""
-    return build(Recipe, read_toml(path), str(path))
+    return from_table(read_toml(path), str(path))
+
+
+def as_table(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain values; its network is a table of `name` and options, one that is None as the text `none`."""
+    table = {field.name: _plain(getattr(recipe, field.name)) for field in dataclasses.fields(recipe)}
+    options = {option: "none" if value is None else _plain(value) for option, value in recipe.model.options.items()}
+    return {key: value for key, value in table.items() if value is not None} | {"model": {"name": recipe.model.name, **options}}
+
+
+def from_table(table: Mapping[str, Any], where: str) -> Recipe:
+    """The recipe in a table as `as_table` makes it; a text in place of its network's table is a name with options."""
+    table = dict(table)
+    model = table.pop("model", None)
+    if isinstance(model, str):
+        network = Network.read(model)
+    elif isinstance(model, dict) and isinstance(model.get("name"), str):
+        network = Network(model["name"], {option: _option(value) for option, value in model.items() if option != "name"})
+    else:
+        raise TableError(f"{where}: model = {model!r}, expected a network's name, or a table with its name and options")
+    return build(Recipe, table, where, model=network)
 
 
 def change(recipe: Recipe, settings: tuple[str, ...]) -> Recipe:
-    """The recipe with `key=value` settings applied, e.g. "epochs=3", "optimizer.lr=0.05", `model="lecture_residual"`.
+    """The recipe with `key=value` settings applied, e.g. "epochs=3", "optimizer.lr=0.05", "model.shortcut=conv".
 
     Raises UsageError for a setting that is no assignment, TableError for an unknown key or a wrong value.
     """
-    table = _without_none(dataclasses.asdict(recipe))
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals:
-            raise UsageError(f"--set {setting}: expected key=value, e.g. --set optimizer.lr=0.05")
-        *path, last = key.strip().split(".")
+    table = as_table(recipe)
+    for key, value in read_settings(settings).items():
+        *path, last = key.split(".")
         inner = table
         for part in path:
             inner = inner.get(part, {})
             if not isinstance(inner, dict) or not inner:
-                raise TableError(f"--set {setting}: unknown key `{key}`; {nearest(key, _keys(table))}")
+                raise TableError(f"--set {key}: unknown key `{key}`; {nearest(key, _keys(table))}")
         known = inner if path else {field.name for field in dataclasses.fields(Recipe)}
-        if last not in known:
-            raise TableError(f"--set {setting}: unknown key `{key}`; {nearest(key, _keys(table))}")
-        inner[last] = _value(text)
-    return build(Recipe, table, "--set")
+        if last not in known and path != ["model"]:  # which options a network has is known when it is built
+            raise TableError(f"--set {key}: unknown key `{key}`; {nearest(key, _keys(table))}")
+        network = Network.read(value) if key == "model" and isinstance(value, str) else None
+        inner[last] = {"name": network.name, **network.options} if network else value
+    return from_table(table, "--set")
 
 
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
+def _option(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else None if value == "none" else value
 
 
 def _keys(table: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -242,6 +333,7 @@ def _keys(table: Mapping[str, Any], prefix: str = "") -> list[str]:
     return [key for keys in inner for key in keys]
 
 
-def _without_none(table: dict[str, Any]) -> dict[str, Any]:
-    items = ((key, _without_none(value) if isinstance(value, dict) else value) for key, value in table.items())
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in items if value is not None}
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return list(value) if isinstance(value, tuple) else value

@@ -1,12 +1,10 @@
 """A run is a folder: recipe.toml, env.json, metrics.jsonl, last.safetensors, result.json. Imports no torch."""
 
 import contextlib
-import dataclasses
-import itertools
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,37 @@ import filelock
 from etude.errors import EtudeError
 from etude.files import write_text
 from etude.train import recipe as recipes
+from etude.train.job import Job
 from etude.train.recipe import Recipe
+
+FORMAT = 2  # of the folder: 1 had mean and spread of the data in the recipe, and no training curve
+# what can change a number: of the machine, the code and the data
+BEHIND_NUMBERS = ("source", "torch", "processor", "cpu_capability", "device", "device_name", "threads", "data")
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run.
+
+    test_accuracy   fraction of the test images, after the last step
+    curve           one dict a line of the metrics, those of training alone among them
+    seconds         from the first evaluation to the last, interruptions left out
+    warning         why a continued run may not be bit-identical, or ""
+    """
+
+    folder: Path
+    recipe: Recipe
+    seed: int
+    test_accuracy: float
+    test_images: int
+    seconds: float
+    curve: tuple[dict[str, Any], ...] = field(repr=False)
+    warning: str = ""
+
+    @property
+    def metrics(self) -> tuple[dict[str, Any], ...]:
+        """One dict a test: of the untrained network, after every epoch, or a few times within one, and at the end."""
+        return tuple(filter(is_test, self.curve))
 
 
 @dataclass(frozen=True)
@@ -40,27 +68,34 @@ class Run:
     def finished(self) -> bool:
         return (self.folder / "result.json").exists()
 
+    def job(self) -> Job:
+        """What is done here. Raises EtudeError when the folder is no run, or one of another version."""
+        return Job(self.recipe(), self.environment()["seed"])
+
     def recipe(self) -> Recipe:
-        """The complete recipe of the run. Raises EtudeError when the folder is no run."""
+        """The complete recipe of the run. Raises as `job`."""
         if not self.started:
             raise EtudeError(f"{self.folder}: is not the folder of a run (it has no recipe.toml); `etude runs ls` lists runs")
+        self.environment()
         return recipes.from_toml(self.folder / "recipe.toml")
 
-    def holds(self, recipe: Recipe, seed: int) -> bool:
-        """Whether this is a run of that recipe and seed; mean and spread that came from the data do not count."""
-        mine = self.recipe() if recipe.mean else dataclasses.replace(self.recipe(), mean=(), std=())
-        return mine == recipe and self.environment()["seed"] == seed
-
     def environment(self) -> dict[str, Any]:
-        """What the run stands on, its seed and classes included."""
-        return self._json("env.json", ("seed", "classes", "threads", "device"))
+        """What the run stands on, its seed, and classes, mean and spread of the data included."""
+        content = self._json("env.json", ())
+        if content.get("format") != FORMAT:
+            found = content.get("format", 1)
+            raise EtudeError(f"{self.folder}: is a run of another version of Etude (format {found}, expected {FORMAT}); train again")
+        return self._json("env.json", ("seed", "classes", "mean", "std", "threads", "device"))
 
-    def result(self) -> dict[str, Any]:
-        """The final numbers. Raises EtudeError when the run has not ended."""
-        return self._json("result.json", ("seed", "test_accuracy", "test_images", "seconds", "warning"))
+    def result(self) -> RunResult:
+        """What it has found. Raises EtudeError when the run has not ended."""
+        job, keys = self.job(), ("test_accuracy", "test_images", "seconds", "warning")
+        numbers = self._json("result.json", keys)
+        found = {key: numbers[key] for key in keys}
+        return RunResult(self.folder, job.recipe, job.seed, curve=tuple(self.curve()), **found)
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """One dict an evaluation, in order; an unfinished last line, as a crash leaves it, is left out."""
+    def curve(self) -> list[dict[str, Any]]:
+        """Every line of the metrics, in order; an unfinished last line, as a crash leaves it, is left out."""
         if not self.metrics_file.exists():
             return []
         try:
@@ -69,30 +104,39 @@ class Run:
         except (OSError, ValueError) as error:
             raise EtudeError(f"{self.metrics_file}: is damaged ({error}); train again") from error
 
-    def start(self, recipe: Recipe, environment: dict[str, Any]) -> None:
-        """Write what the run is, before its first step."""
-        write_text(self.folder / "env.json", json.dumps(environment, indent=2, ensure_ascii=False) + "\n")
-        write_text(self.folder / "recipe.toml", recipes.to_toml(recipe))
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of the curve at which the network was tested."""
+        return list(filter(is_test, self.curve()))
 
-    def append(self, row: dict[str, Any]) -> None:
-        """Add one line to the metrics."""
+    def start(self, job: Job, environment: Mapping[str, Any]) -> None:
+        """Write what the run is, before its first step."""
+        content = {"format": FORMAT, "seed": job.seed, **environment}
+        write_text(self.folder / "env.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        write_text(self.folder / "recipe.toml", recipes.to_toml(job.recipe))
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add one line to the metrics. It is sure to be on the disk only after `sync`."""
         with self.metrics_file.open("a", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps(row) + "\n")
-            file.flush()
+
+    def sync(self) -> None:
+        """Wait until the metrics are on the disk."""
+        with self.metrics_file.open("a", encoding="utf-8") as file:
             os.fsync(file.fileno())
 
-    def cut_metrics(self, rows: int) -> None:
-        """Keep the first `rows` lines: what was written after the checkpoint is written again.
+    def cut(self, rows: int) -> None:
+        """Keep the first `rows` lines of the metrics: what was written after the checkpoint is written again.
 
         Raises EtudeError when there are fewer.
         """
-        kept = self.metrics()[:rows]
+        kept = self.curve()[:rows]
         if len(kept) < rows:
             raise EtudeError(f"{self.metrics_file}: has {len(kept)} lines, the checkpoint is {rows} lines on; train again")
         write_text(self.metrics_file, "".join(json.dumps(row) + "\n" for row in kept))
 
-    def finish(self, result: dict[str, Any]) -> None:
-        write_text(self.folder / "result.json", json.dumps(result, indent=2) + "\n")
+    def finish(self, numbers: Mapping[str, Any]) -> None:
+        """Write the final numbers, which ends the run."""
+        write_text(self.folder / "result.json", json.dumps(numbers, indent=2) + "\n")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -120,39 +164,22 @@ class Run:
     def _json(self, name: str, keys: tuple[str, ...]) -> dict[str, Any]:
         path = self.folder / name
         try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            missing = set(keys) - content.keys()
+            content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise EtudeError(f"{path}: is not there; the run has not come that far") from error
         except (OSError, ValueError) as error:
             raise EtudeError(f"{path}: cannot be read ({error})") from error
-        if missing:
-            raise EtudeError(f"{path}: has no `{min(missing)}`; it is not of this version of Etude, train again")
+        if not isinstance(content, dict):
+            raise EtudeError(f"{path}: cannot be read (it holds a {type(content).__name__}, expected a table)")
+        if missing := [key for key in keys if key not in content]:
+            raise EtudeError(f"{path}: has no `{missing[0]}`; the run is damaged, train again")
         return content
 
 
-def new(root: Path, recipe: Recipe, seed: int) -> Run:
-    """A run in a folder that was not there before: ROOT/NAME/BUDGET-seed0, or with -2, -3 … behind it.
-
-    Making the folder claims it, so two processes never get the same one.
-    """
-    parent = root / recipe.name
-    base = f"{recipe.budget}-seed{seed}"
-    for number in itertools.count(1):
-        folder = parent / (base if number == 1 else f"{base}-{number}")
-        try:
-            parent.mkdir(parents=True, exist_ok=True)
-            folder.mkdir()
-            return Run(folder)
-        except FileExistsError:
-            if not folder.is_dir():
-                raise EtudeError(f"{folder}: is in the way; it is a file, expected a folder") from None
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            raise EtudeError(f"{root}: cannot be written ({reason}); choose another place with --runs") from error
-    raise AssertionError
+def is_test(row: Mapping[str, Any]) -> bool:
+    return "test_accuracy" in row
 
 
-def find(root: Path) -> list[Run]:
-    """Every run below `root`, in the order of their paths."""
-    return [Run(path.parent) for path in sorted(root.rglob("recipe.toml"))]
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between what two runs stand on, of the things that can change a number and that both know."""
+    return [f"{key} was {before.get(key)}, is {now[key]}" for key in BEHIND_NUMBERS if key in now and before.get(key) != now[key]]

@@ -38,7 +38,7 @@ class TrainedNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """N×channels×height×width with pixels from 0 to 1, or bytes, to N×classes logits."""
         pixels = images.to(self.mean.dtype) / 255 if images.dtype == torch.uint8 else images
-        logits: Tensor = self.module((pixels - self.mean) / self.std)
+        logits: Tensor = self.module((pixels - self.mean) / self.std.where(self.std > 0, 1))
         return logits
 
 
@@ -48,8 +48,10 @@ def load(folder: Path | str) -> TrainedNetwork:
     Raises  EtudeError for a folder that is no run, or whose checkpoint is missing or damaged
     """
     run = Run(Path(folder))
-    recipe, classes = run.recipe(), tuple(run.environment()["classes"])
-    network = Network(recipe.model)
-    module = network.build(classes=len(classes))
+    network, environment = run.recipe().model, run.environment()
+    named = environment["classes"]
+    count = network.options.get("classes", len(named))
+    module = network.build(classes=count)
     checkpoint.load_model(run.checkpoint, module)
-    return TrainedNetwork(network, module, classes, recipe.mean, recipe.std).eval()
+    classes = (*named, *(f"output {index}" for index in range(len(named), count)))  # which no image of the data belongs to
+    return TrainedNetwork(network, module, classes, tuple(environment["mean"]), tuple(environment["std"])).eval()

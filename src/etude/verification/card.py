@@ -6,7 +6,7 @@ from typing import Any
 
 from etude.models import registry
 from etude.papers import Architecture, Count, Paper, ResultRow, ResultTable, Stage, Step
-from etude.verification.facts import facts_of, steps_of
+from etude.verification.facts import count_of, facts_of, steps_of
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,13 @@ def card(name: str, **options: Any) -> Card:
         input=network.input,
         options=given,
         operators=len(steps),
-        counts=tuple(_counts(paper, network, given, steps)),
+        counts=tuple(_counts(count_of(name, **options), steps)),
         stages=_stages(paper, network),
         results=tuple(_results(paper, network, changed)),
     )
 
 
-def _counts(paper: Paper, network: Architecture, given: dict[str, Any], steps: tuple[Step, ...]) -> Iterator[Counted]:
-    count = next((count for count in paper.counts_of(network.id) if {**network.given, **count.given} == given), None)
+def _counts(count: Count | None, steps: tuple[Step, ...]) -> Iterator[Counted]:
     parameters = sum(step.parameters for step in steps)
     norms = sum(step.parameters for step in steps if step.op == "batch_norm")
     printed = count.printed_parameters if count else None

@@ -4,14 +4,14 @@ import itertools
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import torch
 from torch import nn
 
 from etude.explain.graph import graph
 from etude.explain.nodes import Graph, Node
 from etude.models import registry
+from etude.models.network import Network
 from etude.papers import Fact, Step, load
-from etude.verification.facts import facts_of, steps_of
+from etude.verification.facts import count_of, facts_of, steps_of
 
 Verdict = Literal["exact", "departs"]
 
@@ -55,12 +55,14 @@ class LayerCheck:
         return "departs" if self.differences else "exact"
 
 
-def parameters(name: str, module: nn.Module | None = None) -> Check:
-    """The parameters of a registered network, or of `module` in its place, against the count its paper's facts hold."""
-    paper, network = facts_of(name)
-    count, found = paper.counts[name], sum(p.numel() for p in (without_weights(name) if module is None else module).parameters())
-    kind = network.kind if network.kind in ("silent", "departs") else "deduced"
-    return Check(f"{name}: parameters", count.parameters, found, "parameters", count.at or network.at, kind, note=count.note)
+def parameters(name: str, module: nn.Module | None = None, **options: Any) -> Check:
+    """The parameters of a registered network, or of `module` in its place, against the count in its paper's facts, or else its table's."""
+    count, (_, architecture) = count_of(name, **options), facts_of(name)
+    expected = count.parameters if count else sum(step.parameters for step in steps_of(name, **options))
+    found = sum(p.numel() for p in (without_weights(name, **options) if module is None else module).parameters())
+    at, note = (count.at or architecture.at, count.note) if count else (architecture.at, "")
+    kind = architecture.kind if architecture.kind in ("silent", "departs") else "deduced"
+    return Check(f"{Network(name, options)}: parameters", expected, found, "parameters", at, kind, note=note)
 
 
 def layers(name: str, module: nn.Module | None = None, **options: Any) -> tuple[LayerCheck, ...]:
@@ -71,8 +73,7 @@ def layers(name: str, module: nn.Module | None = None, **options: Any) -> tuple[
 
 def without_weights(name: str, **options: Any) -> nn.Module:
     """A registered network on the meta device: shapes and no memory."""
-    with torch.device("meta"):
-        return registry.build(name, **options)
+    return Network(name, options).without_weights()
 
 
 def compare(steps: tuple[Step, ...], measured: Graph) -> tuple[LayerCheck, ...]:

@@ -5,13 +5,20 @@ from typing import Any
 
 from etude.explain.nodes import Graph, Node
 from etude.models import registry
-from etude.papers import Architecture, Paper, Step, expand, load
+from etude.papers import Architecture, Count, Paper, Step, expand, load
 
 
 def facts_of(name: str) -> tuple[Paper, Architecture]:
     """The paper of a registered network, and its architecture there. Raises UsageError for an unknown name."""
     paper = load(registry.row(name).paper)
     return paper, paper.networks[name]
+
+
+def count_of(name: str, **options: Any) -> Count | None:
+    """What its paper's facts count of a registered network, built with those options."""
+    paper, network = facts_of(name)
+    given = {**network.given, **options}
+    return next((count for count in paper.counts_of(name) if {**network.given, **count.given} == given), None)
 
 
 def steps_of(name: str, **options: Any) -> tuple[Step, ...]:

@@ -1,0 +1,86 @@
+"""Runs jobs, in this process: what a library user calls, and what a reproduction goes through."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from etude.errors import EtudeError, UsageError
+from etude.train import machine
+from etude.train import recipe as recipes
+from etude.train.job import Interrupted, Job, Means, Progress
+from etude.train.loop import Training
+from etude.train.recipe import Recipe
+from etude.train.run import Run, RunResult
+from etude.train.store import Store
+
+
+def fit(
+    recipe: Recipe | str,
+    *,
+    budget: str = "laptop",
+    seed: int = 0,
+    run: Run | Path | None = None,
+    device: str | None = None,
+    data_dir: Path | None = None,
+    watch: Callable[[Progress], None] = lambda progress: None,
+    say: Callable[[str], None] = lambda message: None,
+) -> RunResult:
+    """Train a network by a recipe; continues where `run` stopped, and returns at once when it has ended.
+
+    recipe    a Recipe, or the name of one (see `etude ls --recipes`) or a .toml file, read at `budget`
+    run       its folder; by default a new one below ./runs
+    device, data_dir, watch, say   as in `Means`; `watch` is called with the progress alone
+    Raises    EtudeError for anything the user can mend; Interrupted after Ctrl-C
+    """
+    job = Job(recipes.load(recipe, budget) if isinstance(recipe, str) else recipe, seed)
+    means = Means(device, data_dir, lambda _, progress: watch(progress), say)
+    run = Run(run) if isinstance(run, Path) else run or Store(Path("runs")).new(job)
+    return run_job(job, run, means)
+
+
+def resume(run: Run, means: Means = Means()) -> RunResult:
+    """Continue a run from its last checkpoint; where the means name no device, on its own, or on the best there is if that is not here."""
+    job, device = run.job(), means.device
+    if device is None:
+        with contextlib.suppress(UsageError):
+            device = str(machine.choose_device(run.environment()["device"]))
+    return run_job(job, run, replace(means, device=device))
+
+
+def run_all(jobs: Iterable[Job], store: Store, means: Means) -> Iterator[RunResult]:
+    """The results of the jobs, one after the other; a run that is there already is used, or continued. Raises as `fit`."""
+    for job in jobs:
+        try:
+            yield run_job(job, run_for(job, store, means), means)
+        except Interrupted as error:
+            raise Interrupted(f"{str(error).partition(';')[0]}; the same command again continues there") from None
+
+
+def run_for(job: Job, store: Store, means: Means) -> Run:
+    """The run of that job by this code on this machine, or a folder for one."""
+    now = machine.environment(machine.choose_device(means.device)) | {"source": machine.source_digest(job.recipe.model)}
+    return store.found(job, now)
+
+
+def run_job(job: Job, run: Run, means: Means) -> RunResult:
+    """The result of one job in the folder of `run`: as it is there, continued, or new."""
+    with run.locked():
+        if run.started and run.job() != job:
+            raise EtudeError(f"{run.folder}: holds a run of another recipe or seed; choose another folder")
+        if not run.finished:
+            with torch.random.fork_rng(devices=[]), threads_kept():
+                Training(run, job, means).run_to_the_end()
+        return run.result()
+
+
+@contextlib.contextmanager
+def threads_kept() -> Iterator[None]:
+    """Leave torch's thread count as it was found."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
