@@ -146,13 +146,13 @@ def test_cp_gives_a_recipe_to_edit(capsys: pytest.CaptureFixture[str], tmp_path:
 def test_train_says_where_the_run_is_and_resumes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     arguments = ("train", "lecture_residual.lecture", "--budget", "smoke", "--data", "strokes", "--runs", str(tmp_path))
     code, out, err = run(capsys, *arguments)
-    folder = tmp_path / "lecture_residual.lecture" / "smoke-seed0"
+    folder = tmp_path / "lecture_residual.lecture" / "smoke" / "seed-0"
     assert (code, f"run: {folder}" in out) == (0, True)
     assert "images/s" in err
     assert "\r" not in err, "no terminal: progress goes line by line"
     assert run(capsys, "train", "--resume", str(folder))[:2] == (0, out)
     assert run(capsys, *arguments)[0] == 0
-    assert (tmp_path / "lecture_residual.lecture" / "smoke-seed0-2").is_dir()
+    assert (folder.parent / "seed-0-2").is_dir()
 
 
 IDX = "train-images-idx3-ubyte"
@@ -167,7 +167,7 @@ def bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "empty" / "cat").mkdir(parents=True)
     (tmp_path / "empty" / "dog").mkdir()
     (tmp_path / "file").write_text("a file\n")
-    (tmp_path / "bad.toml").write_text('model = "lecture_residual"\n')
+    (tmp_path / "bad.toml").write_text("mean = [0.5]\n")
     return tmp_path
 
 
@@ -230,7 +230,7 @@ def test_bad_input_gets_one_line(
 
 def test_a_failed_start_leaves_no_folder_behind(capsys: pytest.CaptureFixture[str], bad: Path) -> None:
     assert run(capsys, *TRAIN, "--data", str(bad / "empty"), "--runs", str(bad / "r"))[0] == 1
-    assert not [path for path in (bad / "r").rglob("*") if path.name.startswith("smoke")]
+    assert not [path for path in (bad / "r").rglob("*") if path.name.startswith("seed")]
 
 
 def test_a_terminal_that_cannot_show_a_name_shows_the_rest() -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from etude import data
 from etude.data.dataset import Dataset, Split
 from etude.errors import EtudeError, UsageError
 from etude.models import registry
+from etude.models.network import Network
 from etude.train import checkpoint, engine, loop, machine, muon, optimizers
 from etude.train import recipe as recipes
 from etude.train.job import Interrupted, Job, Means, Progress
@@ -360,3 +362,161 @@ def test_a_network_takes_as_many_classes_as_the_data_has(tmp_path: Path, monkeyp
 
 def test_fit_is_public(tmp_path: Path) -> None:
     assert etude.fit(small(), run=tmp_path / "run").test_images == 1000
+
+
+# ── Networks with options, curves, what is loaded again ──────────────────────────────────────────────────────────────
+
+
+def test_an_option_of_the_network_is_trained_and_loaded(tmp_path: Path) -> None:
+    recipe = recipes.change(small(), ("model=lecture_densenet", "model.growth_rate=4"))
+    run = Run(tmp_path / "run")
+    assert engine.fit(recipe, run=run).recipe.model == Network("lecture_densenet", {"growth_rate": 4})
+    trained = etude.load(run.folder)
+    expected = etude.build("lecture_densenet", growth_rate=4).state_dict()
+    assert {name: value.shape for name, value in trained.module.state_dict().items()} == {n: v.shape for n, v in expected.items()}
+
+
+def test_an_option_that_the_network_does_not_take_is_said_before_any_data_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "load", lambda *args, **kwargs: pytest.fail("data was loaded"))
+    with pytest.raises(UsageError, match="lecture_residual has no option `shortcutt`"):
+        engine.fit(recipes.change(small(), ("model.shortcutt=conv",)), run=Run(tmp_path / "run"))
+
+
+def test_more_classes_than_the_data_has_are_outputs_without_a_name(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    engine.fit(recipes.change(small(), ("model.classes=12",)), run=run)
+    trained = etude.load(run.folder)
+    assert trained.classes[9:] == ("zigzag", "output 10", "output 11")
+    assert trained(torch.zeros(2, 1, 28, 28)).shape == (2, 12)
+    with pytest.raises(UsageError, match=r"model\.classes = 9, expected at least the 10 of strokes"):
+        engine.fit(recipes.change(small(), ("model.classes=9",)), run=Run(tmp_path / "other"))
+
+
+def test_what_was_trained_is_loaded_with_all_that_belongs_to_it(tmp_path: Path) -> None:
+    run, strokes = Run(tmp_path / "run"), data.load("strokes")
+    result = engine.fit(small(epochs=3), run=run)
+    trained = etude.load(str(run.folder))
+    assert not trained.training
+    assert (trained.image, trained.classes) == ((1, 28, 28), strokes.classes)
+    mean, std = strokes.statistics()
+    assert [trained.mean.item(), trained.std.item()] == pytest.approx([mean[0], std[0]])
+    with torch.no_grad():
+        by_bytes, by_share = trained(strokes.test.images), trained(strokes.test.images / 255)
+    assert torch.equal(by_bytes, by_share)
+    right = (by_bytes.argmax(1) == strokes.test.labels).sum().item()
+    assert right == round(result.test_accuracy * result.test_images)
+
+
+def test_training_is_a_curve_and_its_points_are_the_mean_of_what_lies_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses: list[float] = []
+
+    def noted(*call: Any, plain: Any = loop.loss_and_right) -> Any:
+        losses.append((found := plain(*call))[0].item())
+        return found
+
+    monkeypatch.setattr(loop, "loss_and_right", noted)
+    monkeypatch.setattr(loop, "CURVE_POINTS", 5)
+    run = Run(tmp_path / "run")
+    engine.fit(small(epochs=2), run=run)  # 20 steps, so that every fourth is a point; 10 steps an epoch
+    curve = run.curve()
+    assert [row["step"] for row in curve] == [0, 4, 8, 10, 12, 16, 20]
+    assert [row["step"] for row in curve if "test_accuracy" in row] == [0, 10, 20]
+    points = {row["step"]: row["train_loss"] for row in curve}
+    for step, since in ((4, 0), (8, 4), (10, 0), (12, 10), (16, 12), (20, 10)):
+        assert points[step] == pytest.approx(sum(losses[since:step]) / (step - since), rel=1e-6)
+
+
+def test_a_run_of_less_than_an_epoch_is_tested_a_few_times_on_a_part_and_at_its_end_on_all(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    engine.fit(small(epochs=0.8, batch=32), run=run)  # 16 of 20 steps
+    assert [(row["step"], row["test_images"]) for row in run.metrics()] == [(0, 200), (4, 200), (8, 200), (12, 200), (16, 1000)]
+
+
+def test_testing_in_between_changes_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = Run(tmp_path / "one"), Run(tmp_path / "other")
+    engine.fit(small(epochs=0.8), run=one)
+    monkeypatch.setattr(loop, "TESTS_WITHIN_AN_EPOCH", 1)
+    engine.fit(small(epochs=0.8), run=other)
+    assert len(one.metrics()) > len(other.metrics())
+    assert one.metrics()[-1]["test_loss"] == other.metrics()[-1]["test_loss"]
+
+
+# ── Where runs lie, what they stand on ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_of_another_version_is_refused_in_one_line(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    engine.fit(small(), run=run)
+    before = json.loads((run.folder / "env.json").read_text(encoding="utf-8"))
+    del before["format"]
+    (run.folder / "env.json").write_text(json.dumps(before), encoding="utf-8")
+    for use in (run.recipe, run.environment, run.result, run.job, lambda: engine.resume(run), lambda: etude.load(run.folder)):
+        with pytest.raises(EtudeError, match=r"is a run of another version of Etude \(format 1, expected 2\); train again") as caught:
+            use()
+        assert len(str(caught.value).splitlines()) == 1
+    assert not Store(tmp_path.parent).found(Job(small(), 0), {}).started
+
+
+def test_networks_with_options_lie_apart_and_are_found_again(tmp_path: Path) -> None:
+    recipe = recipes.change(small(), ("model=resnet50", "model.units=[1,1,1,1]", "model.stride_in=3x3"))
+    store = Store(tmp_path)
+    places = {str(Job(one, 2).place) for one in (recipe, small(), dataclasses.replace(small(), budget="laptop"))}
+    assert len(places) == 3
+    assert Job(recipe, 2).place.parts[0] == "resnet50+stride_in=_3x3_+units=_1_1_1_1_.lecture"
+    run = store.new(Job(recipe, 2))
+    run.start(Job(recipe, 2), {"classes": [], "mean": [], "std": [], "threads": 2, "device": "cpu", "torch": "2.13.0"})
+    assert store.found(Job(recipe, 2), {"torch": "2.13.0"}) == run
+    assert store.found(Job(recipe, 2), {"torch": "2.14.0"}).folder.name == "seed-2-2"
+    assert store.found(Job(recipe, 3), {}).folder.name == "seed-3"
+    assert store.runs() == [run]
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_a_networks_numbers_depend_on_its_own_file(name: str) -> None:
+    own = f"models/{registry.row(name).target.partition(':')[0]}.py"
+    behind = machine.models_behind(own)
+    assert own in behind
+    assert set(behind) <= {own, "models/pieces.py"}
+
+
+def test_every_file_of_data_and_training_is_known_to_matter_or_not_to() -> None:
+    """What is not behind the numbers of a run fetches, lists, keeps or shows; whoever adds a file says here which it is."""
+    beside = {
+        "data": {"__init__", "catalog", "origins", "sources", "wheel"},  # the bytes that come in have a digest of their own
+        "train": {"__init__", "checkpoint", "engine", "job", "machine", "predict", "recipe", "run", "store", "trained"},
+    }
+    for room, names in beside.items():
+        behind = {Path(file).stem for file in machine.behind_every_run() if file.startswith(f"{room}/")}
+        assert not behind & names
+        assert {path.stem for path in (machine.PACKAGE / room).glob("*.py")} == behind | names
+
+
+def test_a_comment_changes_no_digest_and_a_layer_changes_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for room in ("models", "data", "train"):
+        shutil.copytree(machine.PACKAGE / room, tmp_path / room)
+    monkeypatch.setattr(machine, "PACKAGE", tmp_path)
+
+    def digests() -> dict[str, str]:
+        machine.source_digest.cache_clear()
+        return {name: machine.source_digest(Network(name)) for name in ("resnet20", "googlenet", "densenet121")}
+
+    def edited(file: str, old: str, new: str) -> set[str]:
+        before, text = digests(), (tmp_path / file).read_text(encoding="utf-8")
+        assert old in text
+        (tmp_path / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+        after = digests()
+        return {name for name in before if before[name] != after[name]}
+
+    assert edited("models/googlenet.py", "import torch\n", "import torch  # a comment\n") == set()
+    assert edited("models/googlenet.py", '"""', '"""Other words. ') == set()
+    assert edited("models/googlenet.py", "kernel // 2", "kernel // 3") == {"googlenet"}
+    assert edited("models/pieces.py", "self.extra, self.stride = extra", "self.stride, self.extra = extra") == {
+        "resnet20",
+        "googlenet",
+        "densenet121",
+    }
+    assert edited("train/loop.py", "loss.backward()", "loss.backward(); x = 1") == every
+    assert edited("train/predict.py", "def predict", "x = 1\n\n\ndef predict") == set()
+    machine.source_digest.cache_clear()

@@ -266,10 +266,10 @@ def copied(name: str) -> str:
     for budget in file.budget:
         table = as_table(load(name, budget))
         budgets[budget] = {field.name: table[field.name] for field in dataclasses.fields(Budget) if field.name in table}
-    networks: dict[str, Any] = {model.name if model else file.models[0]: {}}
-    content = {"data": file.data, "mean": list(file.mean), "std": list(file.std), "networks": networks, "budget": budgets}
+    own = model.name if model else file.models[0]
+    content = {"data": file.data, "mean": list(file.mean), "std": list(file.std), "networks": {own: {}}, "budget": budgets}
     comments = itertools.takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
-    return "\n".join([*comments, "", tomli_w.dumps(content)])
+    return "\n".join([f"# {own}.{file.name}, copied from", *comments, "", tomli_w.dumps(content)])
 
 
 def to_toml(recipe: Recipe) -> str:
