@@ -223,7 +223,8 @@ def test_it_ends_with_us(call: str, number: int, tmp_path: Path) -> None:
     """After Ctrl-C with all it has started; when we are killed, it alone."""
     note = tmp_path / "note"
     call_it = f"{call}('called_apart:sleep', {{'seconds': 60, 'note': {str(note)!r}}}, path=[Path({str(HERE)!r})])"
-    program = ["-c", f"from pathlib import Path\nfrom etude.verification import apart\n{call_it}"]
+    signals = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"  # which nohup has ignored
+    program = ["-c", f"{signals}\nfrom pathlib import Path\nfrom etude.verification import apart\n{call_it}"]
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     with subprocess.Popen([sys.executable, *program], env=environment, stderr=subprocess.DEVNULL) as us:
         while not (note.exists() and note.read_text(encoding="utf-8")):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -246,3 +247,17 @@ def test_no_traceback_from_the_shell(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("error: no recipe `nothing`")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
+def test_ctrl_c_ends_a_command_whose_starter_ignored_it(tmp_path: Path) -> None:
+    """As under nohup, or behind a script's `&`."""
+    assert etude("practice", "start", str(tmp_path / "book")).returncode == 0
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); from etude.cli import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", code, "practice", "watch"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path / "book", text=True) as watching:
+        assert watching.stdout is not None
+        watching.stdout.readline()  # it has begun
+        watching.send_signal(signal.SIGINT)
+        _, error = watching.communicate(timeout=30)
+    assert (watching.returncode, error.strip()) == (130, "error: stopped")

@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Any, NoReturn
@@ -50,7 +51,8 @@ def etude() -> None:
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit."""
+    """Run the command line and exit. Ctrl-C stops it, also where whoever started it had that ignored (`nohup`, a script's `&`)."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # names such as 刘二大人 must not stop a terminal that cannot show them
