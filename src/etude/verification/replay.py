@@ -91,8 +91,9 @@ class StepRecorder(WithoutChance):
 
         def repeat(inputs: Sequence[Tensor]) -> list[Tensor]:
             def filled(value: Any) -> Any:
-                if isinstance(value, Slot):
-                    return inputs[value.index].clone()  # which an operator in place may overwrite
+                value = inputs[value.index] if isinstance(value, Slot) else value
+                if isinstance(value, Tensor):
+                    return value.clone()  # which an operator in place may overwrite
                 return type(value)(map(filled, value)) if type(value) in (tuple, list) else value
 
             args = filled(arguments)
