@@ -41,6 +41,7 @@ def plain(operators: Any) -> list[dict[str, Any]]:
 @torch.no_grad()
 def test_graph_trace_and_replay_are_one_list_of_operators(name: str, options: dict[str, Any]) -> None:
     module, shape = etude.build(name, **options).eval(), registry.row(name).input
+    shape = (3, 64, 64) if shape[1] > 64 else shape
     images = torch.randn(2, *shape)
     graph = plain(etude.graph(module, shape).nodes)
     assert plain(traced(module, images, module).events) == graph
@@ -137,17 +138,20 @@ def test_weights_that_are_computed_cannot_be_replaced() -> None:
     assert isinstance(replay.error, NotImplementedError)
 
 
+class Parts(nn.Module):
+    """Writes into a new tensor, part by part."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = x.new_empty(x.shape)
+        out[:, :2].copy_(x[:, :2])
+        out[:, 2:].copy_(x[:, 2:].relu())
+        return out.sigmoid()
+
+
 @torch.no_grad()
 def test_what_is_written_into_a_part_is_known_in_the_whole() -> None:
-    """The trace knows what feeds an operator through the memory of its inputs, as the graph does."""
-
-    class Parts(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            out = x.new_empty(x.shape)
-            out[:, :2].copy_(x[:, :2])
-            out[:, 2:].copy_(x[:, 2:].relu())
-            return out.sigmoid()
-
-    trace = traced(module := Parts(), torch.randn(2, 3, 4, 4), module)
-    assert [label(event) for event in trace.events if event.index in trace.events[-1].inputs] == ["copy"]
-    assert [event.op for event in trace.events][-1] == "sigmoid"
+    """The trace knows what feeds an operator through the memory of its inputs, as the graph does; a replay says what it cannot repeat."""
+    trace, replay = seen_and_replayed(Parts())
+    last = trace.events[-1]
+    assert (last.op, [label(trace.events[index]) for index in last.inputs]) == ("sigmoid", ["copy"])
+    assert isinstance(replay.error, NotImplementedError)

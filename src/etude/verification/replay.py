@@ -84,6 +84,8 @@ class StepRecorder(WithoutChance):
         def emptied(value: Any) -> Any:
             origin = self.origin(value) if isinstance(value, Tensor) else None
             if origin is not None:
+                if origin >= 0 and self.steps[origin].shape != tuple(value.shape[1:]):
+                    raise NotImplementedError(f"{call.func} is given a tensor into whose parts others have written: no step made the whole")
                 return Slot(call.inputs.index(origin))
             return type(value)(map(emptied, value)) if type(value) in (tuple, list) else value
 
