@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from etude.explain.graph import Recorder, graph, images, on_a_copy, paths_noted, reason, whole_output
+from etude.explain.graph import GraphRecorder, graph, images, on_a_copy, reason, whole_output
 from etude.explain.nodes import Graph, Node, Shape
 from etude.explain.outline import stages
 
@@ -105,7 +105,7 @@ def saved_in_training(module: nn.Module, input_shape: Shape, device: torch.devic
     seen = {tensor.untyped_storage()._cdata for tensor in (*module.parameters(), *module.buffers())}
     with torch.random.fork_rng(devices=[]), torch.device(device):
         x = images(module, 2, input_shape)
-        recorder, kept = Recorder(x, module), Counter[int]()
+        recorder, kept = GraphRecorder(module, x), Counter[int]()
 
         def pack(tensor: Tensor) -> Tensor:
             storage = tensor.untyped_storage()
@@ -116,7 +116,7 @@ def saved_in_training(module: nn.Module, input_shape: Shape, device: torch.devic
             return tensor
 
         alive: list[torch.UntypedStorage] = []  # an address stays unique only while its storage lives
-        with paths_noted(module, recorder.path), recorder, torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        with recorder, torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             whole_output(module)(x)
     return kept, recorder.nodes
 

@@ -11,7 +11,7 @@ import copy
 import inspect
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,10 +21,11 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.nn import functional as F
 
 from etude.errors import UsageError
-from etude.explain.graph import DoesNotRun, Recorder, closes_over_itself, device_of, initialised, paths_noted, reason, tensors_in
+from etude.explain.graph import DoesNotRun, GraphRecorder, closes_over_itself, device_of, initialised, reason
 from etude.explain.nodes import Graph, Node
 from etude.explain.operators import OPERATORS, add, operands
 from etude.explain.outline import Dominators
+from etude.explain.recorder import Call, Function, tensors_in
 
 CONTAINERS = {nn.Sequential, nn.ModuleList, nn.ModuleDict}
 
@@ -133,7 +134,7 @@ def gradients(module: nn.Module, images: Tensor, labels: Tensor) -> GradientRepo
     with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
         copied = trainable_copy(module, images)
         x = images.detach().clone().requires_grad_().clone()  # a leaf could not be written into
-        watcher = Watcher(x, copied)
+        watcher = Watcher(copied, x)
         try:
             loss = watched_loss(copied, x, labels.clone(), watcher)
             watcher.go_back(loss)
@@ -164,7 +165,7 @@ def watched_loss(module: nn.Module, x: Tensor, labels: Tensor, watcher: "Watcher
     """The loss of a batch, everything on the way to it seen by the watcher."""
     handles = [part.register_forward_pre_hook(watcher.entering(path), with_kwargs=True) for path, part in repeated_units(module)]
     try:
-        with paths_noted(module, watcher.path), watcher:
+        with watcher:
             if inspect.isfunction(inspect.getattr_static(type(module), "loss", None)):
                 return module.loss(x, labels)  # type: ignore[operator]
             return F.cross_entropy(next(tensors_in(module(x))), labels)
@@ -213,13 +214,12 @@ class Sum(NamedTuple):
     branch: Tensor
 
 
-class Watcher(Recorder):
-    """A Recorder that also notes numbers, and where in the graph of autograd every operator's result stands."""
+class Watcher(GraphRecorder):
+    """A GraphRecorder that also notes numbers, and where in the graph of autograd every operator's result stands."""
 
-    def __init__(self, x: Tensor, module: nn.Module) -> None:
-        super().__init__(x, module)
+    def __init__(self, module: nn.Module, x: Tensor) -> None:
+        super().__init__(module, x)
         self.batch = x
-        self.parameters = {id(parameter): parameter for parameter in module.parameters()}
         self.edges: dict[int, GradientEdge] = {-1: get_gradient_edge(x)}
         self.layers: list[SeenLayer] = []
         self.layer_of: dict[int, int] = {}  # by parameter
@@ -241,9 +241,9 @@ class Watcher(Recorder):
 
         return note
 
-    def __torch_function__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
-        self.operands = self.summands(args, kwargs or {}) if OPERATORS.get(func) is add else None
-        return super().__torch_function__(func, types, args, kwargs)
+    def run(self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self.operands = self.summands(args, kwargs) if OPERATORS.get(func) is add else None
+        return super().run(func, args, kwargs)
 
     def summands(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Summand, Summand] | None:
         """The two sides of an addition of activations, before it may write into one of them."""
@@ -255,24 +255,13 @@ class Watcher(Recorder):
             return None
         return Summand(origins[0], first.clone()), Summand(origins[1], second * kwargs.get("alpha", 1))
 
-    def record(
-        self,
-        func: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        given: list[Tensor],
-        made: list[Tensor],
-        wrote: bool,
-        macs: int,
-    ) -> None:
-        keys = set[int]().union(*(self.weights.get(id(tensor), ()) for tensor in given))
-        used = [parameter for key, parameter in self.parameters.items() if key in keys]  # in an order that does not depend on ids
+    def note(self, call: Call) -> None:
         before = len(self.nodes)
-        super().record(func, args, kwargs, given, made, wrote, macs)
+        super().note(call)
         if len(self.nodes) > before:
-            self.note(self.nodes[-1], made[0], used)
+            self.look(self.nodes[-1], call.made[0], call.parameters)
 
-    def note(self, node: Node, result: Tensor, used: list[nn.Parameter]) -> None:
+    def look(self, node: Node, result: Tensor, used: Sequence[nn.Parameter]) -> None:
         if result.requires_grad:
             self.edges[node.index] = get_gradient_edge(result)
         if self.operands:
@@ -288,7 +277,7 @@ class Watcher(Recorder):
         if node.op == "relu":
             self.rectifiers.append(self.rectifier(node, values))
 
-    def layer(self, node: Node, values: Tensor, used: list[nn.Parameter]) -> int:
+    def layer(self, node: Node, values: Tensor, used: Sequence[nn.Parameter]) -> int:
         """The position of the layer that has these parameters, a new one where no layer has used them."""
         new = [parameter for parameter in used if id(parameter) not in self.layer_of]
         if not new:

@@ -1,11 +1,7 @@
-"""One run of a module, recorded as a list of operators in whatever style the module is written.
-
-Functional calls and modules look the same here, because both end in the functions of torch that a `TorchFunctionMode` sees.
-"""
+"""The graph of a module: the operators of one run, on a copy of the module that is made for this."""
 
 import contextlib
 import copy
-import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -15,12 +11,12 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
-from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from etude.errors import EtudeError
 from etude.explain.nodes import Graph, Node, Shape
-from etude.explain.operators import FORMULAS, OPERATORS, WITHOUT_NUMBERS
+from etude.explain.operators import FORMULAS
+from etude.explain.recorder import Call, Function, Recorder, memory_of, tensors_in
 
 T = TypeVar("T")
 META = torch.device("meta")
@@ -49,11 +45,11 @@ def graph(module: nn.Module, input_shape: Shape) -> Graph:
 # ── Where it runs ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-Run = Callable[[nn.Module, Shape, torch.device], T]
+Measure = Callable[[nn.Module, Shape, torch.device], T]
 
 
-def on_a_copy(module: nn.Module, input_shape: Shape, run: Run[T]) -> T:
-    """What `run` gives for a copy of the module on the meta device; where that fails, for one on the module's own device.
+def on_a_copy(module: nn.Module, input_shape: Shape, measure: Measure[T]) -> T:
+    """What `measure` gives for a copy of the module on the meta device; where that fails, for one on the module's own device.
 
     A module that cannot be copied runs itself, and has its modes and buffers restored.
     Raises what the second run raises, and DoesNotRun for compiled code.
@@ -63,10 +59,10 @@ def on_a_copy(module: nn.Module, input_shape: Shape, run: Run[T]) -> T:
     with torch.inference_mode(False), torch.enable_grad():
         module = initialised(module, input_shape)
         with contextlib.suppress(Exception):
-            return run(copy_on_meta(module), input_shape, META)
+            return measure(copy_on_meta(module), input_shape, META)
         module = copy_or_itself(module)
         with restored(module):
-            return run(module, input_shape, device_of(module))
+            return measure(module, input_shape, device_of(module))
 
 
 def device_of(module: nn.Module) -> torch.device:
@@ -199,8 +195,8 @@ def recorded(module: nn.Module, input_shape: Shape, device: torch.device) -> Gra
     counter = FlopCounterMode(display=False, custom_mapping=FORMULAS)
     with torch.random.fork_rng(devices=[]), torch.device(device), torch.no_grad(), counter:
         x = images(module, 1, input_shape)
-        recorder = Recorder(x, module, counter.get_total_flops)
-        with paths_noted(module, recorder.path), recorder:
+        recorder = GraphRecorder(module, x, counter.get_total_flops)
+        with recorder:
             result = whole_output(module)(x)
     origins = [recorder.origin(tensor) for tensor in tensors_in(result)]
     found = tuple(dict.fromkeys(index for index in origins if index is not None))
@@ -223,131 +219,35 @@ def images(module: nn.Module, count: int, shape: Shape) -> Tensor:
     return torch.rand(count, *shape, dtype=dtype)
 
 
-class Recorder(TorchFunctionMode):
-    """Sees every function of torch that is called while it is active, and keeps those that make new tensors or write into old ones.
+class GraphRecorder(Recorder):
+    """Makes a node of every call whose result comes from the image.
 
     flops  how many floating-point operations have been counted so far
     """
 
-    def __init__(self, x: Tensor, module: nn.Module, flops: Callable[[], int] = lambda: 0) -> None:
-        super().__init__()
-        self.flops = flops
+    def __init__(self, module: nn.Module, x: Tensor, flops: Callable[[], int] = lambda: 0) -> None:
+        super().__init__(module, x)
+        self.flops, self.macs = flops, 0
         self.nodes: list[Node] = []
-        self.source = {id(x): -1}  # the node that made a tensor
         self.owner = {memory_of(x): -1}  # the node that first had a piece of memory
-        self.writer: dict[int, int] = {}  # the node that last wrote into one
-        self.alive: list[Any] = [x]  # an id stays unique only while its tensor lives
         self.unseen = {id(p): p.numel() for p in module.parameters()}
-        self.weights = {index: {index} for index in self.unseen}  # the parameters that a tensor was made from, and from nothing else
-        self.path = [""]
 
-    def origin(self, tensor: Tensor) -> int | None:
-        """The node whose result a tensor holds: the one that made it, or the last that wrote into its memory since."""
-        found = (self.source.get(id(tensor)), self.writer.get(memory_of(tensor)))
-        return max((index for index in found if index is not None), default=None)
-
-    def __torch_function__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        given = list(tensors_in((args, tuple(kwargs.values()))))
-        versions, flops = [version(tensor) for tensor in given], self.flops()
-        result = func(*args, **kwargs)
-        wrote = [version(tensor) for tensor in given] != versions
-        if not wrote and func in OPERATORS and any(result is tensor for tensor in given):
-            result = result.view_as(result)  # dropout in eval mode gives its input back; the two are different places
-        made = list(tensors_in(args[:1] if result is None else result))
-        if func not in WITHOUT_NUMBERS and (wrote or any(id(tensor) not in self.source for tensor in made)):
-            self.record(func, args, kwargs, given, made, wrote, (self.flops() - flops) // 2)
+    def run(self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        before = self.flops()
+        result = super().run(func, args, kwargs)
+        self.macs = (self.flops() - before) // 2
         return result
 
-    def record(
-        self,
-        func: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        given: list[Tensor],
-        made: list[Tensor],
-        wrote: bool,
-        macs: int,
-    ) -> None:
-        """Add the operator that made these tensors, or wrote into them: one, but for functions such as `chunk` and `max`."""
-        origins = [self.origin(tensor) for tensor in given]
-        inputs = tuple(dict.fromkeys(index for index in origins if index is not None))
-        weights = set[int]().union(*(self.weights.get(id(tensor), ()) for tensor in given))
-        if inputs or weights:
-            self.alive.append((made, given))
-        if not inputs or not made:
-            self.weights |= {id(tensor): weights for tensor in made}
+    def note(self, call: Call) -> None:
+        """Add a node: one for a call, also of functions such as `chunk` and `max`, which make several tensors."""
+        if not call.inputs or not call.made:
             return
-        describe = OPERATORS.get(func)
-        facts = describe(args, kwargs, made[0]) if describe else {"op": "other"}
-        index, memory = len(self.nodes), self.owner.get(memory_of(made[0]))
-        whole = made[0]._base if wrote and memory is None else None  # a part of a buffer that nothing was in
-        self.nodes.append(
-            Node(
-                index,
-                facts.pop("op"),
-                self.path[-1],
-                inputs,
-                tuple((made[0] if whole is None else whole).shape[1:]),
-                parameters=sum(self.unseen.pop(parameter, 0) for parameter in weights),
-                macs=macs,
-                name=name_of(func),
-                memory=memory,
-                **facts,
-            )
-        )
-        for tensor in made:
-            self.source[id(tensor)] = index
+        index, first = len(self.nodes), call.made[0]
+        facts, memory = call.facts(first), self.owner.get(memory_of(first))
+        if call.wrote and memory is None and first._base is not None:  # a part of a buffer that nothing was in
+            facts["shape"] = tuple(first._base.shape[1:])
+        parameters = sum(self.unseen.pop(id(parameter), 0) for parameter in call.parameters)
+        self.nodes.append(Node(index, **facts, parameters=parameters, macs=self.macs, memory=memory))
+        for tensor in call.made:
             self.owner.setdefault(memory_of(tensor), index)
-            if wrote:
-                self.writer[memory_of(tensor)] = index
-
-
-@contextlib.contextmanager
-def paths_noted(module: nn.Module, path: list[str]) -> Iterator[None]:
-    """Keep the path of the module that is running at the end of `path`, by hooks that are removed again."""
-    handles = []
-    for name, child in module.named_modules():
-        handles.append(child.register_forward_pre_hook(lambda *_, name=name: path.append(name)))
-        handles.append(child.register_forward_hook(lambda *_: void(path.pop())))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def name_of(func: Callable[..., Any]) -> str:
-    """`conv2d`; of a property such as `x.T`, `T`."""
-    name = getattr(func, "__name__", str(func))
-    return getattr(getattr(func, "__self__", None), "__name__", name) if name == "__get__" else name
-
-
-def memory_of(tensor: Tensor) -> int:
-    """A number for the memory that a tensor lies in, the same for its views; of a sparse tensor one that it has to itself."""
-    try:
-        return tensor.untyped_storage()._cdata
-    except (NotImplementedError, RuntimeError):
-        return -id(tensor)
-
-
-def version(tensor: Tensor) -> int:
-    """How often a tensor has been written into."""
-    return 0 if tensor.is_inference() else tensor._version
-
-
-def void(_: object) -> None:
-    """A forward hook that returns a value would replace the module's output."""
-
-
-def tensors_in(value: Any) -> Iterator[Tensor]:
-    """Every tensor in nested tuples, lists, dicts and dataclasses."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            yield from tensors_in(item)
-    elif isinstance(value, dict):
-        yield from tensors_in(tuple(value.values()))
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        yield from tensors_in([getattr(value, field.name, None) for field in dataclasses.fields(value)])
+        self.made_by(index, call, call.made)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from etude.explain.nodes import Graph, Node, Shape
+from etude.operator import Operator
 
 Role = Literal["step", "branch", "join"]
 
@@ -205,7 +206,7 @@ def chain(tree: Dominators, index: int, start: int) -> str:
     return ", ".join(words)
 
 
-def label(node: Node) -> str:
+def label(node: Operator) -> str:
     """An operator in a few words: "3×3 conv 64 /2"."""
     if node.op in WINDOWS:
         kernel = "×".join(map(str, node.kernel)) if isinstance(node.kernel, tuple) else f"{node.kernel}×{node.kernel}"

@@ -4,55 +4,42 @@ This imports neither torch nor the models, so that holding a model against it is
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etude.errors import UsageError, nearest
+from etude.operator import Operator, Shape
 from etude.papers.architecture import Architecture, Block, Layer
 from etude.papers.facts import Paper
 from etude.papers.words import Value, value_of, words_in
 
-Shape = tuple[int, ...]
+if TYPE_CHECKING:
+    from torch import Tensor
+
 Words = Mapping[str, Value]
 
 
 @dataclass(frozen=True)
-class Step:
-    """One operator in order of execution.
+class Step(Operator):
+    """An operator that a table asks for.
 
-    path        where it stands, in the paper's names: "incep1.branch5x5_2"; of an operator without a name, its block
-    op          conv, linear, batch_norm, local_response_norm, relu, sigmoid, dropout, max_pool, avg_pool, adaptive_avg_pool,
-                global_avg_pool, flatten, scale, one_minus, multiply, slice, pad, concat or add
-    inputs      positions of the steps whose results it uses; -1 is the network's input
-    shape       of the output, without the batch: (channels, height, width) or (features,)
-    kernel, stride, padding   pixels; None where they mean nothing. Of a local response norm, `kernel` counts channels
-    dilation, groups   of a convolution; no paper here has others than 1
-    bias        whether a convolution or linear layer has one
     ceil        a pool's windows may reach over the edge
-    factor      of a scaling; the share that a dropout removes
     parameters  scalars that are learned, biases and normalisation included
     macs        multiply-adds of convolutions and linear layers for one image, biases not counted
     side        only the training sees it: an auxiliary head
     at          where the paper says so: of the block it stands in, or of the table
+    shares      the earlier step whose weights it uses; in no paper here
+    again       computes it, where `op` does not say how: of a step taken from a run
     """
 
-    path: str
-    op: str
-    inputs: tuple[int, ...]
-    shape: Shape
-    kernel: int | None = None
-    stride: int | None = None
-    padding: int | None = None
-    dilation: int = 1
-    groups: int = 1
-    bias: bool = False
     ceil: bool = False
-    factor: float | None = None
     parameters: int = 0
     macs: int = 0
     side: bool = False
     at: str = ""
+    shares: int | None = None
+    again: Callable[[Sequence["Tensor"]], "Tensor"] | None = None
 
 
 def expand(paper: Paper, network: Architecture, **given: Value) -> tuple[Step, ...]:
@@ -123,7 +110,7 @@ class Expansion:
         return self.input if position < 0 else self.steps[position].shape
 
     def add(self, path: str, op: str, inputs: tuple[int, ...], shape: Shape, **facts: Any) -> int:
-        self.steps.append(Step(path, op, inputs, shape, side=self.side, at=self.at, **facts))
+        self.steps.append(Step(len(self.steps), op, path, inputs, shape, side=self.side, at=self.at, **facts))
         return len(self.steps) - 1
 
     def run(self, layers: tuple[Layer, ...], position: int, scope: str, words: Words, ends: Mapping[str, int] | None = None) -> int:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from etude.explain.graph import paths_noted, tensors_in
+from etude.explain.recorder import Call, tensors_in
 from etude.practice.exercises import Case
 from etude.verification.trace import Trace, ValueRecorder, difference, randomise
 
@@ -86,7 +86,7 @@ class Answer:
             copies = images.clone()
             recorder = LineRecorder(module, copies, self.file)
             recorder.trace.images = images.detach()
-            with raised("run", (recorder.trace, module)), paths_noted(module, recorder.path), recorder:
+            with raised("run", (recorder.trace, module)), recorder:
                 result = module(copies)
         recorder.overwrites = not torch.equal(copies, images)
         recorder.trace.outputs = tuple(tensors_in(result))
@@ -120,12 +120,12 @@ class LineRecorder(ValueRecorder):
         super().__init__(module, images)
         self.file, self.lines = str(file), list[int]()
 
-    def note(self, *call: Any) -> None:
-        super().note(*call)
+    def note(self, call: Call) -> None:
+        super().note(call)
         frame: FrameType | None = sys._getframe()
         while frame and frame.f_code.co_filename != self.file:
             frame = frame.f_back
-        self.lines.append(frame.f_lineno if frame else 0)
+        self.lines += [frame.f_lineno if frame else 0] * (len(self.trace.events) - len(self.lines))
 
 
 def register_hidden(module: nn.Module) -> list[str]:

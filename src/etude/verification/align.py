@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from etude.papers import Step
-from etude.verification.interpret import NORM_EPS, RESPONSE, Choice, Replayed, Weights, compute
+from etude.verification.interpret import NORM_EPS, RESPONSE, Choice, Weights, compute
 from etude.verification.trace import Event, Trace
 
 MOST_RETURNS = 100
@@ -140,7 +140,8 @@ class Aligner:
 
     def constants(self) -> dict[str, float]:
         """What the paper leaves open and the module has chosen: the parameters of a local response norm."""
-        return next((event.facts["constants"] for event in self.trace.events if event.op == "local_response_norm"), {})
+        given = (event.constants for event in self.trace.events if event.op == "local_response_norm")
+        return dict(zip(RESPONSE, next(given, ()), strict=False))
 
     def inputs(self, step: Step, found: Alignment) -> Iterator[tuple[list[Value], dict[int, Choice]]]:
         """The inputs of a step in every combination whose choices agree."""
@@ -162,8 +163,8 @@ class Aligner:
             places = list(itertools.islice(self.trace.find(x), 8))
             orders = distinct([order for _, order in places]) or self.orders_before(step, found) or [torch.arange(x.shape[1])]
             events = [event for place, _ in places for event in self.consumers.get(place, [])]
-            if isinstance(step, Replayed) and step.first is not None:
-                yield from self.shared(step, x, found.bindings[step.first], choices)
+            if step.shares is not None:
+                yield from self.shared(step, x, found.bindings[step.shares], choices)
                 continue
             make = self.norms if step.op == "batch_norm" else self.products
             for binding in make(step, x, orders, events, used):
@@ -208,8 +209,8 @@ class Aligner:
     def fitting(self, index: int, x: Tensor, found: Alignment) -> Iterator[Binding]:
         """Weights that have the right shapes for an operator, whether or not its result is seen in the run."""
         step, used = self.steps[index], {parameter for binding in found.bindings.values() for parameter in binding.uses}
-        if isinstance(step, Replayed) and step.first is not None:
-            yield found.bindings[step.first]
+        if step.shares is not None:
+            yield found.bindings[step.shares]
         elif step.op == "batch_norm":
             for weight, bias, mean, variance in self.by_hand(x.shape[1], used):
                 views_ = [None if part is None else vector(part) for part in (weight, bias, mean, variance)]
@@ -254,7 +255,7 @@ class Aligner:
         for event in applied:
             weight, bias, mean, variance = event.operands
             if isinstance(weight, nn.Parameter) and isinstance(bias, nn.Parameter):
-                yield from self.norm(step, x, orders, (weight, bias, mean, variance), event.facts["eps"])
+                yield from self.norm(step, x, orders, (weight, bias, mean, variance), event.constants[0])
         if not applied:
             for vectors in self.by_hand(size, used):
                 yield from self.norm(step, x, orders, vectors, 1e-5)
@@ -283,12 +284,10 @@ class Aligner:
 
 
 def choices_of(step: Step, x: Tensor) -> list[Choice | None]:
-    """What the paper leaves open about a shortcut without parameters; nothing about any other operator, or about one that has run."""
-    if isinstance(step, Replayed):
-        return [None]
-    if step.op == "slice":
-        return [Choice(pixel=pixel) for pixel in range(step.stride or 1)]
-    if step.op == "pad":
+    """What the paper leaves open about a shortcut without parameters; nothing about any other operator."""
+    if step.op == "slice" and step.first is None and isinstance(step.stride, int):
+        return [Choice(pixel=pixel) for pixel in range(step.stride)]
+    if step.op == "pad" and step.channels is None:
         new = step.shape[0] - x.shape[1]
         return [Choice(front=front) for front in dict.fromkeys((0, new, new // 2))]
     return [None]
@@ -296,7 +295,8 @@ def choices_of(step: Step, x: Tensor) -> list[Choice | None]:
 
 def weight_shape(step: Step, x: Tensor) -> tuple[int, ...]:
     """Of the weights of a convolution or linear layer that works on `x`."""
-    window = (step.kernel or 1, step.kernel or 1) if step.op == "conv" else ()
+    kernel = step.kernel if isinstance(step.kernel, tuple) else (step.kernel or 1, step.kernel or 1)
+    window = kernel if step.op == "conv" else ()
     return (step.shape[0], x.shape[1] // step.groups, *window)
 
 

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from etude.explain.nodes import Node
 from etude.explain.outline import FOLLOWERS, label
+from etude.operator import FACTS
 from etude.papers import Step
 from etude.verification.align import Aligner, Alignment
 from etude.verification.trace import Event, Trace
 
 POOLS = ("max_pool", "avg_pool", "adaptive_avg_pool", "global_avg_pool")
 JOINS = ("add", "concat", "multiply")
-ASPECTS = ("kernel", "stride", "padding", "dilation", "groups", "bias", "factor")
 
 
 @dataclass(frozen=True)
@@ -227,18 +226,18 @@ class Diagnosis:
 
 
 def differences(step: Step, event: Event) -> Iterator[tuple[str, str]]:
-    """What an operator has and what the table has, aspect by aspect."""
+    """What an operator has and what the table has, fact by fact."""
     if step.op in ("conv", "linear") and event.shape[0] != step.shape[0]:
         unit = "maps" if step.op == "conv" else "features"
         yield f"{event.shape[0]} {unit}", f"{step.shape[0]}"
-    for aspect in ASPECTS:
-        have, want = event.facts.get(aspect), getattr(step, aspect)
-        if aspect in event.facts and have != want and not (aspect == "padding" and step.op not in ("conv", *POOLS)):
-            yield in_words(aspect, have), in_words(aspect, want)
+    for fact in FACTS:
+        have, want = getattr(event, fact), getattr(step, fact)
+        if have != want and not (fact == "padding" and step.op not in ("conv", *POOLS)):
+            yield in_words(fact, have), in_words(fact, want)
 
 
-def in_words(aspect: str, value: object) -> str:
-    match aspect:
+def in_words(fact: str, value: object) -> str:
+    match fact:
         case "bias":
             return "a bias" if value else "no bias"
         case "factor":
@@ -246,7 +245,7 @@ def in_words(aspect: str, value: object) -> str:
         case "kernel":
             return f"kernel {value}×{value}" if isinstance(value, int) else f"kernel {value}"
         case _:
-            return f"{aspect} {value}"
+            return f"{fact} {value}"
 
 
 def unit_of(path: str) -> str:
@@ -260,17 +259,12 @@ def unit_of(path: str) -> str:
 
 def described(step: Step) -> str:
     """An operator of the table in a few words: "3×3 conv 64 /2"."""
-    if step.op == "add":
-        return "the addition"
-    return label(Node(0, step.op, "", (), step.shape, step.kernel, step.stride, step.padding, factor=step.factor))
+    return "the addition" if step.op == "add" else label(step)
 
 
 def name(event: Event) -> str:
     """An operator that ran in a few words."""
-    if event.op == "add":
-        return "an addition"
-    facts = {key: event.facts[key] for key in ("kernel", "stride", "padding", "dilation", "groups", "factor") if key in event.facts}
-    return label(Node(0, event.op, "", (), event.shape, name=event.name, **facts))
+    return "an addition" if event.op == "add" else label(event)
 
 
 def yours(event: Event) -> str:

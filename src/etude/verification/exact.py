@@ -10,6 +10,7 @@ from etude.explain.graph import graph
 from etude.explain.nodes import Graph, Node
 from etude.models import registry
 from etude.models.network import Network
+from etude.operator import FACTS
 from etude.papers import Fact, Step, load
 from etude.verification.facts import count_of, facts_of, steps_of
 
@@ -87,11 +88,10 @@ def _differences(step: Step | None, node: Node | None, measured: Graph) -> list[
         return ["missing" if node is None else "not in the paper's table"]
     if step.op != node.op:
         return [f"{node.op}, expected {step.op}"]
-    aspects = ("shape", "kernel", "stride", "padding", "dilation", "groups", "bias", "factor", "parameters")
-    pairs = [(aspect, getattr(node, aspect), getattr(step, aspect)) for aspect in aspects]
+    pairs = [(fact, getattr(node, fact), getattr(step, fact)) for fact in ("shape", *FACTS, "parameters")]
     pairs.append(("only for training", node.index not in measured.inference, step.side))
     pairs.append(("fed by operators", sorted(node.inputs), sorted(set(step.inputs))))  # the order in a join is free
-    return [f"{aspect} {found}, expected {expected}" for aspect, found, expected in pairs if found != expected]
+    return [f"{fact} {found}, expected {expected}" for fact, found, expected in pairs if found != expected]
 
 
 def cost_of_reduction() -> tuple[Check, Check]:

@@ -1,10 +1,12 @@
 """What a registered network's paper says about it, without importing torch."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 from etude.explain.nodes import Graph, Node
 from etude.models import registry
+from etude.operator import Operator
 from etude.papers import Architecture, Count, Paper, Step, expand, load
 
 
@@ -33,7 +35,8 @@ def steps_of(name: str, **options: Any) -> tuple[Step, ...]:
 def graph_of(name: str, **options: Any) -> Graph:
     """What the paper asks of a registered network as a graph, like that of a module which has run."""
     steps = steps_of(name, **options)
-    nodes = tuple(_node(index, step) for index, step in enumerate(steps))
+    shared = [field.name for field in fields(Operator)]
+    nodes = tuple(Node(**{name: getattr(step, name) for name in (*shared, "parameters", "macs")}) for step in steps)
     return Graph(facts_of(name)[1].input, nodes, ends_of(steps), sum(step.parameters for step in steps))
 
 
@@ -42,9 +45,3 @@ def ends_of(steps: Sequence[Step]) -> tuple[int, ...]:
     used = {index for step in steps for index in step.inputs}
     ends = [index for index in range(len(steps)) if index not in used]
     return (ends[-1], *ends[:-1])
-
-
-def _node(index: int, step: Step) -> Node:
-    window = {"kernel": step.kernel, "stride": step.stride, "padding": step.padding}
-    counts = {"bias": step.bias, "factor": step.factor, "parameters": step.parameters, "macs": step.macs}
-    return Node(index, step.op, step.path, step.inputs, step.shape, **window, **counts)  # type: ignore[arg-type]

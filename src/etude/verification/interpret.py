@@ -3,7 +3,6 @@
 So anybody's module is compared with the table itself, and with no implementation of ours.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,23 +35,6 @@ class Choice:
     front: int = 0
 
 
-Again = Callable[[list[Tensor], Weights, bool], Tensor]
-
-
-@dataclass(frozen=True)
-class Replayed(Step):
-    """An operator that a module ran, which can run again.
-
-    again    on other inputs, with other weights, in training mode or in eval mode
-    weights  what tells its parameters from those of other steps; of an operator without any, empty
-    first    the step that used these parameters first, where it is an earlier one
-    """
-
-    again: Again | None = None
-    weights: tuple[int, ...] = ()
-    first: int | None = None
-
-
 def compute(
     step: Step, inputs: list[Tensor], weights: Weights, choice: Choice, training: bool, facts: dict[str, Any] | None = None
 ) -> Tensor:
@@ -60,13 +42,15 @@ def compute(
 
     facts  what the paper leaves open and somebody has chosen: parameters of a local response norm
     """
-    if isinstance(step, Replayed) and step.again:
-        return step.again(inputs, weights, training)
+    if step.again:
+        return step.again(inputs)
     x = inputs[0]
+    kernel: Any = step.kernel
+    window: dict[str, Any] = {"stride": step.stride, "padding": step.padding or 0}
     match step.op:
         case "conv":
             assert weights.weight is not None
-            return F.conv2d(x, weights.weight, weights.bias, step.stride or 1, step.padding or 0)
+            return F.conv2d(x, weights.weight, weights.bias, **window, dilation=step.dilation, groups=step.groups)
         case "linear":
             assert weights.weight is not None
             return F.linear(x, weights.weight, weights.bias)
@@ -78,15 +62,15 @@ def compute(
         case "sigmoid":
             return torch.sigmoid(x)
         case "max_pool":
-            return F.max_pool2d(x, step.kernel or 1, step.stride, step.padding or 0, ceil_mode=step.ceil)
+            return F.max_pool2d(x, kernel, **window, ceil_mode=step.ceil)
         case "avg_pool":
-            return F.avg_pool2d(x, step.kernel or 1, step.stride, step.padding or 0, ceil_mode=step.ceil)
+            return F.avg_pool2d(x, kernel, **window, ceil_mode=step.ceil)
         case "adaptive_avg_pool":
             return F.adaptive_avg_pool2d(x, step.shape[-1])
         case "global_avg_pool":
             return x.mean(dim=(2, 3))
         case "local_response_norm":
-            return F.local_response_norm(x, step.kernel or 5, **(RESPONSE | (facts or {})))
+            return F.local_response_norm(x, kernel, **(RESPONSE | (facts or {})))
         case "flatten":
             return x.flatten(1)
         case "dropout":

@@ -46,7 +46,7 @@ class Invariants:
 
     def dropouts(self) -> Iterator[Departure]:
         """Where and how they stand in training mode is among the numbers; in eval mode none may be active."""
-        if any(event.facts.get("active") for event in self.evaluated.events):
+        if any(event.active for event in self.evaluated.events):
             yield Departure("", "a dropout is active in eval mode")
 
     def initial_values(self) -> Iterator[Departure]:

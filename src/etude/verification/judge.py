@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from etude.errors import UsageError
-from etude.explain.graph import tensors_in, whole_output
+from etude.explain.graph import whole_output
+from etude.explain.recorder import tensors_in
 from etude.papers import Step
 from etude.verification.align import Alignment, align, choices_in_words, run_table
 from etude.verification.diagnose import Departure, departure

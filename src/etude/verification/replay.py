@@ -1,20 +1,25 @@
 """A module's own run as the steps of a table, so that another module can be held against it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
-from etude.explain.graph import paths_noted, tensors_in, version
-from etude.explain.operators import OPERATORS
-from etude.verification.interpret import Replayed, Weights
-from etude.verification.trace import DROPOUTS, stand_in
+from etude.explain.recorder import Call, tensors_in
+from etude.papers import Step
+from etude.verification.align import PARAMETRIC
+from etude.verification.trace import DROPOUTS, WithoutChance
 
-STEP_FACTS = ("kernel", "stride", "padding", "dilation", "groups", "bias", "factor")
+
+@dataclass(frozen=True)
+class Replayed(Step):
+    """A step that a module ran.
+
+    weights  what tells its parameters from those of other steps; of an operator without any, empty
+    """
+
+    weights: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,11 +42,11 @@ def replayable(module: nn.Module, images: Tensor) -> Replay:
     """
     recorder = StepRecorder(module, images)
     try:
-        with paths_noted(module, recorder.path), recorder:
+        with recorder:
             result = module(images)
     except Exception as error:
         return Replay(tuple(recorder.steps), error=error)
-    return Replay(tuple(recorder.steps), next((recorder.source.get(id(tensor)) for tensor in tensors_in(result)), None))
+    return Replay(tuple(recorder.steps), next((recorder.origin(tensor) for tensor in tensors_in(result)), None))
 
 
 @dataclass(frozen=True)
@@ -51,87 +56,50 @@ class Slot:
     index: int
 
 
-class StepRecorder(TorchFunctionMode):
-    """Sees every function of torch, and keeps it with its arguments."""
+class StepRecorder(WithoutChance):
+    """Makes a step of every tensor that comes from the images."""
 
     def __init__(self, module: nn.Module, images: Tensor) -> None:
-        super().__init__()
+        super().__init__(module, images)
         self.steps: list[Replayed] = []
-        self.source = {id(images): -1}
-        self.parameters = {id(parameter) for parameter in module.parameters()}
         self.firsts: dict[tuple[int, ...], int] = {}
-        self.alive: list[Any] = [images]
-        self.path = [""]
 
-    def __torch_function__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        given = list(tensors_in((args, tuple(kwargs.values()))))
-        inputs = tuple(dict.fromkeys(self.source[id(tensor)] for tensor in given if id(tensor) in self.source))
-        if not inputs:
-            return func(*args, **kwargs)
-        weights = tuple(id(tensor) for tensor in given if id(tensor) in self.parameters)
-        again = weighted(func, args, kwargs) if weights else self.plain(func, args, kwargs, inputs)
-        before = [version(tensor) for tensor in given]
-        result = stand_in(func, args, kwargs) if func in DROPOUTS else func(*args, **kwargs)
-        if isinstance(result, Tensor) and (id(result) not in self.source or [version(tensor) for tensor in given] != before):
-            self.add(func, args, kwargs, inputs, result, again, weights)
-        return result
+    def note(self, call: Call) -> None:
+        if not call.inputs:
+            return
+        weights = tuple(map(id, call.parameters))
+        repeat = self.repeated(call)
+        for place, tensor in enumerate(call.made):
+            index, facts = len(self.steps), self.facts(call, tensor)
+            if weights and facts["op"] not in PARAMETRIC:
+                raise NotImplementedError(f"{call.func} is given parameters: a run can be repeated with others only of layers")
+            first = self.firsts.setdefault(weights, index) if weights else index
+            again = None if weights else lambda inputs, place=place: repeat(inputs)[place]
+            self.steps.append(Replayed(index, **facts, shares=None if first == index else first, again=again, weights=weights))
+            self.made_by(index, call, [tensor])
 
-    def add(
-        self,
-        func: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        inputs: tuple[int, ...],
-        made: Tensor,
-        again: Callable[..., Tensor],
-        weights: tuple[int, ...],
-    ) -> None:
-        describe = OPERATORS.get(func)
-        facts = describe(args, kwargs, made) if describe else {"op": "dropout" if func in DROPOUTS else "other"}
-        known: dict[str, Any] = {name: facts[name] for name in STEP_FACTS if name in facts}
-        index = len(self.steps)
-        first = self.firsts.setdefault(weights, index) if weights else index
-        step = Replayed(self.path[-1], facts["op"], inputs, tuple(made.shape[1:]), again=again, weights=weights)
-        self.steps.append(replace(step, **known, first=None if first == index else first))
-        self.source[id(made)] = index
-        self.alive.append((made, args, kwargs))
-
-    def plain(self, func: Callable[..., Any], args: Any, kwargs: Any, inputs: tuple[int, ...]) -> Callable[..., Tensor]:
-        """The call, with other tensors in place of those that steps made."""
+    def repeated(self, call: Call) -> Callable[[Sequence[Tensor]], list[Tensor]]:
+        """The call as a function of what earlier steps made; it gives the tensors that the call makes."""
 
         def emptied(value: Any) -> Any:
-            if isinstance(value, Tensor) and id(value) in self.source:
-                return Slot(inputs.index(self.source[id(value)]))
+            origin = self.origin(value) if isinstance(value, Tensor) else None
+            if origin is not None:
+                if origin >= 0 and self.steps[origin].shape != tuple(value.shape[1:]):
+                    raise NotImplementedError(f"{call.func} is given a tensor into whose parts others have written: no step made the whole")
+                return Slot(call.inputs.index(origin))
             return type(value)(map(emptied, value)) if type(value) in (tuple, list) else value
 
-        arguments, keywords = emptied(tuple(args)), {name: emptied(value) for name, value in kwargs.items()}
+        arguments, keywords = emptied(tuple(call.args)), {name: emptied(value) for name, value in call.kwargs.items()}
 
-        def again(given: list[Tensor], *_: Any) -> Tensor:
+        def repeat(inputs: Sequence[Tensor]) -> list[Tensor]:
             def filled(value: Any) -> Any:
-                if isinstance(value, Slot):
-                    return given[value.index].clone()  # which an operator in place may overwrite
+                value = inputs[value.index] if isinstance(value, Slot) else value
+                if isinstance(value, Tensor):
+                    return value.clone()  # which an operator in place may overwrite
                 return type(value)(map(filled, value)) if type(value) in (tuple, list) else value
 
-            args, kwargs = filled(arguments), {name: filled(value) for name, value in keywords.items()}
-            return stand_in(func, args, kwargs) if func in DROPOUTS else func(*args, **kwargs)
+            args = filled(arguments)
+            result = DROPOUTS.get(call.func, call.func)(*args, **{name: filled(value) for name, value in keywords.items()})
+            return list(tensors_in(args[:1] if result is None else result))
 
-        return again
-
-
-def weighted(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[..., Tensor]:
-    """A convolution, linear layer or batch normalisation, with other weights."""
-    if func is F.batch_norm:
-
-        def norm(inputs: list[Tensor], weights: Weights, training: bool) -> Tensor:
-            mean, variance = (None, None) if training else (weights.mean, weights.variance)
-            return F.batch_norm(inputs[0], mean, variance, weights.weight, weights.bias, training=training, eps=weights.eps)
-
-        return norm
-    if func not in (F.conv2d, torch.conv2d, F.linear):
-        raise NotImplementedError(f"{func} is given parameters: a run can be repeated with others only of layers")
-
-    def again(inputs: list[Tensor], weights: Weights, training: bool) -> Tensor:
-        return func(inputs[0], weights.weight, weights.bias, *args[3:], **{k: v for k, v in kwargs.items() if k not in ("weight", "bias")})
-
-    return again
+        return repeat

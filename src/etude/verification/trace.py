@@ -4,6 +4,7 @@ The signature of a tensor is a number for each of its channels: a fixed random w
 same numbers are the same function of the input, in whatever style they were computed; the order of the channels is free.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,42 +12,30 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
-from etude.explain.graph import paths_noted, tensors_in
-from etude.explain.operators import OPERATORS, argument
-from etude.verification.interpret import RESPONSE, without_chance
+from etude.explain.operators import argument
+from etude.explain.recorder import Call, Function, Recorder, tensors_in
+from etude.operator import Operator
+from etude.verification.interpret import without_chance
 
 CLOSE = 1e-7  # of the largest entry; in float64 equal functions agree to about 1e-12, others do not to 1e-3
 EQUAL = 1e-6  # the largest relative difference between equal functions in float64, over a whole network
-DROPOUTS = {F.dropout, F.dropout2d, F.dropout1d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout, torch.dropout}
-FUNCTIONAL_BATCH_NORM = {"running_mean": 1, "running_var": 2, "weight": 3, "bias": 4}
-TORCH_BATCH_NORM = {"weight": 1, "bias": 2, "running_mean": 3, "running_var": 4}
-ASSIGNMENTS = {Tensor.__setitem__, Tensor.copy_}
+BATCH_NORMS: dict[Function, dict[str, int]] = {  # the places of their arguments
+    F.batch_norm: {"running_mean": 1, "running_var": 2, "weight": 3, "bias": 4},
+    torch.batch_norm: {"weight": 1, "bias": 2, "running_mean": 3, "running_var": 4},
+}
 
 
 @dataclass(frozen=True)
-class Event:
-    """One operator that ran, in order.
+class Event(Operator):
+    """An operator that ran; one that makes several tensors is as many events.
 
-    op, facts   as in a Node of the graph: kernel, stride, …
-    name        the function of torch
-    path        of the module it ran in
-    inputs      events whose results it used; -1 is the input
-    shape       of what came out, without the batch
-    signature   a number for each channel of what came out
-    operands    of a batch norm: weight, bias, running mean, running variance; of others: the parameters it was given
+    operands  of a batch norm: weight, bias, running mean, running variance; of others: the parameters it was given
+    active    of a dropout: whether it removes anything
     """
 
-    index: int
-    op: str
-    facts: dict[str, Any]
-    name: str
-    path: str
-    inputs: tuple[int, ...]
-    shape: tuple[int, ...]
-    signature: Tensor
     operands: tuple[Tensor | None, ...] = ()
+    active: bool = False
 
 
 @dataclass
@@ -61,14 +50,13 @@ class Trace:
         self.by_size: dict[int, list[tuple[float, int, Tensor]]] = {}
         self.add(-1, self.images)
 
-    def add(self, index: int, tensor: Tensor, layouts: bool = False) -> Tensor:
+    def add(self, index: int, tensor: Tensor, layouts: bool = False) -> None:
         """Remember a tensor under its signature, and under that of the other layout where it may be channels-last."""
         signature = signature_of(tensor)
         self.by_size.setdefault(len(signature), []).append((signature.sum().item(), index, signature))
         if layouts and tensor.dim() > 2:
             last = signature_of(tensor.movedim(-1, 1))
             self.by_size.setdefault(len(last), []).append((last.sum().item(), index, last))
-        return signature
 
     def find(self, tensor: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Where these numbers were seen: the event, and for each channel of `tensor` its place there."""
@@ -116,67 +104,57 @@ def weighting(images: int, pixels: int) -> Tensor:
 def traced(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]) -> Trace:
     """The trace of `call(images)`, with `stand_in` for every dropout. The module runs in the mode it is in."""
     recorder = ValueRecorder(module, images)
-    with paths_noted(module, recorder.path), recorder:
+    with recorder:
         result = call(images)
     recorder.trace.outputs = tuple(tensors_in(result))
     return recorder.trace
 
 
-class ValueRecorder(TorchFunctionMode):
-    """Sees every function of torch, and takes the signature of what it makes while it is fresh (it may be overwritten later)."""
+class WithoutChance(Recorder):
+    """A Recorder that computes `stand_in` in place of every dropout."""
+
+    def run(self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return DROPOUTS.get(func, func)(*args, **kwargs)
+
+    def facts(self, call: Call, made: Tensor) -> dict[str, Any]:
+        """Those of the call; all dropouts are alike here, for their numbers tell them apart."""
+        dropout = {"op": "dropout", "factor": share_and_activity(call.args, call.kwargs)[0]} if call.func in DROPOUTS else {}
+        return call.facts(made) | dropout
+
+
+class ValueRecorder(WithoutChance):
+    """Takes the signature of what is made while it is fresh (it may be overwritten later)."""
 
     def __init__(self, module: nn.Module, images: Tensor) -> None:
-        super().__init__()
+        super().__init__(module, images)
         self.trace = Trace(images)
-        self.source = {id(images): -1}
-        self.alive: list[Any] = [images]
         self.parameters = {id(parameter) for parameter in module.parameters()}
-        self.path = [""]
         self.batch = len(images)
 
-    def __torch_function__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        result = stand_in(func, args, kwargs) if func in DROPOUTS else func(*args, **kwargs)
-        made = list(tensors_in(args[0])) if func in ASSIGNMENTS else list(tensors_in(result))
-        for tensor in made:
-            if self.is_worth_noting(tensor):
-                self.note(func, args, kwargs, tensor)
-        return result
+    def note(self, call: Call) -> None:
+        for tensor in filter(self.is_worth_noting, call.made):
+            index, facts = len(self.trace.events), self.facts(call, tensor)
+            active = call.func in DROPOUTS and all(share_and_activity(call.args, call.kwargs))
+            event = Event(index, **facts, operands=operands(call), active=active)
+            self.trace.add(index, tensor, layouts=event.op in ("other", "linear"))
+            self.trace.events.append(event)
+            self.made_by(index, call, [tensor])
 
     def is_worth_noting(self, tensor: Tensor) -> bool:
         """Numbers, of every image of the batch, that are no parameters."""
         batched = tensor.dim() > 1 and len(tensor) == self.batch and tensor.numel() > 0
         return batched and tensor.is_floating_point() and id(tensor) not in self.parameters
 
-    def note(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], made: Tensor) -> None:
-        tensors = list(tensors_in((args, tuple(kwargs.values()))))
-        inputs = tuple(dict.fromkeys(self.source[id(t)] for t in tensors if id(t) in self.source))
-        describe = OPERATORS.get(func)
-        facts: dict[str, Any] = describe(args, kwargs, made) if describe else {"op": "other"}
-        if func in DROPOUTS:
-            share, active = share_and_activity(args, kwargs)
-            facts = {"op": "dropout", "factor": share, "active": active and share != 0}
-        op = facts.pop("op")
-        if op == "batch_norm":
-            facts["eps"] = argument(args, kwargs, 7, "eps", 1e-5)
-        if op == "local_response_norm":
-            facts["constants"] = {name: argument(args, kwargs, place, name, RESPONSE[name]) for place, name in enumerate(RESPONSE, start=2)}
-        index = len(self.trace.events)
-        signature = self.trace.add(index, made, layouts=op in ("other", "linear"))
-        name, shape = getattr(func, "__name__", str(func)), tuple(made.shape[1:])
-        operands = self.operands(func, op, args, kwargs, tensors)
-        self.trace.events.append(Event(index, op, facts, name, self.path[-1], inputs, shape, signature, operands))
-        self.source[id(made)] = index
-        self.alive.append((made, tensors))
 
-    def operands(self, func: Callable[..., Any], op: str, args: Any, kwargs: Any, tensors: list[Tensor]) -> tuple[Tensor | None, ...]:
-        if op == "batch_norm":
-            order = TORCH_BATCH_NORM if func is torch.batch_norm else FUNCTIONAL_BATCH_NORM
-            return tuple(argument(args, kwargs, order[name], name) for name in ("weight", "bias", "running_mean", "running_var"))
-        return tuple(tensor for tensor in tensors if id(tensor) in self.parameters)
+def operands(call: Call) -> tuple[Tensor | None, ...]:
+    """Those of an Event."""
+    order = BATCH_NORMS.get(call.func)
+    if order is None:
+        return call.parameters
+    return tuple(argument(call.args, call.kwargs, order[name], name) for name in ("weight", "bias", "running_mean", "running_var"))
 
 
-def stand_in(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+def stand_in(func: Function, *args: Any, **kwargs: Any) -> Tensor:
     """What is computed in place of a dropout: `without_chance` where it is active, of one of whole channels as if its share were 1 more."""
     x: Tensor = argument(args, kwargs, 0, "input")
     share, active = share_and_activity(args, kwargs)
@@ -189,6 +167,13 @@ def stand_in(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
 def share_and_activity(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[float, bool]:
     """Of the arguments of a dropout: the share that it removes, and whether it does; torch.dropout says `train`, the others `training`."""
     return argument(args, kwargs, 1, "p", 0.5), argument(args, kwargs, 2, "training", kwargs.get("train", True))
+
+
+# Every dropout, and what is computed in its place.
+DROPOUTS: dict[Function, Function] = {
+    func: functools.partial(stand_in, func)
+    for func in (F.dropout, F.dropout2d, F.dropout1d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout, torch.dropout)
+}
 
 
 @torch.no_grad()

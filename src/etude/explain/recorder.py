@@ -1,0 +1,147 @@
+"""A module while it runs, in whatever style it is written: which functions of torch make its tensors, and what feeds them.
+
+Functional calls and modules look the same here, because both end in the functions of torch that a `TorchFunctionMode` sees.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
+
+from etude.explain.operators import OPERATORS, WITHOUT_NUMBERS
+
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function of torch that made tensors, or wrote into them.
+
+    func, args, kwargs  as it was called
+    made        the tensors that it gave; those that it wrote into where it gave nothing
+    wrote       whether it wrote into a tensor that it was given
+    path        of the module it ran in; "" for the outermost
+    inputs      the operators whose results it was given, each once; -1 is the network's input
+    parameters  that it was given, as they are or as what was computed from them alone
+    """
+
+    func: Function
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    made: tuple[Tensor, ...]
+    wrote: bool
+    path: str
+    inputs: tuple[int, ...]
+    parameters: tuple[nn.Parameter, ...]
+
+    def facts(self, made: Tensor) -> dict[str, Any]:
+        """The fields of an Operator, but for its index, that follow from the call and a tensor that it made."""
+        describe = OPERATORS.get(self.func)
+        facts = describe(self.args, self.kwargs, made) if describe else {"op": "other"}
+        return {"path": self.path, "inputs": self.inputs, "shape": tuple(made.shape[1:]), "name": name_of(self.func)} | facts
+
+
+class Recorder(TorchFunctionMode):
+    """Sees every function of torch while it is active. What it makes of them, a subclass says in `note`."""
+
+    def __init__(self, module: nn.Module, x: Tensor) -> None:
+        super().__init__()
+        self.module = module
+        self.handles: list[RemovableHandle] = []
+        self.path = [""]
+        self.source = {id(x): -1}  # the operator that made a tensor
+        self.writer: dict[int, int] = {}  # the operator that last wrote into a piece of memory
+        # the parameters that a tensor was made from, and from nothing else
+        self.weights: dict[int, tuple[nn.Parameter, ...]] = {id(parameter): (parameter,) for parameter in module.parameters()}
+        self.alive: list[Any] = [x]  # an id stays unique only while its tensor lives
+
+    def note(self, call: Call) -> None:
+        """Keep a call that made new tensors or wrote into old ones; `made_by` says which operator it is, where it is one."""
+        raise NotImplementedError
+
+    def run(self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What the module gets for its call."""
+        return func(*args, **kwargs)
+
+    def made_by(self, index: int, call: Call, tensors: Iterable[Tensor]) -> None:
+        """From now on these tensors of the call are known as the result of operator `index`."""
+        for tensor in tensors:
+            self.alive.append(tensor)
+            self.source[id(tensor)] = index
+            if call.wrote:
+                self.writer[memory_of(tensor)] = index
+
+    def origin(self, tensor: Tensor) -> int | None:
+        """The operator whose result a tensor holds: the one that made it, or the last that wrote into its memory since."""
+        found = (self.source.get(id(tensor)), self.writer.get(memory_of(tensor)))
+        return max((index for index in found if index is not None), default=None)
+
+    def __torch_function__(self, func: Function, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        given = list(tensors_in((args, tuple(kwargs.values()))))
+        versions = [version(tensor) for tensor in given]
+        result = self.run(func, args, kwargs)
+        wrote = [version(tensor) for tensor in given] != versions
+        if not wrote and func in OPERATORS and any(result is tensor for tensor in given):
+            result = result.view_as(result)  # dropout in eval mode gives its input back; the two are different places
+        made = tuple(tensors_in(args[:1] if result is None else result))
+        if func not in WITHOUT_NUMBERS and (wrote or any(id(tensor) not in self.source for tensor in made)):
+            origins = [self.origin(tensor) for tensor in given]
+            inputs = tuple(dict.fromkeys(index for index in origins if index is not None))
+            parameters = tuple(dict.fromkeys(p for tensor in given for p in self.weights.get(id(tensor), ())))
+            if parameters and not inputs:
+                self.alive.append(made)
+                self.weights |= {id(tensor): parameters for tensor in made}
+            self.note(Call(func, args, kwargs, made, wrote, self.path[-1], inputs, parameters))
+        return result
+
+    def __enter__(self) -> Self:
+        for path, part in self.module.named_modules():
+            self.handles.append(part.register_forward_pre_hook(lambda *_, path=path: self.path.append(path)))
+            self.handles.append(part.register_forward_hook(lambda *_: void(self.path.pop())))
+        return super().__enter__()  # type: ignore[no-untyped-call]
+
+    def __exit__(self, *raised: Any) -> None:
+        super().__exit__(*raised)  # type: ignore[no-untyped-call]
+        for handle in self.handles:
+            handle.remove()
+
+
+def name_of(func: Function) -> str:
+    """`conv2d`; of a property such as `x.T`, `T`."""
+    name = getattr(func, "__name__", str(func))
+    return getattr(getattr(func, "__self__", None), "__name__", name) if name == "__get__" else name
+
+
+def memory_of(tensor: Tensor) -> int:
+    """A number for the memory that a tensor lies in, the same for its views; of a sparse tensor one that it has to itself."""
+    try:
+        return tensor.untyped_storage()._cdata
+    except (NotImplementedError, RuntimeError):
+        return -id(tensor)
+
+
+def version(tensor: Tensor) -> int:
+    """How often a tensor has been written into."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def void(_: object) -> None:
+    """A forward hook that returns a value would replace the module's output."""
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """Every tensor in nested tuples, lists, dicts and dataclasses."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from tensors_in(item)
+    elif isinstance(value, dict):
+        yield from tensors_in(tuple(value.values()))
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        yield from tensors_in([getattr(value, field.name, None) for field in dataclasses.fields(value)])
