@@ -8,11 +8,11 @@ from typing import Any
 import torch
 
 from etude.errors import EtudeError
-from etude.explain.targets import imported
 from etude.practice import blocks, functions, loops
 from etude.practice.exercises import Exercise, Language, exercise
 from etude.practice.raised import KNOWN, explained
 from etude.practice.words import Diagnosis, say
+from etude.targets.opening import imported
 from etude.verification.judge import default_dtype
 
 LOUD = frozenset({*KNOWN, "syntax", "raised", "exits"})

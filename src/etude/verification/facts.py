@@ -14,7 +14,7 @@ def facts_of(name: str) -> tuple[Paper, Architecture]:
     return paper, paper.networks[name]
 
 
-def steps_of(name: str, **options: Any) -> tuple[Step, ...]:
+def steps_of(name: str, /, **options: Any) -> tuple[Step, ...]:
     """Every operator that the paper asks of a registered network, built with those options.
 
     Raises UsageError for an option that the paper's table knows nothing of, such as `norm`.
@@ -23,7 +23,7 @@ def steps_of(name: str, **options: Any) -> tuple[Step, ...]:
     return expand(paper, network, **options)
 
 
-def graph_of(name: str, **options: Any) -> Graph:
+def graph_of(name: str, /, **options: Any) -> Graph:
     """What the paper asks of a registered network as a graph, like that of a module which has run."""
     steps = steps_of(name, **options)
     nodes = tuple(_node(index, step) for index, step in enumerate(steps))
