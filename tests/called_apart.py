@@ -17,9 +17,11 @@ from etude.errors import UsageError
 def operators(target: str) -> list[str]:
     """The operators of a network in a file."""
     from etude.explain.graph import graph
-    from etude.explain.targets import module_of
+    from etude.targets.opening import opened
+    from etude.targets.target import Target
 
-    return [node.op for node in graph(module_of(target, {})[0], (3, 8, 8)).nodes]
+    with opened(Target.read(target)) as (module, _):
+        return [node.op for node in graph(module, (3, 8, 8)).nodes]
 
 
 def echo(value: Any) -> Any:

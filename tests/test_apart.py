@@ -37,7 +37,7 @@ Call = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with Server(["etude.explain.targets", "etude.explain.graph", "torch._dynamo"]) as server:  # the meta device may need the last
+    with Server(["etude.targets.opening", "etude.explain.graph", "torch._dynamo"]) as server:  # the meta device may need the last
         yield server
 
 

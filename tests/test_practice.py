@@ -26,8 +26,9 @@ from etude.models import lecture
 from etude.practice import checker
 from etude.practice.checker import Checked, checked, warm
 from etude.practice.exercises import FOLDER, LANGUAGES, exercise, names
+from etude.practice.findings import Finding
 from etude.practice.sources import merged
-from etude.practice.words import language_here, messages
+from etude.practice.words import diagnosis, language_here, messages
 from etude.practice.workbook import STATE, Workbook
 from etude.verification.apart import Server
 from etude.verification.judge import verify
@@ -476,6 +477,31 @@ def test_every_message_can_be_said_in_both_languages() -> None:
     for key, words in messages().items():
         fields = [set(re.findall(r"{(\w+)", text)) for text in (words.en, words.zh)]
         assert fields[0] == fields[1], key
+
+
+def test_no_mistake_is_called_like_a_message() -> None:
+    """A finding is one or the other by its key."""
+    assert not {f"{name}/{key}" for name in names() for key in exercise(name).mistakes if key in messages()}
+
+
+def test_what_runs_apart_knows_no_language(server: Server, tmp_path: Path) -> None:
+    """It says what happened in values; each language has its own words for them, phrases within them included."""
+    source = edited("residual_block", "y = self.conv1(x)", "y = x.tanh()")
+    arguments = {"name": "residual_block", "file": str(written(tmp_path, "a", source))}
+    (found,) = server.call("etude.practice.check:check", arguments)["findings"]
+    assert found == {
+        "key": "operator",
+        "values": {
+            "before": [{"key": "the_input", "values": {}, "line": None, "shapes": ""}],
+            "want": "3×3 conv 6",
+            "here": {"key": "follows", "values": {"have": "tanh"}, "line": None, "shapes": ""},
+        },
+        "line": line_of(source, "tanh"),
+        "shapes": "",
+    }
+    english, chinese = (diagnosis(exercise("residual_block"), Finding(**found), language).message for language in LANGUAGES)
+    assert english == "The numbers agree up to the input. What should come of it next is 3×3 conv 6; here tanh follows."
+    assert chinese == "到 输入 为止数值都一致。接下来应当是 3×3 conv 6，这里却是 tanh。"
 
 
 # ── The commands ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -184,6 +184,8 @@ def test_reading_as_a_page(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
         (["explain", "conv1x1", "--set", "kernel=4"], "odd"),
         (["explain", "resnet20", "--gradients", "--data", "nowhere"], "nowhere"),
         (["read", "resnet21"], "resnet20"),
+        (["read", "resnet20", "--set", "name=3"], "no `name`"),
+        (["show", "resnet20", "--set", "network=3"], "no `network`"),
     ],
 )
 def test_wrong_usage_is_said(capsys: pytest.CaptureFixture[str], arguments: list[str], word: str) -> None:

@@ -70,6 +70,16 @@ def read_call(text: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         raise UsageError(f"{text}: expected plain values as arguments, such as {name}(depth=20)") from error
 
 
-def write_call(name: str, keywords: Mapping[str, Any]) -> str:
+def write_call(name: str, keywords: Mapping[str, Any], positional: Sequence[Any] = ()) -> str:
     """A name and its arguments, as `read_call` reads them; the name alone where there are none."""
-    return f"{name}({', '.join(f'{key}={write_value(value)}' for key, value in keywords.items())})" if keywords else name
+    given = [*map(write_value, positional), *(f"{key}={write_value(value)}" for key, value in keywords.items())]
+    return f"{name}({', '.join(given)})" if given else name
+
+
+def read_shape(text: str) -> tuple[int, int, int]:
+    """`3x32x32` as (channels, height, width)."""
+    parts = text.replace("×", "x").lower().split("x")
+    if len(parts) != 3 or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise UsageError(f"--input {text}: expected channels, height and width, such as 3x32x32")
+    channels, height, width = map(int, parts)
+    return channels, height, width

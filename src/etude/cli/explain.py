@@ -9,12 +9,13 @@ import click
 
 from etude.cli import depth as depths
 from etude.cli import worked
-from etude.cli.options import input_shape, options_of
 from etude.cli.parts import size
 from etude.cli.render import as_json, say
 from etude.errors import UsageError
 from etude.files import write_text
 from etude.models import registry
+from etude.targets.target import Target
+from etude.values import read_settings, read_shape, write_value
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,7 +27,7 @@ SVG = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("target", metavar="[NAME|FILE.py:CALLABLE|conv1x1]", required=False)
+@click.argument("target", metavar="[NAME|FILE.py:CALLABLE|RUN|conv1x1]", required=False)
 @click.option("--shapes", is_flag=True, help="What flows through it, stage by stage, branch by branch.")
 @click.option("--cost", is_flag=True, help="Parameters, MACs, FLOPs and the memory of activations, stage by stage.")
 @click.option("--receptive-field", is_flag=True, help="How much of the image a position of every stage sees.")
@@ -53,7 +54,7 @@ def explain(
     run: Path | None,
     **wanted: bool,
 ) -> None:
-    """Explain a network: one of Etude's by NAME, or a class or function of your own; or conv1x1, the lecture's example.
+    """Explain a network: by NAME, in a file of your own, or as a RUN has trained it; or conv1x1, the lecture's example.
 
     Without any other option it shows shapes and cost. Code in FILE.py is run, as by python FILE.py.
     """
@@ -65,7 +66,7 @@ def explain(
     if target is None:
         raise UsageError("what is to be explained? A network (etude ls), FILE.py:CALLABLE, conv1x1, or --depth 8,20,56,110")
     if target == "conv1x1":
-        worked.explain(options_of(changes), html, json_)
+        worked.explain(read_settings(changes), html, json_)
         return
     if block and not diagram:
         raise UsageError("--block goes with --diagram FILE.svg")
@@ -77,8 +78,11 @@ def explain(
     asked = [view for view in VIEWS if wanted[view.name]]
     whole = html is not None and not asked and not diagram
     views = asked or ([] if diagram else list(VIEWS if whole else VIEWS[:2]))
+    pointed = Target.read(target).with_options(read_settings(changes))
+    if pointed.kind == "network":
+        target, changes = pointed.name, tuple(f"{option}={write_value(value)}" for option, value in pointed.options.items())
     called = " ".join((target, *(f"--set {change}" for change in changes)))
-    with opened(target, changes, image, source, run) as subject:
+    with opened(pointed, image, source, run) as subject:
         measured = [(view, view.measure(subject)) for view in views]
         picture = drawn(subject, called, block) if diagram or whole else ""
     if diagram:
@@ -98,36 +102,33 @@ def explain(
 
 
 @contextlib.contextmanager
-def opened(target: str, changes: tuple[str, ...], image: str | None, source: str, run: Path | None) -> "Iterator[Subject]":
+def opened(target: Target, image: str | None, source: str, run: Path | None) -> "Iterator[Subject]":
     """What is to be explained; within the context its code can import what stands beside it."""
     from etude.cli.views import Subject
-    from etude.explain import targets
     from etude.explain.graph import graph
+    from etude.targets import opening
 
-    given, options = input_shape(image), options_of(changes)
-    if run is not None and target not in registry.names():
-        raise UsageError(f"--run: {target} is no registered network; a run has trained one (etude runs ls)")
-    with targets.opened(target, options) as (module, shape):
-        shape = given or shape
+    asked = target if run is None else trained(target, run)
+    with opening.opened(asked, weights=False) as (module, known):
+        shape = known if image is None else read_shape(image)
         if shape is None:
             raise UsageError(f"{target}: which images does it take? Add --input CxHxW, such as --input 3x32x32")
 
         def make() -> "nn.Module":
-            if run is not None:
-                return trained(target, run)
-            return registry.build(target, **options) if target in registry.names() else module
+            return asked.network.build() if asked.kind == "network" else module
 
         yield Subject(module, graph(module, shape), shape, source, make)
 
 
-def trained(name: str, folder: Path) -> "nn.Module":
-    """The network of a run, as its last checkpoint has it. Raises UsageError where the run is of another network."""
-    from etude.train.trained import load
+def trained(target: Target, folder: Path) -> Target:
+    """The run in `folder`. Raises UsageError where it is of another network than the target."""
+    from etude.train.run import Run
 
-    found = load(folder)
-    if found.network.name != name:
-        raise UsageError(f"{folder} has trained {found.network}, not {name}")
-    return found.module
+    if target.kind != "network":
+        raise UsageError(f"--run: {target} is no registered network; a run has trained one (etude runs ls)")
+    if (found := Run(folder).recipe().model) != target.network:
+        raise UsageError(f"{folder} has trained {found}, not {target.network}")
+    return Target("run", str(folder))
 
 
 def drawn(subject: "Subject", title: str, block: str) -> str:
@@ -159,7 +160,7 @@ def claims(target: str, changes: tuple[str, ...]) -> "Iterator[Section]":
         from etude.verification.card import card
 
         command = " ".join(("etude show", target, *(f"--set {change}" for change in changes)))
-        yield card_section(card(target, **options_of(changes)), command)
+        yield card_section(card(target, **read_settings(changes)), command)
 
 
 def source_section(target: str, changes: tuple[str, ...]) -> "Iterator[Section]":
@@ -169,4 +170,4 @@ def source_section(target: str, changes: tuple[str, ...]) -> "Iterator[Section]"
         from etude.verification.reading import reading
 
         command = " ".join(("etude read", target, *(f"--set {change}" for change in changes)))
-        yield reading_section(reading(target, **options_of(changes)), command)
+        yield reading_section(reading(target, **read_settings(changes)), command)

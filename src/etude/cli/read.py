@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etude.cli.options import options_of
 from etude.cli.render import filled, say
+from etude.values import read_settings
 
 if TYPE_CHECKING:
     from etude.verification.reading import Passage, Reading
@@ -23,7 +23,7 @@ def read(name: str, changes: tuple[str, ...], file: Path | None) -> None:
     from etude.report.explained import explained_page, reading_section
     from etude.verification.reading import reading
 
-    found = reading(name, **options_of(changes))
+    found = reading(name, **read_settings(changes))
     if file is None:
         _print(found, " ".join((name, *changes)))
     else:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from etude.cli.options import options_of
 from etude.cli.parts import outline_table, size
 from etude.cli.render import as_json, filled, table
 from etude.errors import UsageError, nearest
 from etude.models import registry
+from etude.values import read_settings
 
 if TYPE_CHECKING:
     from etude.papers import Paper
@@ -42,7 +42,7 @@ def _show_network(name: str, changes: Sequence[str], measure: bool, json_: bool)
     from etude.verification.card import card
     from etude.verification.facts import graph_of
 
-    options = options_of(changes)
+    options = read_settings(changes)
     shown = card(name, **options)
     ours = _measured(name, options) if measure else {}
     if json_:

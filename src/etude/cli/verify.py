@@ -1,14 +1,13 @@
 """`etude verify`: hold an implementation against a paper. This process never imports torch; it waits for the one that does."""
 
 import dataclasses
-from pathlib import Path
 
 import click
 
-from etude.cli.options import input_shape, options_of
 from etude.cli.render import as_json, filled, table
 from etude.errors import UsageError
-from etude.models import registry
+from etude.targets.target import Target
+from etude.values import read_settings, read_shape
 from etude.verification.verdict import Verification
 
 
@@ -22,18 +21,18 @@ from etude.verification.verdict import Verification
 def verify(target: str, against: str, changes: tuple[str, ...], image: str | None, seconds: float, json_: bool) -> int:
     """Hold TARGET against the paper's network NAME, whatever its names and its style.
 
-    TARGET is a network of ours (resnet50), a file (my_net.py:Net, my_net.py:make_net(depth=20)) or something importable
-    (torchvision.models:resnet50). Its code runs in a process of its own with limits on time and memory and without a network: against
-    accidents, not against malice.
+    TARGET is a network of ours (resnet50), a file (my_net.py:Net, my_net.py:make_net(depth=20)), something importable
+    (torchvision.models:resnet50) or the folder of a run. Its code runs in a process of its own with limits on time and memory and
+    without a network: against accidents, not against malice.
 
     Exit code: 0 faithful, 1 departs, 2 wrong usage, 3 could not judge.
     """
     from etude.verification.apart import Failed, call
     from etude.verification.facts import steps_of
 
-    options, shape = options_of(changes), input_shape(image)
+    options, shape = read_settings(changes), None if image is None else read_shape(image)
     steps_of(against, **options)  # a wrong name or option is said at once
-    arguments = {"target": located(target), "against": against, "options": options, "input_shape": shape}
+    arguments = {"target": str(Target.read(target).whole()), "against": against, "options": options, "input_shape": shape}
     try:
         plain = call("etude.verification.request:check", arguments, seconds=seconds)
     except UsageError:
@@ -43,19 +42,6 @@ def verify(target: str, against: str, changes: tuple[str, ...], image: str | Non
     report = Verification.from_dict(plain | {"target": target})
     as_json(dataclasses.asdict(report)) if json_ else show_report(report)
     return report.exit_code
-
-
-def located(target: str) -> str:
-    """The target with a whole path, as the process that runs it works in another folder."""
-    name = target.partition("(")[0]
-    home, colon, _ = name.rpartition(":")
-    if home.endswith(".py"):
-        return target.replace(home, str(Path(home).resolve()), 1)
-    if not colon and name.endswith(".py"):
-        raise UsageError(f"{target}: which class or function? Write {target}:NAME")
-    if not colon:
-        registry.row(name)
-    return target
 
 
 def show_report(report: Verification) -> None:

@@ -37,7 +37,7 @@ class Network:
         return write_call(self.name, self.options)
 
     @classmethod
-    def read(cls, text: str, **options: Any) -> "Network":
+    def read(cls, text: str, /, **options: Any) -> "Network":
         """The network that `resnet110(shortcut=B)` names, with more options on top."""
         name, positional, given = read_call(text)
         if positional:
@@ -53,7 +53,7 @@ class Network:
         """(channels, height, width) of one image."""
         return self.row.input
 
-    def build(self, **options: Any) -> "nn.Module":
+    def build(self, /, **options: Any) -> "nn.Module":
         """A new one with random weights, with more options on top. Raises UsageError for what it does not take."""
         return registry.build(self.name, **{**self.options, **options})
 

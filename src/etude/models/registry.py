@@ -158,7 +158,7 @@ def row(name: str) -> Row:
     raise UsageError(f"no model `{name}`; {nearest(name, names())}")
 
 
-def build(name: str, **options: Any) -> "nn.Module":
+def build(name: str, /, **options: Any) -> "nn.Module":
     """A new network with random weights, e.g. `build("resnet20", classes=100)`.
 
     Raises UsageError for an unknown name, an option that the network does not have, or a value that means nothing to it.

@@ -42,7 +42,7 @@ class Step(Operator):
     again: Callable[[Sequence["Tensor"]], "Tensor"] | None = None
 
 
-def expand(paper: Paper, network: Architecture, **given: Value) -> tuple[Step, ...]:
+def expand(paper: Paper, network: Architecture, /, **given: Value) -> tuple[Step, ...]:
     """Every operator of `network`, branch by branch in the order of the table, then what joins them.
 
     given  words that differ from the network's own, e.g. `shortcut="A"`, `classes=100`

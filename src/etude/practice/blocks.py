@@ -10,33 +10,33 @@ from typing import Any
 
 from etude.practice.answers import Answer, NoAnswer, Raised, size
 from etude.practice.candidates import Candidate, Difference, difference_from, raises_alike
-from etude.practice.exercises import Exercise, Language
+from etude.practice.exercises import Exercise
+from etude.practice.findings import Finding
 from etude.practice.raised import explained
 from etude.practice.sources import loaded, merged, plain
-from etude.practice.words import Diagnosis, say
 from etude.verification.diagnose import Diagnosis as Place
 from etude.verification.diagnose import described, name
 from etude.verification.trace import Event
 
 
-def judged(exercise: Exercise, make: Callable[..., Any], file: Path, language: Language) -> list[Diagnosis]:
+def judged(exercise: Exercise, make: Callable[..., Any], file: Path) -> list[Finding]:
     """What is wrong with the learner's module; nothing where it is right."""
-    return Judge(exercise, make, file, language).diagnoses()
+    return Judge(exercise, make, file).findings()
 
 
 class Judge:
-    def __init__(self, exercise: Exercise, make: Callable[..., Any], file: Path, language: Language) -> None:
-        self.exercise, self.make, self.file, self.language = exercise, make, file, language
+    def __init__(self, exercise: Exercise, make: Callable[..., Any], file: Path) -> None:
+        self.exercise, self.make, self.file = exercise, make, file
         self.known: dict[tuple[str, int], Candidate] = {}
         self.solution, self.mistakes = exercise.reference_source, exercise.sources
 
-    def diagnoses(self) -> list[Diagnosis]:
+    def findings(self) -> list[Finding]:
         answers: list[Answer] = []
         for case in self.exercise.cases:
             try:
                 answers.append(Answer(self.make, case, self.file))
             except NoAnswer as error:
-                return [Diagnosis(error.key, say(self.language, error.key, **error.values))]
+                return [Finding(error.key, error.values)]
             except Raised as error:
                 return self.loud(error, len(answers))
         right = [difference_from(answer, self.candidate("solution", self.solution, at), search=True) for at, answer in enumerate(answers)]
@@ -45,7 +45,7 @@ class Judge:
         at, different = next((at, difference) for at, difference in enumerate(right) if difference)
         line = self.place(answers[at], different, at)[1]
         if made := self.mistakes_made(answers, right):
-            return [Diagnosis(id_, self.exercise.mistakes[id_][self.language], line) for id_ in made]
+            return [Finding(id_, line=line) for id_ in made]
         return list(self.unknown(answers[at], different, at))
 
     def candidate(self, id_: str, source: str, at: int) -> Candidate:
@@ -58,15 +58,13 @@ class Judge:
 
     # ── Known mistakes ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def loud(self, error: Raised, at: int) -> list[Diagnosis]:
+    def loud(self, error: Raised, at: int) -> list[Finding]:
         """Of what was raised in a case: the mistake that raises the same, and what happened in the learner's own lines."""
-        explanation = explained(error.error, self.file, self.language)
+        explanation = explained(error.error, self.file)
         candidates = {id_: self.candidate(id_, source, at) for id_, source in self.mistakes.items()}
-        alike = [id_ for id_, candidate in candidates.items() if explanation.id != "todo" and raises_alike(error, candidate)]
+        alike = [id_ for id_, candidate in candidates.items() if explanation.key != "todo" and raises_alike(error, candidate)]
         made = max(alike, key=lambda id_: candidates[id_].detail, default=None)
-        if made is None:
-            return [explanation]
-        return [Diagnosis(made, self.exercise.mistakes[made][self.language], explanation.line), explanation]
+        return [explanation] if made is None else [Finding(made, line=explanation.line), explanation]
 
     def mistakes_made(self, answers: Sequence[Answer], right: Sequence[Difference | None]) -> list[str]:
         """The mistake that the answer equals in all cases, or two of them.
@@ -98,48 +96,45 @@ class Judge:
 
     # ── What else can be said ────────────────────────────────────────────────────────────────────────────────────────
 
-    def rules(self, answer: Answer) -> list[Diagnosis]:
+    def rules(self, answer: Answer) -> list[Finding]:
         """What the exercise asks for beside the right function."""
         for event, line in zip(answer.trace.events, answer.lines, strict=True):
             if event.op in self.exercise.without:
-                return [Diagnosis("forbidden", say(self.language, "forbidden", op=event.op), line)]
+                return [Finding("forbidden", {"op": event.op}, line)]
         if self.exercise.shorter:
             start, have = (words(file.read_text(encoding="utf-8")) for file in (self.exercise.folder / "start.py", self.file))
             most = int(self.exercise.shorter * start)
             if have > most:
-                return [Diagnosis("too_long", say(self.language, "too_long", have=have, start=start, most=most))]
+                return [Finding("too_long", {"have": have, "start": start, "most": most})]
         return []
 
-    def unknown(self, answer: Answer, difference: Difference, at: int) -> Iterator[Diagnosis]:
+    def unknown(self, answer: Answer, difference: Difference, at: int) -> Iterator[Finding]:
         """The most telling facts about an answer that is none of the known mistakes."""
         candidate = self.candidate("solution", self.solution, at)
         have, want = answer.output.shape[1:], candidate.training.steps[-1].shape
         if have != want:
             shape = answer.case.input or ()
-            yield Diagnosis("shape", say(self.language, "shape", input=size(shape), have=size(have), want=size(want)))
+            yield Finding("shape", {"input": size(shape), "have": size(have), "want": size(want)})
         if answer.hidden and difference.kind != "hidden":
-            yield Diagnosis("hidden", say(self.language, "hidden", names=", ".join(answer.hidden)))
+            yield Finding("hidden", {"names": ", ".join(answer.hidden)})
         parameters, wanted = sum(p.numel() for p in answer.module.parameters()), sum(candidate.sizes.values())
         if parameters != wanted:
-            yield Diagnosis("parameters", say(self.language, "parameters", have=f"{parameters:,}", want=f"{wanted:,}"))
+            yield Finding("parameters", {"have": f"{parameters:,}", "want": f"{wanted:,}"})
         if difference.kind in ("operator", "output"):
             yield self.first_operator(answer, difference, at)
         else:
-            yield Diagnosis(difference.kind, say(self.language, difference.kind, **difference.values))
+            yield Finding(difference.kind, difference.values)
 
-    def first_operator(self, answer: Answer, difference: Difference, at: int) -> Diagnosis:
+    def first_operator(self, answer: Answer, difference: Difference, at: int) -> Finding:
         """The first operator of the solution that the answer does not have, and what it has there."""
         place, line = self.place(answer, difference, at)
         if place is None:
             steps = self.candidate("solution", self.solution, at).training.steps
             ends = [event for event in answer.trace.events if event.index not in self.places(answer, difference, len(steps))]
-            have = name(ends[-1]) if ends else say(self.language, "nothing")
-            return Diagnosis("output", say(self.language, "output", have=have), line)
-        before = " + ".join(self.called(place, index) for index in place.step.inputs)
-        follows = next((called(event) for event in place.events), None)
-        if follows is None:
-            return Diagnosis("operator", say(self.language, "operator_missing", before=before, want=described(place.step)), line)
-        return Diagnosis("operator", say(self.language, "operator", before=before, want=described(place.step), have=follows), line)
+            return Finding("output", {"have": name(ends[-1]) if ends else Finding("no_operator")}, line)
+        before = [described(place.steps[index]) if index >= 0 else Finding("the_input") for index in place.step.inputs]
+        here = Finding("follows", {"have": called(place.events[0])}) if place.events else Finding("computed_nowhere")
+        return Finding("operator", {"before": before, "want": described(place.step), "here": here}, line)
 
     def places(self, answer: Answer, difference: Difference, steps: int) -> set[int]:
         """The events of the answer that made what steps of the solution gave."""
@@ -156,11 +151,6 @@ class Judge:
         place = Place(run.steps, answer.trace, found, answer.module, "the solution")
         line = next((answer.lines[event.index] for event in place.events if answer.lines[event.index]), None)
         return place, line
-
-    def called(self, place: Place, index: int) -> str:
-        if index < 0:
-            return say(self.language, "the_input")
-        return described(place.steps[index])
 
 
 def is_nearer(difference: Difference | None, other: Difference | None) -> bool:

@@ -8,43 +8,42 @@ from typing import Any
 import torch
 
 from etude.errors import EtudeError
-from etude.explain.targets import imported
 from etude.practice import blocks, functions, loops
-from etude.practice.exercises import Exercise, Language, exercise
+from etude.practice.exercises import Exercise, exercise
+from etude.practice.findings import Finding
 from etude.practice.raised import KNOWN, explained
-from etude.practice.words import Diagnosis, say
+from etude.targets.opening import imported
 from etude.verification.judge import default_dtype
 
 LOUD = frozenset({*KNOWN, "syntax", "raised", "exits"})
 
 
-def check(name: str, file: str, language: Language) -> dict[str, Any]:
-    """The status and the diagnoses of a learner's file: "pass", "fail", or "error" where it raises."""
+def check(name: str, file: str) -> dict[str, Any]:
+    """The status and the findings of a learner's file: "pass", "fail", or "error" where it raises."""
     torch.set_num_threads(1)  # everything is small, and others may be computing
     with default_dtype(torch.float64), torch.random.fork_rng(devices=[]):
-        found = diagnoses(exercise(name), Path(file), language)
-    status = "pass" if not found else "error" if any(diagnosis.id in LOUD for diagnosis in found) else "fail"
-    return {"status": status, "diagnoses": [dataclasses.asdict(diagnosis) for diagnosis in found]}
+        found = findings(exercise(name), Path(file))
+    status = "pass" if not found else "error" if any(finding.key in LOUD for finding in found) else "fail"
+    return {"status": status, "findings": [dataclasses.asdict(finding) for finding in found]}
 
 
-def diagnoses(task: Exercise, path: Path, language: Language) -> list[Diagnosis]:
+def findings(task: Exercise, path: Path) -> list[Finding]:
     try:
         with imported(path) as module:
             if missing := [name for name in task.callables if not callable(getattr(module, name, None))]:
-                found = ", ".join(own_names(module)) or "–"
-                return [Diagnosis("no_callable", say(language, "no_callable", name=missing[0], found=found))]
+                return [Finding("no_callable", {"name": missing[0], "found": ", ".join(own_names(module)) or "–"})]
             given = getattr(module, task.callables[0])
             match task.kind:
                 case "module":
-                    return blocks.judged(task, given, path, language)
+                    return blocks.judged(task, given, path)
                 case "function":
-                    return functions.judged(task, given, path, language)
+                    return functions.judged(task, given, path)
                 case "training":
-                    return loops.judged(task, module, path, language)
+                    return loops.judged(task, module, path)
     except EtudeError as error:
         if error.__cause__ is None:
             raise
-        return [explained(error.__cause__, path, language)]
+        return [explained(error.__cause__, path)]
 
 
 def own_names(module: ModuleType) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from etude.errors import UsageError
 from etude.practice.exercises import LANGUAGES, Language, exercise
-from etude.practice.words import Diagnosis, messages, say
+from etude.practice.findings import Finding
+from etude.practice.words import Diagnosis, diagnosis, messages
 from etude.verification.apart import Failed, Server, call
 
 CHILD = "etude.practice.check"
@@ -39,18 +40,19 @@ def checked(name: str, file: Path, language: Language, server: Server | None = N
 
     Raises  UsageError for an unknown exercise, and for a file that is not there.
     """
-    starts = [exercise(name).starting_file(one) for one in LANGUAGES]
+    task = exercise(name)
+    starts = [task.starting_file(one) for one in LANGUAGES]
     if not file.is_file():
         raise UsageError(f"{file}: no such file; `etude practice reset {name}` writes it anew")
     began = time.monotonic()
-    arguments = {"name": name, "file": str(file.resolve()), "language": language}
+    arguments = {"name": name, "file": str(file.resolve())}
     try:
         answer = (server.call if server else call)(f"{CHILD}:check", arguments, seconds=SECONDS, megabytes=MEGABYTES)
     except Failed as error:
         kind = error.kind if error.kind in messages() else "died"
-        diagnosis = Diagnosis(kind, say(language, kind, text=str(error), seconds=f"{SECONDS:g}"))
-        return Checked(name, "error", (diagnosis,), time.monotonic() - began)
-    diagnoses = tuple(Diagnosis(**diagnosis) for diagnosis in answer["diagnoses"])
+        failed = Finding(kind, {"text": str(error), "seconds": f"{SECONDS:g}"})
+        return Checked(name, "error", (diagnosis(task, failed, language),), time.monotonic() - began)
+    diagnoses = tuple(diagnosis(task, Finding(**finding), language) for finding in answer["findings"])
     untouched = file.read_text(encoding="utf-8", errors="replace") in starts
     return Checked(name, answer["status"], diagnoses, time.monotonic() - began, untouched)
 

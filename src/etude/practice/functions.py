@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from etude.practice.exercises import Exercise, Language
+from etude.practice.exercises import Exercise
+from etude.practice.findings import Finding
 from etude.practice.raised import explained
 from etude.practice.sources import loaded, wrong_answers
-from etude.practice.words import Diagnosis, say
 
 
-def judged(exercise: Exercise, function: Callable[..., Any], file: Path, language: Language) -> list[Diagnosis]:
+def judged(exercise: Exercise, function: Callable[..., Any], file: Path) -> list[Finding]:
     """What is wrong with the learner's function; nothing where it is right."""
     name = exercise.callables[0]
     expected = values_of(exercise.reference_source, exercise)
@@ -20,16 +20,16 @@ def judged(exercise: Exercise, function: Callable[..., Any], file: Path, languag
         try:
             values.append(function(*case.arguments))
         except (Exception, SystemExit) as error:
-            return [explained(error, file, language)]
+            return [explained(error, file)]
     whole = [whole_number(value) for value in values]
     if whole == expected:
         return []
     if made := next((ids for ids, source in wrong_answers(exercise) if values_of(source, exercise) == whole), None):
-        return [Diagnosis(id_, exercise.mistakes[id_][language]) for id_ in made]
+        return [Finding(id_) for id_ in made]
     at = next(at for at, value in enumerate(whole) if value != expected[at])
     call = f"{name}({', '.join(map(repr, exercise.cases[at].arguments))})"
     key = "not_whole" if whole[at] is None else "value"
-    return [Diagnosis(key, say(language, key, call=call, have=repr(values[at]), want=expected[at]))]
+    return [Finding(key, {"call": call, "have": repr(values[at]), "want": expected[at]})]
 
 
 def values_of(source: str, exercise: Exercise) -> list[int | None]:

@@ -10,10 +10,10 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from etude.practice.answers import Raised, raised
 from etude.practice.candidates import signature
-from etude.practice.exercises import Exercise, Language
+from etude.practice.exercises import Exercise
+from etude.practice.findings import Finding
 from etude.practice.raised import explained
 from etude.practice.sources import loaded, wrong_answers
-from etude.practice.words import Diagnosis, say
 
 IMAGES, BATCH, FEATURES, CLASSES = 13, 5, 6, 4  # the last batch is smaller
 BATCHES = -(-IMAGES // BATCH)
@@ -94,24 +94,24 @@ def state(model: nn.Module) -> Tensor:
     return torch.cat([tensor.detach().double().flatten() for tensor in model.state_dict().values()])
 
 
-def judged(exercise: Exercise, functions: Any, file: Path, language: Language) -> list[Diagnosis]:
+def judged(exercise: Exercise, functions: Any, file: Path) -> list[Finding]:
     """What is wrong with the learner's loop; nothing where it is right."""
     try:
         seen = observed(functions)
     except Raised as error:
-        explanation = explained(error.error, file, language)
+        explanation = explained(error.error, file)
         for id_, source in exercise.sources.items():
             other = outcome(source, id_)
-            if isinstance(other, Raised) and explanation.id != "todo" and signature(other.error) == signature(error.error):
-                return [Diagnosis(id_, exercise.mistakes[id_][language], explanation.line), explanation]
+            if isinstance(other, Raised) and explanation.key != "todo" and signature(other.error) == signature(error.error):
+                return [Finding(id_, line=explanation.line), explanation]
         return [explanation]
     right = outcome(exercise.reference_source, "solution")
     assert isinstance(right, Seen)
     if seen.equals(right):
         return []
     if made := next((ids for ids, source in wrong_answers(exercise) if is_that(seen, outcome(source, exercise.name))), None):
-        return [Diagnosis(id_, exercise.mistakes[id_][language]) for id_ in made]
-    return [unknown(seen, right, language)]
+        return [Finding(id_) for id_ in made]
+    return [unknown(seen, right)]
 
 
 def outcome(source: str, name: str) -> Seen | Raised:
@@ -125,20 +125,17 @@ def is_that(seen: Seen, other: Seen | Raised) -> bool:
     return isinstance(other, Seen) and seen.order == other.order and seen.equals(other)
 
 
-def unknown(seen: Seen, right: Seen, language: Language) -> Diagnosis:
+def unknown(seen: Seen, right: Seen) -> Finding:
     """The first thing that was seen to differ."""
-    values: dict[str, Any]
     if len(seen.training) != len(right.training):
-        key, values = "training_batches", {"have": len(seen.training) / 2, "want": BATCHES}
-    elif seen.training != right.training:
-        key, values = "training_modes", {"have": sum(seen.training), "want": len(right.training)}
-    elif apart(seen.weights, right.weights) >= CLOSE:
-        key, values = "training_weights", {"have": f"{apart(seen.weights, right.weights):.0e}"}
-    elif seen.testing != right.testing:
-        key, values = "accuracy_modes", {"have": len(seen.testing) - sum(seen.testing), "want": BATCHES}
-    elif seen.changed:
-        key, values = "accuracy_changes", {}
-    else:
-        assert right.accuracy is not None
-        key, values = "accuracy_value", {"have": seen.accuracy, "want": f"{right.accuracy:.4f}"}
-    return Diagnosis(key, say(language, key, **values))
+        return Finding("training_batches", {"have": len(seen.training) / 2, "want": BATCHES})
+    if seen.training != right.training:
+        return Finding("training_modes", {"have": sum(seen.training), "want": len(right.training)})
+    if apart(seen.weights, right.weights) >= CLOSE:
+        return Finding("training_weights", {"have": f"{apart(seen.weights, right.weights):.0e}"})
+    if seen.testing != right.testing:
+        return Finding("accuracy_modes", {"have": len(seen.testing) - sum(seen.testing), "want": BATCHES})
+    if seen.changed:
+        return Finding("accuracy_changes")
+    assert right.accuracy is not None
+    return Finding("accuracy_value", {"have": seen.accuracy, "want": f"{right.accuracy:.4f}"})

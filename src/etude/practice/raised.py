@@ -11,8 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from etude.practice.answers import size
-from etude.practice.exercises import Language
-from etude.practice.words import Diagnosis, say
+from etude.practice.findings import Finding
 
 # what torch and Python say, and the message that explains it
 KNOWN = {
@@ -33,31 +32,28 @@ KNOWN = {
 }
 
 
-def explained(error: BaseException, file: Path, language: Language) -> Diagnosis:
-    """The exception as a message, with its line in the learner's file and the shapes of what stands there."""
+def explained(error: BaseException, file: Path) -> Finding:
+    """What the exception says, with its line in the learner's file and the shapes of what stands there."""
     frame, line = learners_frame(error, file)
     text = next(iter(str(error).strip().splitlines()), "").rstrip(".")
     if isinstance(error, SyntaxError) and Path(error.filename or "").name == file.name:
-        return Diagnosis("syntax", say(language, "syntax", text=error.msg), error.lineno)
+        return Finding("syntax", {"text": error.msg}, error.lineno)
     if isinstance(error, NotImplementedError) and frame and "forward" not in text:
-        return Diagnosis("todo", say(language, "todo"), line)
+        return Finding("todo", line=line)
     if isinstance(error, SystemExit):
-        return Diagnosis("exits", say(language, "exits"), line)
+        return Finding("exits", line=line)
     for key, pattern in KNOWN.items():
         if found := re.search(pattern, str(error)):
             values: dict[str, Any] = {name: value for name, value in found.groupdict().items() if value is not None}
-            message = say(language, key, **completed(key, values, frame, line, file, language))
+            values = completed(key, values, frame, line, file)
             break
     else:
-        key, message = "raised", say(language, "raised", type=type(error).__name__, text=text)
-    if frame and (shapes := ", ".join(f"{name} {shape}" for name, shape in shapes_at(frame, statement(file, line)))):
-        message += say(language, "shapes", shapes=shapes)
-    return Diagnosis(key, message, line)
+        key, values = "raised", {"type": type(error).__name__, "text": text}
+    shapes = ", ".join(f"{name} {shape}" for name, shape in shapes_at(frame, statement(file, line))) if frame else ""
+    return Finding(key, values, line, shapes)
 
 
-def completed(
-    key: str, values: dict[str, Any], frame: FrameType | None, line: int | None, file: Path, language: Language
-) -> dict[str, Any]:
+def completed(key: str, values: dict[str, Any], frame: FrameType | None, line: int | None, file: Path) -> dict[str, Any]:
     """The values that a message takes beside those that stand in the exception."""
     match key:
         case "no_attribute":
@@ -68,7 +64,7 @@ def completed(
             return {"name": values.get("name", values.get("local"))}
         case "cat_sizes":
             branch = branch_of(frame, statement(file, line), int(values.pop("at"))) if frame else None
-            return values | {"branch": say(language, "branch", name=branch) if branch else ""}
+            return values | {"branch": Finding("branch", {"name": branch}) if branch else ""}
     return values
 
 

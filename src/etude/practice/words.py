@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from etude.practice.exercises import Language, Words
+from etude.practice.exercises import Exercise, Language, Words
+from etude.practice.findings import Finding
 from etude.tables import build, read_toml
 
 MESSAGES = Path(__file__).with_name("messages.toml")
@@ -21,7 +22,17 @@ def messages() -> Mapping[str, Words]:
 
 def say(language: Language, key: str, **values: Any) -> str:
     """A message, with its values filled in."""
-    return messages()[key][language].format(**values)
+    return messages()[key][language].format(**{name: phrase(language, value) for name, value in values.items()})
+
+
+def phrase(language: Language, value: Any) -> Any:
+    """A value as it stands in a message: findings in words, several joined by a plus; all others as they are."""
+    match value:
+        case {"key": key, "values": values}:
+            return say(language, key, **values)
+        case [*parts]:
+            return " + ".join(phrase(language, part) for part in parts)
+    return value
 
 
 def language_here() -> Language:
@@ -42,3 +53,11 @@ class Diagnosis:
     id: str
     message: str
     line: int | None = None
+
+
+def diagnosis(task: Exercise, finding: Finding, language: Language) -> Diagnosis:
+    """A finding in words: a mistake's are the exercise's own."""
+    key = finding.key
+    message = task.mistakes[key][language] if key in task.mistakes else say(language, key, **finding.values)
+    there = say(language, "shapes", shapes=finding.shapes) if finding.shapes else ""
+    return Diagnosis(key, message + there, finding.line)

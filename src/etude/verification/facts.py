@@ -16,14 +16,14 @@ def facts_of(name: str) -> tuple[Paper, Architecture]:
     return paper, paper.networks[name]
 
 
-def count_of(name: str, **options: Any) -> Count | None:
+def count_of(name: str, /, **options: Any) -> Count | None:
     """What its paper's facts count of a registered network, built with those options."""
     paper, network = facts_of(name)
     given = {**network.given, **options}
     return next((count for count in paper.counts_of(name) if {**network.given, **count.given} == given), None)
 
 
-def steps_of(name: str, **options: Any) -> tuple[Step, ...]:
+def steps_of(name: str, /, **options: Any) -> tuple[Step, ...]:
     """Every operator that the paper asks of a registered network, built with those options.
 
     Raises UsageError for an option that the paper's table knows nothing of, such as `norm`.
@@ -32,7 +32,7 @@ def steps_of(name: str, **options: Any) -> tuple[Step, ...]:
     return expand(paper, network, **options)
 
 
-def graph_of(name: str, **options: Any) -> Graph:
+def graph_of(name: str, /, **options: Any) -> Graph:
     """What the paper asks of a registered network as a graph, like that of a module which has run."""
     steps = steps_of(name, **options)
     shared = [field.name for field in fields(Operator)]

@@ -83,7 +83,7 @@ class Use:
     blocks: tuple[Block, ...]
 
 
-def reading(name: str, **options: Any) -> Reading:
+def reading(name: str, /, **options: Any) -> Reading:
     """The source of a registered network with notes. Raises UsageError for an unknown name or option."""
     shown, (paper, network) = card(name, **options), facts_of(name)
     located = located_steps(name, **options)
