@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 import torch
+from etude.cli.parts import outline_table
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 import etude
 from etude.cli import app as cli
-from etude.cli.parts import outline_table
 from etude.explain.cost import cost, cost_of, peak_of_inference
 from etude.explain.graph import DoesNotRun
 from etude.explain.outline import Line, Part, outline

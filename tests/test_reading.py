@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner
+from etude.verification.reading import reading, uses
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -25,7 +26,6 @@ from etude.models import registry
 from etude.papers import load
 from etude.verification.exact import without_weights
 from etude.verification.facts import facts_of, graph_of, steps_of
-from etude.verification.reading import reading, uses
 
 DEEPEST = {"resnet1202", "resnet1001", "preact_resnet1001"}
 BUILT = functools.cache(without_weights)

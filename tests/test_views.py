@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 import torch
+from etude.cli.views import VIEWS
 
 from etude.cli import app
-from etude.cli.views import VIEWS
 from etude.explain.images import real_images
 
 

@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etude.cli import depth as depths
-from etude.cli import worked
 from etude.cli.options import input_shape, options_of
-from etude.cli.parts import size
-from etude.cli.render import as_json, say
+from etude.cli.render import say, show
 from etude.errors import UsageError
 from etude.files import write_text
 from etude.models import registry
+from etude.report.pictures import svg_of
+from etude.views.conv1x1 import conv1x1_view
+from etude.views.depth import depth_view
+from etude.views.network import FIRST, VIEWS, Subject, diagram_of, network_view, whole_view
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from etude.cli.views import Subject
-    from etude.report.explained import Section
 
 SVG = click.Path(dir_okay=False, path_type=Path)
 
@@ -60,47 +58,32 @@ def explain(
     if depth is not None:
         if target:
             raise UsageError(f"--depth compares networks of its own; leave out {target}")
-        depths.explain(depth, source, html, json_)
+        show(depth_view(depth, source), html, json_)
         return
     if target is None:
         raise UsageError("what is to be explained? A network (etude ls), FILE.py:CALLABLE, conv1x1, or --depth 8,20,56,110")
     if target == "conv1x1":
-        worked.explain(options_of(changes), html, json_)
+        show(conv1x1_view(options_of(changes)), html, json_)
         return
     if block and not diagram:
         raise UsageError("--block goes with --diagram FILE.svg")
     if run and not wanted["gradients"]:
         raise UsageError("--run goes with --gradients")
 
-    from etude.cli.views import VIEWS
-
-    asked = [view for view in VIEWS if wanted[view.name]]
-    whole = html is not None and not asked and not diagram
-    views = asked or ([] if diagram else list(VIEWS if whole else VIEWS[:2]))
-    called = " ".join((target, *(f"--set {change}" for change in changes)))
+    asked = [name for name in VIEWS if wanted[name]]
     with opened(target, changes, image, source, run) as subject:
-        measured = [(view, view.measure(subject)) for view in views]
-        picture = drawn(subject, called, block) if diagram or whole else ""
-    if diagram:
-        write_text(diagram, picture)
-        say(f"{diagram}: {called}{f', {block}' * bool(block)}")
-    if html:
-        sections = [view.section(result, f"etude explain {called} {view.option}") for view, result in measured]
-        if whole:
-            sections = [*claims(target, changes), picture_section(picture, called), *sections, *source_section(target, changes)]
-        write_page(html, target, sections)
-    elif json_:
-        as_json({"network": target, "input": subject.shape} | {view.name: view.plain(result) for view, result in measured})
-    elif measured:
-        click.echo(f"{' '.join((target, *changes))}, one image of {size(subject.shape)}")
-        for view, result in measured:
-            view.show(result)
+        if diagram:
+            drawn = diagram_of(subject, block)
+            write_text(diagram, svg_of(drawn))
+            say(f"{diagram}: {drawn.title}")
+        if asked or html or not diagram:
+            view = network_view(subject, asked or FIRST) if asked or not html else whole_view(subject)
+            show(view, html, json_)
 
 
 @contextlib.contextmanager
-def opened(target: str, changes: tuple[str, ...], image: str | None, source: str, run: Path | None) -> "Iterator[Subject]":
+def opened(target: str, changes: tuple[str, ...], image: str | None, source: str, run: Path | None) -> Iterator[Subject]:
     """What is to be explained; within the context its code can import what stands beside it."""
-    from etude.cli.views import Subject
     from etude.explain import targets
     from etude.explain.graph import graph
 
@@ -117,7 +100,7 @@ def opened(target: str, changes: tuple[str, ...], image: str | None, source: str
                 return trained(target, run)
             return registry.build(target, **options) if target in registry.names() else module
 
-        yield Subject(module, graph(module, shape), shape, source, make)
+        yield Subject(target, options, module, graph(module, shape), shape, source, make)
 
 
 def trained(name: str, folder: Path) -> "nn.Module":
@@ -132,45 +115,3 @@ def trained(name: str, folder: Path) -> "nn.Module":
     model = registry.build(name, classes=len(run.environment()["classes"]))
     checkpoint.load_model(run.checkpoint, model)
     return model
-
-
-def drawn(subject: "Subject", title: str, block: str) -> str:
-    from etude.report.diagram import diagram
-
-    return diagram(subject.graph, only=block, title=f"{title}{f', {block}' * bool(block)}")
-
-
-# ── The page ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def write_page(file: Path, title: str, sections: "list[Section]") -> None:
-    from etude.report.explained import explained_page
-
-    write_text(file, explained_page(title, sections))
-    say(f"{file}: {', '.join(section.title.lower() for section in sections)}")
-
-
-def picture_section(picture: str, called: str) -> "Section":
-    from etude.report.explained import Section
-
-    return Section("Diagram", f"etude explain {called} --diagram FILE.svg", pictures=(picture,))
-
-
-def claims(target: str, changes: tuple[str, ...]) -> "Iterator[Section]":
-    """What the paper claims, and how the network departs from it; of a registered one."""
-    if target in registry.names():
-        from etude.report.explained import card_section
-        from etude.verification.card import card
-
-        command = " ".join(("etude show", target, *(f"--set {change}" for change in changes)))
-        yield card_section(card(target, **options_of(changes)), command)
-
-
-def source_section(target: str, changes: tuple[str, ...]) -> "Iterator[Section]":
-    """Its source, with notes; of a registered one."""
-    if target in registry.names():
-        from etude.report.explained import reading_section
-        from etude.verification.reading import reading
-
-        command = " ".join(("etude read", target, *(f"--set {change}" for change in changes)))
-        yield reading_section(reading(target, **options_of(changes)), command)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from etude.cli.render import as_json, table
+from etude.cli.render import show
 from etude.errors import EtudeError, UsageError
-from etude.models import registry
+from etude.views.listings import networks_view, recipes_view
 
 
 @click.command()
@@ -16,27 +16,7 @@ from etude.models import registry
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 def ls(pattern: str, recipes: bool, json_: bool) -> None:
     """List the networks whose names match PATTERN, such as "resnet*", those of a paper, such as densenet, or the recipes."""
-    rows = _recipes(pattern) if recipes else _networks(pattern)
-    if not rows:
-        raise UsageError(f"nothing matches `{pattern}`; `etude ls{' --recipes' if recipes else ''}` lists all")
-    if json_:
-        as_json(rows)
-        return
-    table(list(rows[0]), [list(row.values()) for row in rows])
-
-
-def _networks(pattern: str) -> list[dict[str, str]]:
-    rows = (registry.row(name) for name in registry.names(pattern))
-    return [{"network": row.name, "paper": row.paper, "input": "×".join(map(str, row.input)), "about": row.about} for row in rows]
-
-
-def _recipes(pattern: str) -> list[dict[str, str]]:
-    import fnmatch
-
-    from etude.train import recipe
-
-    files = (recipe.read(recipe.find(name)) for name in recipe.names() if fnmatch.fnmatchcase(name, pattern))
-    return [{"recipe": f.name, "network": f.model, "data": f.data, "budgets": ", ".join(f.budget)} for f in files]
+    show(recipes_view(pattern) if recipes else networks_view(pattern), json_=json_)
 
 
 @click.command()
