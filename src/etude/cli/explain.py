@@ -16,6 +16,7 @@ from etude.report.pictures import svg_of
 from etude.views.conv1x1 import conv1x1_view
 from etude.views.depth import depth_view
 from etude.views.network import FIRST, VIEWS, Subject, diagram_of, network_view, whole_view
+from etude.views.view import command
 
 if TYPE_CHECKING:
     from torch import nn
@@ -100,7 +101,7 @@ def opened(target: str, changes: tuple[str, ...], image: str | None, source: str
                 return trained(target, run)
             return registry.build(target, **options) if target in registry.names() else module
 
-        yield Subject(target, options, module, graph(module, shape), shape, source, make)
+        yield Subject(target, options, module, graph(module, shape), shape, source, make, command("explain", target, options))
 
 
 def trained(name: str, folder: Path) -> "nn.Module":

@@ -1,13 +1,12 @@
 """The page of a reproduction: one HTML file with everything in it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-import jinja2
+from typing import TYPE_CHECKING
 
 from etude.report import figures
 from etude.report.diagram import diagram
 from etude.report.gradients import gradient_figure
+from etude.report.web import inline, templates
 
 if TYPE_CHECKING:
     from etude.reproduce.jobs import Report, Trained
@@ -16,19 +15,11 @@ if TYPE_CHECKING:
 
 def lecture_page(report: "Report") -> str:
     """The page of `etude reproduce lecture`, self-contained."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("etude.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "size": size, "word": css_word}
-    template = environment.get_template("lecture.html")
+    template = templates().get_template("lecture.html")
     results = {trained.claim.recipe: trained.results for trained in report.trained}
     curves = {trained.recipe.model: curve(trained, results.get(trained.claim.beside, ())) for trained in report.trained}
-    diagrams = {name: diagram(graph, title=name) for name, graph in report.graphs.items()}
-    gradients = {name: gradient_figure(found) for name, found in report.gradients.items()}
+    diagrams = {name: inline(diagram(graph, title=name)) for name, graph in report.graphs.items()}
+    gradients = {name: inline(gradient_figure(found)) for name, found in report.gradients.items()}
     return template.render(report=report, curves=curves, diagrams=diagrams, gradients=gradients)
 
 
@@ -38,20 +29,4 @@ def curve(trained: "Trained", beside: Sequence["RunResult"]) -> str:
         return ""
     others = [figures.Line(run.metrics, f"{run.recipe.model}, {run.recipe.budget} budget", figures.GREY) for run in beside]
     ours = [figures.Line(run.metrics, f"ours, {run.recipe.budget} budget") for run in trained.results]
-    return figures.accuracy_curves(trained.recipe.model, [*others, *ours], trained.published)
-
-
-def number(value: Any) -> str:
-    """12,345; a dash for what means nothing."""
-    if value is None:
-        return ""
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def size(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape))
-
-
-def css_word(verdict: str) -> str:
-    """A verdict as the name of a style."""
-    return verdict.replace(" ", "-")
+    return inline(figures.accuracy_curves(trained.recipe.model, [*others, *ours], trained.published))

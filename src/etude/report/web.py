@@ -8,18 +8,21 @@ import jinja2
 from markupsafe import Markup
 
 from etude.report.pictures import svg_of
-from etude.views.view import Block, Drawing, Passage, Picture, Points, Remarks, Table, Terms, Text, View
+from etude.views.view import Block, Drawing, Passage, Points, Remarks, Table, Terms, Text, View
+from etude.wording import number, size
 
 
 @functools.cache
 def templates() -> jinja2.Environment:
     loader = jinja2.PackageLoader("etude.report", ".")
-    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.filters |= {"number": number, "size": size}
+    return made
 
 
 def page_of(view: View) -> str:
     """The page, as text; views within the view are its sections."""
-    return templates().get_template("view.html").render(view=view, sections=sections(view), content=content(view))
+    return templates().get_template("view.html").render(view=view, head=heading(view, 1), sections=sections(view), content=content(view))
 
 
 def fragment_of(view: View) -> Markup:
@@ -46,7 +49,8 @@ def section(view: View) -> Markup:
 
 
 def heading(view: View, level: int) -> Markup:
-    return filled('<h{0}>{1}</h{0}>\n<p class="command">{2}</p>\n', level, view.title, view.command)
+    command = filled('<p class="command">{}</p>\n', view.command) if view.command else ""
+    return joined(filled("<h{0}>{1}</h{0}>\n", level, view.title), command)
 
 
 def html_of(block: Block) -> Markup:
@@ -66,7 +70,7 @@ def html_of(block: Block) -> Markup:
         case Passage():
             return passage(block)
         case _:
-            return figure(block)
+            return filled("<figure>{}</figure>\n", inline(svg_of(block)))
 
 
 def table(table: Table) -> Markup:
@@ -97,10 +101,9 @@ def passage(passage: Passage) -> Markup:
     )
 
 
-def figure(picture: Picture) -> Markup:
-    """The picture; what its style says of everything it says of pictures alone."""
-    svg = svg_of(picture).replace('<style type="text/css">*{', '<style type="text/css">.etude-view svg *{')
-    return filled("<figure>{}</figure>\n", Markup(svg))
+def inline(svg: str) -> Markup:
+    """A picture within a page: what its style says of everything it says of pictures alone."""
+    return Markup(svg.replace('<style type="text/css">*{', '<style type="text/css">.etude-view svg *{'))
 
 
 def filled(text: str, *values: Any) -> Markup:

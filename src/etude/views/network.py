@@ -1,13 +1,14 @@
 """What is shown of any network: what flows through it, what it costs, its gradients, what it sees; each measured once."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from etude.errors import UsageError, nearest
 from etude.models import registry
 from etude.views.shapes import outlined
-from etude.views.view import Diagram, GradientPicture, Remarks, Table, Text, View, called, command
+from etude.views.view import Diagram, GradientPicture, Remarks, Table, Text, View, called
 from etude.wording import UNKNOWN, mebibytes, share, shortened, significant, size
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ IMAGES = 64
 class Subject:
     """What is explained: a module, its graph on one image of `shape`, and where real images come from.
 
-    name  as it was called for, with `options`
-    make  builds the module with its weights; the one that is measured may have none
+    name     as it was called for, with `options`
+    make     builds the module with its weights; the one that is measured may have none
+    command  that explains it; none for a module that is only in memory
     """
 
     name: str
@@ -37,22 +39,26 @@ class Subject:
     shape: "Shape"
     source: str
     make: "Callable[[], nn.Module]"
+    command: str = ""
 
-    def command(self, *flags: str) -> str:
-        return command("explain", self.name, self.options, *flags)
+    def with_flag(self, flag: str) -> str:
+        return f"{self.command} {flag}" if self.command else ""
 
 
-def network_view(subject: Subject, names: Iterable[str], before: Iterable[View] = (), after: Iterable[View] = ()) -> View:
-    """The views of these names, and others around them."""
+def network_view(subject: Subject, names: Collection[str], before: Iterable[View] = (), after: Iterable[View] = ()) -> View:
+    """The views of these names, and others around them. Raises UsageError for an unknown name."""
+    for name in names:
+        if name not in VIEWS:
+            raise UsageError(f"no view `{name}` of a network; {nearest(name, VIEWS)}")
     views = {name: VIEWS[name](subject) for name in names}
     head = Text(f"{called(subject.name, subject.options)}, one image of {size(subject.shape)}")
     plain = {"network": subject.name, "input": subject.shape} | {name: view.plain for name, view in views.items()}
-    return View(called(subject.name, subject.options), subject.command(), (head, *before, *views.values(), *after), plain)
+    return View(called(subject.name, subject.options), subject.command, (head, *before, *views.values(), *after), plain)
 
 
 def whole_view(subject: Subject) -> View:
     """All there is to show; of a registered network also what its paper says, and its source."""
-    picture = View("Diagram", subject.command("--diagram", "FILE.svg"), (diagram_of(subject),), None)
+    picture = View("Diagram", subject.with_flag("--diagram FILE.svg"), (diagram_of(subject),), None)
     if subject.name not in registry.names():
         return network_view(subject, VIEWS, [picture])
     from etude.views.card import card_view
@@ -74,7 +80,7 @@ def shapes_view(subject: Subject) -> View:
     from etude.explain.outline import outline
 
     parts = outline(subject.graph)
-    return View("Shapes", subject.command("--shapes"), tuple(outlined(parts)), parts)
+    return View("Shapes", subject.with_flag("--shapes"), tuple(outlined(parts)), parts)
 
 
 # ── Cost ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -88,7 +94,7 @@ def cost_view(subject: Subject) -> View:
     cost = cost_of(subject.module, subject.graph)
     heads = (Remarks((HEADS,)),) if any(stage.side for stage in cost.stages) else ()
     plain = dataclasses.asdict(cost) | {"flops": cost.flops}
-    return View("Cost", subject.command("--cost"), (cost_table(cost), cost_sums(cost), *heads), plain)
+    return View("Cost", subject.with_flag("--cost"), (cost_table(cost), cost_sums(cost), *heads), plain)
 
 
 def cost_table(cost: "Cost") -> Table:
@@ -126,7 +132,7 @@ def gradients_view(subject: Subject) -> View:
     report = gradients(subject.make(), *real_images_for(subject))
     words = Text(f"loss {report.loss:.4f} on {report.images} images, one training step at rest: nothing is changed")
     parts = (words, layer_table(report), *block_tables(report), GradientPicture(report))
-    return View("Gradients", subject.command("--gradients"), parts, report)
+    return View("Gradients", subject.with_flag("--gradients"), parts, report)
 
 
 def real_images_for(subject: Subject) -> "tuple[Tensor, Tensor]":
@@ -173,7 +179,7 @@ def receptive_field_view(subject: Subject) -> View:
     fields = stage_fields(subject.graph)
     columns = ("stage", "sees, pixels", "step", "the whole image")
     table = Table(columns, tuple(map(field_row, fields)), (1, 2))
-    return View("Receptive field", subject.command("--receptive-field"), (table, Text(SEES)), fields)
+    return View("Receptive field", subject.with_flag("--receptive-field"), (table, Text(SEES)), fields)
 
 
 def field_row(field: "Field") -> tuple[str, ...]:

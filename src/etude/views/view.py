@@ -115,7 +115,7 @@ Block = Text | Remarks | Terms | Points | Table | Drawing | Passage | Picture
 class View:
     """What is shown under one title, in order; a part may be a view with a title of its own.
 
-    command  that shows the same
+    command  that shows the same, where there is one
     plain    the same as values and dataclasses, for JSON
     """
 
