@@ -147,6 +147,12 @@ def test_the_page_is_one_file_that_needs_nothing_else(report: Report) -> None:
         assert expected in page
 
 
+def test_the_page_fits_into_every_window(report: Report) -> None:
+    assert too_wide(lecture_page(report)) == []
+    apart = dataclasses.replace(report.exact[0], found=1)
+    assert too_wide(lecture_page(dataclasses.replace(report, exact=(apart,)))) == []
+
+
 def test_the_command_prints_tables_json_and_the_page(report: Report, root: Path) -> None:
     arguments = ["reproduce", "lecture", "--budget", "smoke", "--seeds", "2", "--data", "strokes", "--runs", str(root)]
     shown = CliRunner().invoke(command, arguments)

@@ -25,10 +25,10 @@ def page_of(view: View) -> str:
     return templates().get_template("view.html").render(view=view, head=heading(view, 1), sections=sections(view), content=content(view))
 
 
-def fragment_of(view: View) -> Markup:
+def fragment_of(view: View) -> str:
     """What the page has, with its style, to stand in any other page: no name of it means anything outside."""
-    style = Markup(templates().get_template("style.html").render())
-    return joined('<div class="etude-view">', style, heading(view, 1), content(view), "</div>")
+    style = templates().get_template("style.html").render()
+    return "".join(('<div class="etude-view">', style, heading(view, 1), content(view), "</div>"))
 
 
 def sections(view: View) -> list[tuple[str, str]]:
