@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import etude
-from etude.cli.depth import rows, words
 from etude.explain.depth import DepthComparison
 from etude.files import write_text
 from etude.models import registry
@@ -25,6 +24,7 @@ from etude.report.figures import Line, side_by_side
 from etude.report.gradients import depth_figure
 from etude.tables import build
 from etude.verification.exact import without_weights
+from etude.views.depth import depth_rows, depth_words
 
 ROOT = Path(__file__).parent.parent
 BUDGETS = ("laptop", "paper")
@@ -116,11 +116,11 @@ CHINESE = {
 def depth_table(language: str) -> str:
     """Gradients of the first layer over depth, as `etude explain --depth` prints them."""
     found = depths()
-    said = words(found)
+    said, table = depth_words(found), depth_rows(found)
     if language == "zh":
         said = f"初始化时第一层权重的梯度范数，{found.images} 张图像；{len(found.seeds)} 个种子的均值 ± 标准差。"
         said += "无 BN 的预激活网络没有这一行：网络没有这个选项。"
-    return f"{said}\n\n{markdown(rows(found).columns, rows(found).rows, language)}"
+    return f"{said}\n\n{markdown(table.columns, table.rows, language)}"
 
 
 def degradation_table(language: str) -> str:

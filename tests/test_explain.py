@@ -17,13 +17,15 @@ from torch.nn import functional as F
 
 import etude
 from etude.cli import app as cli
-from etude.cli.parts import outline_table
 from etude.explain.cost import cost, cost_of, peak_of_inference
 from etude.explain.graph import DoesNotRun
 from etude.explain.outline import Line, Part, outline
 from etude.models import registry
+from etude.report.terminal import text_of
 from etude.verification.exact import without_weights
 from etude.verification.facts import graph_of, steps_of
+from etude.views.shapes import outlined
+from etude.views.view import View
 
 DEEPEST = {"resnet1202", "resnet1001", "preact_resnet1001"}
 NAMES = [name for name in registry.names() if name not in DEEPEST]
@@ -425,11 +427,10 @@ def test_a_file_may_be_called_like_a_module_of_python(capsys: pytest.CaptureFixt
     assert sys.modules["types"] is before
 
 
-def test_long_names_fit_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_long_names_fit_a_terminal() -> None:
     place = ".".join(["a_rather_long_name_of_a_module"] * 5)
     line = Line("step", "3×3 conv 64, BN, ReLU", (64, 8, 8), (64, 8, 8))
-    outline_table([Part(place, (line,)), Part("fc", (line,), side=True)])
-    out = capsys.readouterr().out
+    out = text_of(View("", "", tuple(outlined([Part(place, (line,)), Part("fc", (line,), side=True)])), None))
     assert "…" in out
     assert place[-20:] in out
     assert "3×3 conv 64, BN, ReLU" in out

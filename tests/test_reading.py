@@ -25,7 +25,7 @@ from etude.models import registry
 from etude.papers import load
 from etude.verification.exact import without_weights
 from etude.verification.facts import facts_of, graph_of, steps_of
-from etude.verification.reading import reading, uses
+from etude.views.reading import reading, uses
 
 DEEPEST = {"resnet1202", "resnet1001", "preact_resnet1001"}
 BUILT = functools.cache(without_weights)
@@ -275,13 +275,13 @@ def test_slide_13_slips_and_slide_12_does_not() -> None:
 @pytest.fixture(autouse=True)
 def _built_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network is built once for all tests that read it."""
-    monkeypatch.setattr("etude.verification.reading.without_weights", BUILT)
+    monkeypatch.setattr("etude.views.reading.without_weights", BUILT)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_class_of_a_network_is_read_and_every_stage_of_its_table_told(name: str) -> None:
     found = reading(name)
-    sections = {(section.title, section.file): section for section in found.sections}
+    sections = {(section.title, section.file): section for section in found.passages}
     classes = {base for part in BUILT(name).modules() for base in type(part).__mro__ if base.__module__.startswith("etude.models")}
     for of in classes:
         section = sections[f"class {of.__name__}", f"{of.__module__.split('.')[-1]}.py"]
@@ -289,7 +289,7 @@ def test_every_class_of_a_network_is_read_and_every_stage_of_its_table_told(name
         assert section.notes
     named = {title.removeprefix("class ") for title, _ in sections if title.startswith("class ")}
     assert named - {of.__name__ for of in classes} <= {"Order"}, "only what the network uses"
-    notes = [note for section in found.sections for note in section.notes]
+    notes = [note for section in found.passages for note in section.notes]
     table = facts_of(name)[0].tables.get(facts_of(name)[1].table)
     for stage in table.stages if table else ():
         last = [step.shape for step in steps_of(name) if step.path.split(".")[0] == stage.place][-1]
@@ -297,10 +297,10 @@ def test_every_class_of_a_network_is_read_and_every_stage_of_its_table_told(name
         told = f" → {'×'.join(map(str, last))}", f"; the table prints {'×'.join(map(str, stage.output))}"
         assert any(note.startswith(f"{stage.place}: ") and all(size in note for size in told) for note in notes)
     assert all(departure in found.departures for departure in registry.row(name).departures)
-    source = {section.file: Path(inspect.getfile(etude)).parent.joinpath("models", section.file).read_text() for section in found.sections}
-    for section in found.sections:
+    source = {section.file: Path(inspect.getfile(etude)).parent.joinpath("models", section.file).read_text() for section in found.passages}
+    for section in found.passages:
         assert section.text == "\n".join(source[section.file].splitlines()[section.line - 1 :][: section.text.count("\n") + 1])
-    lines = [(section.file == "pieces.py", section.line) for section in found.sections]
+    lines = [(section.file == "pieces.py", section.line) for section in found.passages]
     assert lines == sorted(lines)
 
 
@@ -356,18 +356,18 @@ def test_shapes_and_parameters_of_the_paper_are_those_of_the_module(name: str, o
 
 
 def test_a_note_folds_what_is_alike() -> None:
-    notes = {section.title: section.notes for section in reading("resnet50").sections}
+    notes = {section.title: section.notes for section in reading("resnet50").passages}
     bottleneck = notes["class Bottleneck"]
     assert bottleneck[0] == "16 times, conv2_x.0 … conv5_x.2"
     assert bottleneck[1] == "conv2_x.0: 64×56×56 → 256×56×56, 75,008 parameters"
     assert bottleneck[2] == "conv2_x.1 … 2: 256×56×56 → 256×56×56, 70,400 parameters each"
     assert bottleneck[-1] == "Fig. 5, right; Table 1 (stated, printed): bottleneck"
     assert notes["def make_shortcut"] == ("used by Bottleneck",)
-    dense = {section.title: section.notes for section in reading("densenet121").sections}["class BottleneckLayer"]
+    dense = {section.title: section.notes for section in reading("densenet121").passages}["class BottleneckLayer"]
     assert dense[1].startswith("dense_block_1.0 … 5: 64…224×56×56 → 96…256×56×56, ")
-    conv = {section.title: section.notes for section in reading("googlenet").sections}["class Conv"]
+    conv = {section.title: section.notes for section in reading("googlenet").passages}["class Conv"]
     assert "… 47 more …" in conv
-    scaled = {section.title: section.notes for section in reading("lecture_residual_scaled").sections}
+    scaled = {section.title: section.notes for section in reading("lecture_residual_scaled").passages}
     assert scaled["def lecture_residual_scaled"] == ("makes lecture_residual_scaled",)
     assert scaled["class ResidualBlock"] == ("used by ConstantScalingBlock, LectureResidual",)
 
@@ -423,9 +423,9 @@ def test_the_page_is_self_contained(tmp_path: Path) -> None:
     assert "prefers-color-scheme: dark" in page
     assert not [word for word in ("http://", "https://", "<script", "<link", "src=", "@import") if word in page]
     found = reading("googlenet@torchvision")
-    assert page.count('<div class="part">') == len(found.sections)
-    assert all(f"{html.escape(section.title)}, {section.file} line {section.line}" in page for section in found.sections)
-    assert page.count("<li>") == sum(len(section.notes) for section in found.sections)
+    assert page.count('<div class="part">') == len(found.passages)
+    assert all(f"{html.escape(section.title)}  {section.file}:{section.line}" in page for section in found.passages)
+    assert page.count("<li>") == sum(len(section.notes) for section in found.passages) + len(found.left_open)
     assert all(html.escape(one, quote=False).split("'")[0] in page for one in (*found.departures, *found.left_open))
 
 

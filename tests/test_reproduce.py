@@ -1,5 +1,6 @@
 """The reproduction from end to end on strokes, its page and its JSON."""
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -24,6 +25,7 @@ from etude.train import recipe as recipes
 from etude.train.job import Job, Means
 from etude.train.run import Run, RunResult
 from etude.train.store import Store
+from pages import too_wide
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +180,12 @@ def test_the_page_is_one_file_that_needs_nothing_else(report: Reproduction) -> N
     assert page.count("<svg") == 15, "of each network: accuracy, operators, gradients"
     for expected in ("12,433,648", "12,443,648", "97,298", "slide 26", "not judged", "88×12×12"):
         assert expected in page
+
+
+def test_the_page_fits_into_every_window(report: Reproduction) -> None:
+    assert too_wide(reproduction_page(report)) == []
+    apart = dataclasses.replace(report.exact[0], found=1)
+    assert too_wide(reproduction_page(dataclasses.replace(report, exact=(apart,)))) == []
 
 
 def test_the_command_prints_tables_json_and_the_page(report: Reproduction, root: Path) -> None:

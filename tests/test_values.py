@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from etude.errors import UsageError
 from etude.models.network import Network
-from etude.values import read_call, read_settings, read_value, write_call, write_value
+from etude.values import read_call, read_settings, read_value, write_call, write_settings, write_value
 
 PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text())
 
@@ -46,6 +46,16 @@ def test_a_value_is_read_as_it_was_written(value: object) -> None:
 @given(st.dictionaries(st.sampled_from(["depth", "shortcut", "units"]), st.one_of(PLAIN, st.tuples(PLAIN, PLAIN))))
 def test_a_call_is_read_as_it_was_written(keywords: dict[str, object]) -> None:
     assert read_call(write_call("net", keywords)) == ("net", (), keywords)
+
+
+@given(st.dictionaries(st.sampled_from(["depth", "shortcut", "units"]), st.one_of(PLAIN, st.tuples(PLAIN, PLAIN))))
+def test_settings_are_read_as_they_were_written(settings: dict[str, object]) -> None:
+    assert read_settings(write_settings(settings)) == settings
+
+
+def test_a_setting_is_quoted_only_where_it_must_be() -> None:
+    settings = {"stride_in": "3x3", "units": (2, 2), "flip": True, "norm": None, "name": "none"}
+    assert write_settings(settings) == ("stride_in=3x3", "units=[2,2]", "flip=true", "norm=none", "name='none'")
 
 
 def test_settings_are_assignments() -> None:

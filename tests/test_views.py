@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from etude.cli import app
-from etude.cli.views import VIEWS
 from etude.explain.images import real_images
+from etude.views.network import VIEWS
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -60,11 +60,11 @@ def test_looking_at_it_imports_no_torch() -> None:
 
 
 def test_every_view_is_json_too(capsys: pytest.CaptureFixture[str]) -> None:
-    options = [view.option for view in VIEWS]
+    options = [f"--{name.replace('_', '-')}" for name in VIEWS]
     code, shown, _ = run(capsys, "explain", "lecture_residual", "--data", "strokes", *options, "--json")
     found = json.loads(shown)
     assert code == 0
-    assert list(found) == ["network", "input", *(view.name for view in VIEWS)]
+    assert list(found) == ["network", "input", *VIEWS]
     assert [layer["path"] for layer in found["gradients"]["layers"]][:2] == ["conv1", "rblock1.conv1"]
     assert [block["path"] for block in found["gradients"]["residual_blocks"]] == ["rblock1", "rblock2"]
 
@@ -148,7 +148,7 @@ def test_the_page_of_a_network_has_everything(capsys: pytest.CaptureFixture[str]
     commands = ["etude show", "--diagram FILE.svg", "--shapes", "--cost", "--gradients", "--receptive-field", "etude read"]
     positions = [text.index(command) for command in commands]
     assert positions == sorted(positions)
-    for word in ("41,514", "slide 39", "99.01", "Departures: none", "class", "ResidualBlock", "rblock2"):
+    for word in ("41,514", "slide 39", "99.01", "<dt>departures</dt><dd>none</dd>", "class", "ResidualBlock", "rblock2"):
         assert word in text
 
 

@@ -6,6 +6,8 @@
     model = etude.build("lecture_residual")           an nn.Module with random weights
     etude.facts("lecture_residual")                   what its paper says
     etude.graph(model, (1, 28, 28))                   the operators it runs, with shapes and cost
+    etude.show("resnet20"), etude.read("resnet20")    in a notebook: what its paper says, and its source beside that
+    etude.look(model, (1, 28, 28), "cost")            and what any module does
     etude.fit("lecture_residual.lecture", seed=0)     train it
     etude.load("runs/…")                              what was trained, as a module
     etude.verify(model, against="resnet20")           hold anybody's module against a paper
@@ -22,13 +24,14 @@ if TYPE_CHECKING:
     from etude.explain.graph import graph
     from etude.models.registry import build, names
     from etude.models.weights import load_torchvision
+    from etude.report.notebook import look, read, show
     from etude.train.engine import fit
     from etude.train.trained import load
     from etude.verification.facts import facts_of as facts
     from etude.verification.judge import verify
 
 __version__ = VERSION
-__all__ = ["__version__", "build", "facts", "fit", "graph", "load", "load_torchvision", "names", "verify"]
+__all__ = ["__version__", "build", "facts", "fit", "graph", "load", "load_torchvision", "look", "names", "read", "show", "verify"]
 
 _HOMES = {
     "build": "etude.models.registry:build",
@@ -37,7 +40,10 @@ _HOMES = {
     "graph": "etude.explain.graph:graph",
     "load": "etude.train.trained:load",
     "load_torchvision": "etude.models.weights:load_torchvision",
+    "look": "etude.report.notebook:look",
     "names": "etude.models.registry:names",
+    "read": "etude.report.notebook:read",
+    "show": "etude.report.notebook:show",
     "verify": "etude.verification.judge:verify",
 }
 

@@ -56,6 +56,12 @@ def read_settings(settings: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def write_settings(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Each as `read_settings` reads it: `stride_in=3x3`, `units=[2,2]`."""
+    plain = {name: value for name, value in settings.items() if isinstance(value, str) and read_value(value) == value}
+    return tuple(f"{name}={plain.get(name) or write_value(value)}" for name, value in settings.items())
+
+
 def read_call(text: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
     """`make_net(20, k=12)` as a name and its arguments; a name alone has none. Raises UsageError for arguments that are no values."""
     name, bracket, rest = text.partition("(")

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
-from etude.cli.render import as_json, say, table
+from etude.cli.render import say, show
 from etude.data import catalog
+from etude.views.listings import data_view
+from etude.wording import size
 
 
 @click.group()
@@ -17,24 +19,7 @@ def data() -> None:
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 def ls(json_: bool) -> None:
     """List the data sets."""
-    from etude.data.sources import is_cached
-
-    rows = [
-        {
-            "data": row.name,
-            "images": "×".join(map(str, row.image)),
-            "training": f"{row.train:,}",
-            "test": f"{row.test:,}",
-            "here": "drawn when needed" if not row.files else "yes" if is_cached(row.name) else "no",
-            "about": row.title,
-        }
-        for row in catalog.rows()
-    ]
-    if json_:
-        as_json(rows)
-    else:
-        table(list(rows[0]), [list(row.values()) for row in rows], right=(2, 3))
-        click.echo("A folder of images, one sub-folder a class, works too: etude train RECIPE --data FOLDER")
+    show(data_view(), json_=json_)
 
 
 @data.command("get")
@@ -60,7 +45,7 @@ def info(name: str) -> None:
     row = catalog.row(name)
     facts = {
         "title": row.title,
-        "images": f"{'×'.join(map(str, row.image))}, {row.train:,} for training, {row.test:,} for testing",
+        "images": f"{size(row.image)}, {row.train:,} for training, {row.test:,} for testing",
         "classes": ", ".join(row.classes),
         "licence": row.licence,
     }

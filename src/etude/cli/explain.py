@@ -2,32 +2,31 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from etude.cli import depth as depths
-from etude.cli import worked
-from etude.cli.parts import size
-from etude.cli.render import as_json, say
+from etude.cli.render import say, show
 from etude.errors import UsageError
 from etude.files import write_text
-from etude.models import registry
+from etude.report.pictures import svg_of
 from etude.targets.target import Target
-from etude.values import read_settings, read_shape, write_value
+from etude.values import read_settings, read_shape
+from etude.views.conv1x1 import conv1x1_view
+from etude.views.depth import depth_view
+from etude.views.network import FIRST, VIEWS, Subject, diagram_of, network_view, whole_view
+from etude.views.view import command
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from etude.cli.views import Subject
-    from etude.report.explained import Section
 
 SVG = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("target", metavar="[NAME|FILE.py:CALLABLE|RUN|conv1x1]", required=False)
+@click.argument("target", metavar="[NAME|FILE.py:CALLABLE|conv1x1]", required=False)
 @click.option("--shapes", is_flag=True, help="What flows through it, stage by stage, branch by branch.")
 @click.option("--cost", is_flag=True, help="Parameters, MACs, FLOPs and the memory of activations, stage by stage.")
 @click.option("--receptive-field", is_flag=True, help="How much of the image a position of every stage sees.")
@@ -54,57 +53,39 @@ def explain(
     run: Path | None,
     **wanted: bool,
 ) -> None:
-    """Explain a network: by NAME, in a file of your own, or as a RUN has trained it; or conv1x1, the lecture's example.
+    """Explain a network: one of Etude's by NAME, or a class or function of your own; or conv1x1, the lecture's example.
 
     Without any other option it shows shapes and cost. Code in FILE.py is run, as by python FILE.py.
     """
     if depth is not None:
         if target:
             raise UsageError(f"--depth compares networks of its own; leave out {target}")
-        depths.explain(depth, source, html, json_)
+        show(depth_view(depth, source), html, json_)
         return
     if target is None:
         raise UsageError("what is to be explained? A network (etude ls), FILE.py:CALLABLE, conv1x1, or --depth 8,20,56,110")
     if target == "conv1x1":
-        worked.explain(read_settings(changes), html, json_)
+        show(conv1x1_view(read_settings(changes)), html, json_)
         return
     if block and not diagram:
         raise UsageError("--block goes with --diagram FILE.svg")
     if run and not wanted["gradients"]:
         raise UsageError("--run goes with --gradients")
 
-    from etude.cli.views import VIEWS
-
-    asked = [view for view in VIEWS if wanted[view.name]]
-    whole = html is not None and not asked and not diagram
-    views = asked or ([] if diagram else list(VIEWS if whole else VIEWS[:2]))
-    pointed = Target.read(target).with_options(read_settings(changes))
-    if pointed.kind == "network":
-        target, changes = pointed.name, tuple(f"{option}={write_value(value)}" for option, value in pointed.options.items())
-    called = " ".join((target, *(f"--set {change}" for change in changes)))
-    with opened(pointed, image, source, run) as subject:
-        measured = [(view, view.measure(subject)) for view in views]
-        picture = drawn(subject, called, block) if diagram or whole else ""
-    if diagram:
-        write_text(diagram, picture)
-        say(f"{diagram}: {called}{f', {block}' * bool(block)}")
-    if html:
-        sections = [view.section(result, f"etude explain {called} {view.option}") for view, result in measured]
-        if whole:
-            sections = [*claims(target, changes), picture_section(picture, called), *sections, *source_section(target, changes)]
-        write_page(html, target, sections)
-    elif json_:
-        as_json({"network": target, "input": subject.shape} | {view.name: view.plain(result) for view, result in measured})
-    elif measured:
-        click.echo(f"{' '.join((target, *changes))}, one image of {size(subject.shape)}")
-        for view, result in measured:
-            view.show(result)
+    asked = [name for name in VIEWS if wanted[name]]
+    with opened(Target.read(target).with_options(read_settings(changes)), image, source, run) as subject:
+        if diagram:
+            drawn = diagram_of(subject, block)
+            write_text(diagram, svg_of(drawn))
+            say(f"{diagram}: {drawn.title}")
+        if asked or html or not diagram:
+            view = network_view(subject, asked or FIRST) if asked or not html else whole_view(subject)
+            show(view, html, json_)
 
 
 @contextlib.contextmanager
-def opened(target: Target, image: str | None, source: str, run: Path | None) -> "Iterator[Subject]":
+def opened(target: Target, image: str | None, source: str, run: Path | None) -> Iterator[Subject]:
     """What is to be explained; within the context its code can import what stands beside it."""
-    from etude.cli.views import Subject
     from etude.explain.graph import graph
     from etude.targets import opening
 
@@ -117,7 +98,8 @@ def opened(target: Target, image: str | None, source: str, run: Path | None) -> 
         def make() -> "nn.Module":
             return asked.network.build() if asked.kind == "network" else module
 
-        yield Subject(module, graph(module, shape), shape, source, make)
+        name, options = str(replace(target, options={})), target.options
+        yield Subject(name, options, module, graph(module, shape), shape, source, make, command("explain", name, options))
 
 
 def trained(target: Target, folder: Path) -> Target:
@@ -129,45 +111,3 @@ def trained(target: Target, folder: Path) -> Target:
     if (found := Run(folder).recipe().model) != target.network:
         raise UsageError(f"{folder} has trained {found}, not {target.network}")
     return Target("run", str(folder))
-
-
-def drawn(subject: "Subject", title: str, block: str) -> str:
-    from etude.report.diagram import diagram
-
-    return diagram(subject.graph, only=block, title=f"{title}{f', {block}' * bool(block)}")
-
-
-# ── The page ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def write_page(file: Path, title: str, sections: "list[Section]") -> None:
-    from etude.report.explained import explained_page
-
-    write_text(file, explained_page(title, sections))
-    say(f"{file}: {', '.join(section.title.lower() for section in sections)}")
-
-
-def picture_section(picture: str, called: str) -> "Section":
-    from etude.report.explained import Section
-
-    return Section("Diagram", f"etude explain {called} --diagram FILE.svg", pictures=(picture,))
-
-
-def claims(target: str, changes: tuple[str, ...]) -> "Iterator[Section]":
-    """What the paper claims, and how the network departs from it; of a registered one."""
-    if target in registry.names():
-        from etude.report.explained import card_section
-        from etude.verification.card import card
-
-        command = " ".join(("etude show", target, *(f"--set {change}" for change in changes)))
-        yield card_section(card(target, **read_settings(changes)), command)
-
-
-def source_section(target: str, changes: tuple[str, ...]) -> "Iterator[Section]":
-    """Its source, with notes; of a registered one."""
-    if target in registry.names():
-        from etude.report.explained import reading_section
-        from etude.verification.reading import reading
-
-        command = " ".join(("etude read", target, *(f"--set {change}" for change in changes)))
-        yield reading_section(reading(target, **read_settings(changes)), command)

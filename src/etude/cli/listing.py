@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from etude.cli.render import as_json, table
+from etude.cli.render import show
 from etude.errors import EtudeError, UsageError
-from etude.models import registry
+from etude.views.listings import networks_view, recipes_view
 
 
 @click.command()
@@ -15,32 +15,7 @@ from etude.models import registry
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 def ls(pattern: str, recipes: bool, json_: bool) -> None:
     """List the networks whose names match PATTERN, such as "resnet*", those of a paper, such as densenet, or the recipes."""
-    rows = _recipes(pattern) if recipes else _networks(pattern)
-    if not rows:
-        raise UsageError(f"nothing matches `{pattern}`; `etude ls{' --recipes' if recipes else ''}` lists all")
-    if json_:
-        as_json(rows)
-        return
-    table(list(rows[0]), [list(row.values()) for row in rows])
-
-
-def _networks(pattern: str) -> list[dict[str, str]]:
-    rows = (registry.row(name) for name in registry.names(pattern))
-    return [{"network": row.name, "paper": row.paper, "input": "×".join(map(str, row.input)), "about": row.about} for row in rows]
-
-
-def _recipes(pattern: str) -> list[dict[str, str]]:
-    import fnmatch
-
-    from etude.train import recipe
-
-    files = [recipe.read(recipe.FOLDER / f"{name}.toml") for name in recipe.files()]
-    rows = [
-        {"recipe": f"{model}.{file.name}", "network": model, "data": file.data, "budgets": ", ".join(file.budget)}
-        for file in files
-        for model in file.models
-    ]
-    return [row for row in rows if fnmatch.fnmatchcase(row["recipe"], pattern)]
+    show(recipes_view(pattern) if recipes else networks_view(pattern), json_=json_)
 
 
 @click.command()

@@ -1,67 +1,69 @@
-"""What the commands share in showing things: tables, JSON, and progress on a terminal or line by line."""
+"""What the commands share in showing things: a view by any of its faces, and progress on a terminal or line by line."""
 
-import json
-import math
 import shutil
 import sys
-import textwrap
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from etude.files import write_text
+from etude.report.plain import json_of
+from etude.report.terminal import WIDTH, filled, table_of, text_of
+from etude.wording import percent
+
 if TYPE_CHECKING:
     from etude.train.job import Progress
+    from etude.views.view import View
+
+__all__ = ["WIDTH", "as_json", "end_line", "faces", "filled", "percent", "say", "show", "table", "watcher"]
 
 LINE_SECONDS = 10.0
-WIDTH = 98  # of what is printed: a terminal of 100 columns
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = (), width: int | None = None) -> None:
-    """Print a table, `width` wide at most or as the terminal is; columns with an index in `right` are aligned to the right."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for index, column in enumerate(columns):
-        drawn.add_column(column, justify="right" if index in right else "left", overflow="fold")
-    for row in rows:
-        drawn.add_row(*row)
-    if width is None and not sys.stdout.isatty():
-        width = 160
-    Console(width=width, highlight=False, markup=False).print(drawn)
+def faces(command: Command) -> Command:
+    """The options of a command that shows a view."""
+    command = click.option("--json", "json_", is_flag=True, help="Print JSON.")(command)
+    page = click.Path(path_type=Path, dir_okay=False)
+    return click.option("--html", type=page, metavar="FILE.html", help="Write a page of it.")(command)
 
 
-def filled(text: str, begin: str) -> str:
-    """The text at most WIDTH wide, every line indented as far as the first."""
-    return textwrap.fill(text, WIDTH, initial_indent=begin, subsequent_indent=" " * max(len(begin), 4), break_on_hyphens=False)
+def show(view: "View", html: Path | None = None, json_: bool = False) -> None:
+    """Write the view as a page, or print it as JSON or as text."""
+    if html:
+        from etude.report.web import page_of
+
+        write_text(html, page_of(view))
+        say(f"{html}: {view.title}; open it in a browser")
+    elif json_:
+        as_json(view.plain)
+    else:
+        click.echo(text_of(view, *terminal()), nl=False)
+
+
+def terminal() -> tuple[int | None, bool]:
+    """How wide the terminal is, and whether it has colours; standard output may lead elsewhere."""
+    return (shutil.get_terminal_size().columns, True) if sys.stdout.isatty() else (None, False)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
+    """Print a table as wide as the terminal at most; columns with an index in `right` are aligned to the right."""
+    click.echo(table_of(columns, rows, right, *terminal()), nl=False)
 
 
 def as_json(value: Any) -> None:
-    """Print plain values as JSON; what is not a number becomes null."""
-    click.echo(json.dumps(finite(value), indent=2, ensure_ascii=False))
-
-
-def finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    return value
+    """Print values as JSON; what is no number becomes null."""
+    click.echo(json_of(value))
 
 
 def say(message: str) -> None:
     """A remark, on standard error so that standard output stays clean."""
     end_line()
     click.echo(message, err=True)
-
-
-def percent(fraction: float, digits: int = 2) -> str:
-    return "–" if math.isnan(fraction) else f"{100 * fraction:.{digits}f} %"
 
 
 _line_is_open = False

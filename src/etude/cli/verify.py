@@ -1,14 +1,16 @@
 """`etude verify`: hold an implementation against a paper. This process never imports torch; it waits for the one that does."""
 
 import dataclasses
+from pathlib import Path
 
 import click
 
-from etude.cli.render import as_json, filled, table
+from etude.cli.render import faces, show
 from etude.errors import UsageError
 from etude.targets.target import Target
 from etude.values import read_settings, read_shape
 from etude.verification.verdict import Verification
+from etude.views.verification import verification_view
 
 
 @click.command()
@@ -17,8 +19,8 @@ from etude.verification.verdict import Verification
 @click.option("--set", "changes", multiple=True, metavar="OPTION=VALUE", help="The network with this option; may be repeated.")
 @click.option("--input", "image", metavar="CxHxW", help="Another size of image than the network's own.")
 @click.option("--seconds", default=300.0, show_default=True, help="Time limit.")
-@click.option("--json", "json_", is_flag=True, help="Print JSON.")
-def verify(target: str, against: str, changes: tuple[str, ...], image: str | None, seconds: float, json_: bool) -> int:
+@faces
+def verify(target: str, against: str, changes: tuple[str, ...], image: str | None, seconds: float, html: Path | None, json_: bool) -> int:
     """Hold TARGET against the paper's network NAME, whatever its names and its style.
 
     TARGET is a network of ours (resnet50), a file (my_net.py:Net, my_net.py:make_net(depth=20)), something importable
@@ -40,18 +42,5 @@ def verify(target: str, against: str, changes: tuple[str, ...], image: str | Non
     except Failed as error:
         plain = dataclasses.asdict(Verification(target, against, "could not judge", str(error), ()))
     report = Verification.from_dict(plain | {"target": target})
-    as_json(dataclasses.asdict(report)) if json_ else show_report(report)
+    show(verification_view(report, options), html, json_)
     return report.exit_code
-
-
-def show_report(report: Verification) -> None:
-    click.echo(f"{report.target} against {report.against}")
-    click.echo(filled(f"{report.verdict}: {report.sentence}", "  "))
-    for choice in report.choices:
-        click.echo(filled(f"a free choice: {choice}", "  "))
-    if report.levels:
-        rows = []
-        for level in report.levels:
-            for number, line in enumerate(level.evidence or ("",)):
-                rows.append((level.id, level.title, level.state, line) if number == 0 else ("", "", "", line))
-        table(("level", "what", "state", "evidence"), rows, width=100)

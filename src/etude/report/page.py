@@ -1,13 +1,12 @@
 """The page of a reproduction: one HTML file with everything in it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-import jinja2
+from typing import TYPE_CHECKING
 
 from etude.report import figures
 from etude.report.diagram import diagram
 from etude.report.gradients import gradient_figure
+from etude.report.web import inline, templates
 
 if TYPE_CHECKING:
     from etude.reproduce.reproduction import Judged, Reproduction
@@ -16,19 +15,11 @@ if TYPE_CHECKING:
 
 def reproduction_page(found: "Reproduction") -> str:
     """The page of a reproduction, self-contained."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("etude.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "result": result, "size": size, "word": css_word}
     results = {judged.name: judged.results for judged in found.judged}
     curves = {judged.name: curve(judged, results.get(judged.planned.claim.beside, ())) for judged in found.judged}
-    diagrams = {network: diagram(graph, title=str(network)) for network, graph in found.graphs.items()}
-    gradients = {network: gradient_figure(measured) for network, measured in found.gradients.items()}
-    template = environment.get_template("reproduction.html")
+    diagrams = {network: inline(diagram(graph, title=str(network))) for network, graph in found.graphs.items()}
+    gradients = {network: inline(gradient_figure(measured)) for network, measured in found.gradients.items()}
+    template = templates().get_template("reproduction.html")
     return template.render(report=found, curves=curves, diagrams=diagrams, gradients=gradients)
 
 
@@ -39,29 +30,8 @@ def curve(judged: "Judged", beside: Sequence["RunResult"]) -> str:
         return ""
     others = [line(run, str(run.recipe.model), figures.GREY) for run in beside]
     ours = [line(run, "ours", figures.OURS) for run in judged.results]
-    return figures.run_curves(str(judged.network), [*others, *ours], published)
+    return inline(figures.run_curves(str(judged.network), [*others, *ours], published))
 
 
 def line(run: "RunResult", whose: str, color: str) -> figures.Line:
     return figures.Line(run.metrics, f"{whose}, {run.recipe.budget} budget", color, run.curve)
-
-
-def result(value: float | str) -> str:
-    """A published or measured result; "fail" as it is."""
-    return value if isinstance(value, str) else f"{value:.2f}"
-
-
-def number(value: Any) -> str:
-    """12,345; a dash for what means nothing."""
-    if value is None:
-        return ""
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def size(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape))
-
-
-def css_word(verdict: str) -> str:
-    """A verdict as the name of a style."""
-    return verdict.replace(" ", "-")

@@ -1,49 +1,30 @@
-"""`etude explain conv1x1`: the lecture's worked example and its cost comparison, computed. No torch."""
+"""The lecture's worked example of a 1×1 convolution and its cost comparison, computed. No torch."""
 
 import dataclasses
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import click
-
-from etude.cli.render import as_json, say, table
 from etude.errors import UsageError, nearest
 from etude.explain.conv1x1 import CostComparison, WorkedExample, cost_comparison, worked_example
-from etude.files import write_text
-from etude.report.explained import Section, Table, explained_page
+from etude.views.view import Drawing, Table, Text, View, command
 
 EXAMPLE = ("maps", "weights")
 COSTS = ("in_channels", "reduce", "out_channels", "kernel", "height", "width")
+WHAT = "One filter: a weight for every input channel, and at every pixel their weighted sum (slides 5–11)."
 
 
-def explain(options: Mapping[str, Any], html: Path | None, json_: bool) -> None:
-    """Both, with the numbers of the slides or with others: `--set weights=[1,0,-1]`, `--set kernel=3`."""
+def conv1x1_view(options: Mapping[str, Any]) -> View:
+    """Both, with the numbers of the slides or with others: `weights=[1,0,-1]`, `kernel=3`."""
     for name in options:
         if name not in (*EXAMPLE, *COSTS):
             raise UsageError(f"conv1x1 has no `{name}`; {nearest(name, (*EXAMPLE, *COSTS))}")
     example = worked_example(**{name: value for name, value in options.items() if name in EXAMPLE})
     costs = cost_comparison(**{name: value for name, value in options.items() if name in COSTS})
     slip = "" if set(options) & set(COSTS) else slide_slip()
-    if html:
-        sections = [
-            Section("One filter", "etude explain conv1x1", (WHAT,), (), (f"<pre>{picture(example)}</pre>",)),
-            Section("What it saves", "etude explain conv1x1", (slip,) if slip else (), (rows(costs),)),
-        ]
-        write_text(html, explained_page("The 1×1 convolution", sections))
-        say(f"{html}: the 1×1 convolution")
-    elif json_:
-        as_json({"example": dataclasses.asdict(example), "costs": dataclasses.asdict(costs) | {"ratio": costs.ratio}, "slip": slip})
-    else:
-        click.echo(WHAT)
-        click.echo(picture(example))
-        shown = rows(costs)
-        table(shown.columns, shown.rows, right=shown.right)
-        if slip:
-            click.echo(slip)
-
-
-WHAT = "One filter: a weight for every input channel, and at every pixel their weighted sum (slides 5–11)."
+    said = (Text(slip),) if slip else ()
+    parts = (Text(WHAT), Drawing(picture(example)), cost_table(costs), *said)
+    plain = {"example": example, "costs": dataclasses.asdict(costs) | {"ratio": costs.ratio}, "slip": slip}
+    return View("The 1×1 convolution", command("explain", "conv1x1", options), parts, plain)
 
 
 def picture(example: WorkedExample) -> str:
@@ -58,7 +39,7 @@ def picture(example: WorkedExample) -> str:
     return "\n".join(lines)
 
 
-def rows(costs: CostComparison) -> Table:
+def cost_table(costs: CostComparison) -> Table:
     """Convolution by convolution, and the two ways."""
     lines = []
     for called, way in (("directly", costs.direct), ("behind a 1×1", costs.reduced)):

@@ -8,7 +8,7 @@ know, in the operators that run there. The last two meet in the modules' classes
 import ast
 import importlib
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -22,27 +22,14 @@ from etude.explain.outline import stages
 from etude.models import pieces, registry
 from etude.papers import Architecture, ArchitectureTable, Block, Fact, Paper, Stage, Step
 from etude.papers.expand import Expansion, checked
-from etude.verification.card import card
 from etude.verification.exact import without_weights
 from etude.verification.facts import facts_of, graph_of, steps_of
+from etude.views.card import card
+from etude.views.facts import fact_words
+from etude.views.view import Passage, Points, Terms, Text, View, called, command
+from etude.wording import size
 
 MOST_LINES = 12  # of places; of more, the first and the last are told
-
-
-@dataclass(frozen=True)
-class Passage:
-    """A part of the source.
-
-    title  "class Bottleneck"
-    file   "resnet.py"; `line` is the number of its first line
-    notes  what the paper says of it and what flows through it, a sentence each
-    """
-
-    title: str
-    file: str
-    line: int
-    text: str
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +48,7 @@ class Reading:
     at: str
     note: str
     departures: tuple[str, ...]
-    sections: tuple[Passage, ...]
+    passages: tuple[Passage, ...]
     left_open: tuple[str, ...]
 
 
@@ -94,9 +81,18 @@ def reading(name: str, /, **options: Any) -> Reading:
         at=shown.at,
         note=shown.note,
         departures=shown.departures,
-        sections=tuple(_sections(name, options)),
-        left_open=tuple(_told(fact) for fact in paper.facts.values() if _concerns(fact, paper, network, located)),
+        passages=tuple(_passages(name, options)),
+        left_open=tuple(f"{fact.id}: {fact_words(fact)}" for fact in paper.facts.values() if _concerns(fact, paper, network, located)),
     )
+
+
+def reading_view(name: str, options: Mapping[str, Any]) -> View:
+    """The source of a registered network, each part beside what the paper says of it."""
+    found = reading(name, **options)
+    said = (("paper", found.paper), ("where", found.at), ("note", found.note), ("departures", "; ".join(found.departures)))
+    head = (Text(f"{called(name, options)}: {found.title}"), Terms(tuple((key, text) for key, text in said if text)))
+    left_open = (Points("The paper leaves open or contradicts:", found.left_open),) if found.left_open else ()
+    return View(f"Source of {name}, beside the paper", command("read", name, options), (*head, *found.passages, *left_open), found)
 
 
 # ── The source ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -114,7 +110,7 @@ class Definition:
     mentions: frozenset[str]
 
 
-def _sections(name: str, options: dict[str, Any]) -> Iterator[Passage]:
+def _passages(name: str, options: dict[str, Any]) -> Iterator[Passage]:
     """The docstring of the model's file, then what the network uses of it and of what the models share, in the order of the files."""
     target = registry.row(name).target.partition(":")
     model = importlib.import_module(f"etude.models.{target[0]}")
@@ -308,11 +304,7 @@ def _line(places: Sequence[Use]) -> str:
 
 def _range(one: Shape, other: Shape) -> str:
     """64…224×56×56 where the channels grow."""
-    return _size(one) if one == other else f"{one[0]}…{_size(other)}"
-
-
-def _size(shape: Shape) -> str:
-    return "×".join(map(str, shape))
+    return size(one) if one == other else f"{one[0]}…{size(other)}"
 
 
 def _cited(source: Block | ArchitectureTable | Architecture, network: Architecture) -> str:
@@ -328,7 +320,7 @@ def _notes_of_network(name: str, whole: Use, options: dict[str, Any]) -> Iterato
     """The network's table, row by row, beside the sizes and costs that the paper prints."""
     paper, network = facts_of(name)
     source = _source_of(paper, network)
-    yield f"{_size(whole.before[0])} → {_size(whole.after)}, {whole.parameters:,} parameters"
+    yield f"{size(whole.before[0])} → {size(whole.after)}, {whole.parameters:,} parameters"
     yield _cited(source, network)
     printed = {stage.place: _printed(stage, network) for stage in source.stages} if isinstance(source, ArchitectureTable) else {}
     table = graph_of(name, **options)
@@ -336,14 +328,14 @@ def _notes_of_network(name: str, whole: Use, options: dict[str, Any]) -> Iterato
         before = table.nodes[nodes[0].inputs[0]].shape if nodes[0].inputs[0] >= 0 else table.input
         count = sum(node.parameters for node in nodes)
         told = f", {count:,} parameters" if count else ""
-        yield f"{place}: {_size(before)} → {_size(nodes[-1].shape)}{told}{printed.get(place, '')}"
+        yield f"{place}: {size(before)} → {size(nodes[-1].shape)}{told}{printed.get(place, '')}"
 
 
 def _printed(stage: Stage, network: Architecture) -> str:
     """What the paper's table prints of a row: its size, and its cost where the network is the paper's."""
     costs = ((stage.printed_parameters, "parameters"), (stage.printed_macs, "multiply-adds"))
     told = [f"{number:,.0f} {what}" for number, what in costs if number and network.kind != "departs"]
-    return f"; the table prints {', '.join([_size(stage.output), *told])}" + (f": {stage.note}" if told and stage.note else "")
+    return f"; the table prints {', '.join([size(stage.output), *told])}" + (f": {stage.note}" if told and stage.note else "")
 
 
 # ── Facts that are left open ─────────────────────────────────────────────────────────────────────────────────────────
@@ -383,11 +375,3 @@ def _places(citations: Iterable[str]) -> set[str]:
     """ "section 3.3, options A and B; Figure 4d" as {"section 3.3", "Fig. 4d"}."""
     parts = (part.strip() for at in citations for part in at.replace("Figure", "Fig.").split(";"))
     return {part.split(",")[0].split(":")[0].split("(")[0].strip() for part in parts}
-
-
-def _told(fact: Fact) -> str:
-    values = fact.value if isinstance(fact.value, tuple) else (fact.value,)
-    value = ", ".join(f"{one:,}" if isinstance(one, int) else str(one) for one in values)
-    unit = "" if fact.unit == "words" else f" {fact.unit}"
-    read = f", read as {fact.reading:,}" if fact.reading is not None else ""
-    return f"{fact.id}: {value}{unit}{read} ({fact.at}, {fact.kind})" + (f"; {fact.note}" if fact.note else "")

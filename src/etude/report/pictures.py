@@ -1,0 +1,20 @@
+"""The pictures of a view, as SVG."""
+
+from etude.views.view import DepthPicture, Diagram, GradientPicture, Picture
+
+
+def svg_of(picture: Picture) -> str:
+    """The picture as one <svg> element, which may stand alone."""
+    match picture:
+        case Diagram(graph, title, block):
+            from etude.report.diagram import diagram
+
+            return diagram(graph, only=block, title=title)
+        case GradientPicture(report):
+            from etude.report.gradients import gradient_figure
+
+            return gradient_figure(report)
+        case DepthPicture(comparison):
+            from etude.report.gradients import depth_figure
+
+            return depth_figure(comparison)

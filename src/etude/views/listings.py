@@ -1,0 +1,59 @@
+"""What there is: networks, recipes, data sets. No torch."""
+
+import fnmatch
+from collections.abc import Sequence
+
+from etude.errors import UsageError
+from etude.models import registry
+from etude.views.view import Table, Text, View
+from etude.wording import size
+
+
+def networks_view(pattern: str) -> View:
+    """The networks whose names match, or those of a paper. Raises UsageError where there are none."""
+    rows = [registry.row(name) for name in registry.names(pattern)]
+    found = [{"network": row.name, "paper": row.paper, "input": size(row.input), "about": row.about} for row in rows]
+    return listing("Networks", pattern, found)
+
+
+def recipes_view(pattern: str) -> View:
+    """The recipes whose names match. Raises UsageError where there are none."""
+    from etude.train import recipe
+
+    files = [recipe.read(recipe.FOLDER / f"{name}.toml") for name in recipe.files()]
+    found = [
+        {"recipe": f"{model}.{file.name}", "network": model, "data": file.data, "budgets": ", ".join(file.budget)}
+        for file in files
+        for model in file.models
+    ]
+    return listing("Recipes", pattern, [row for row in found if fnmatch.fnmatchcase(row["recipe"], pattern)], " --recipes")
+
+
+def data_view() -> View:
+    from etude.data import catalog
+    from etude.data.sources import is_cached
+
+    found = [
+        {
+            "data": row.name,
+            "images": size(row.image),
+            "training": f"{row.train:,}",
+            "test": f"{row.test:,}",
+            "here": "drawn when needed" if not row.files else "yes" if is_cached(row.name) else "no",
+            "about": row.title,
+        }
+        for row in catalog.rows()
+    ]
+    own = Text("A folder of images, one sub-folder a class, works too: etude train RECIPE --data FOLDER")
+    return View("Data sets", "etude data ls", (table(found, right=(2, 3)), own), found)
+
+
+def listing(title: str, pattern: str, found: Sequence[dict[str, str]], flag: str = "") -> View:
+    if not found:
+        raise UsageError(f"nothing matches `{pattern}`; `etude ls{flag}` lists all")
+    return View(title, f"etude ls{'' if pattern == '*' else f' {pattern}'}{flag}", (table(found),), found)
+
+
+def table(found: Sequence[dict[str, str]], right: tuple[int, ...] = ()) -> Table:
+    """Rows with the same keys."""
+    return Table(tuple(found[0]), tuple(tuple(row.values()) for row in found), right)

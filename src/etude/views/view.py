@@ -1,0 +1,143 @@
+"""What views are made of. Neither a terminal nor a page is known here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from etude.values import write_settings
+
+if TYPE_CHECKING:
+    from etude.explain.depth import DepthComparison
+    from etude.explain.gradients import GradientReport
+    from etude.explain.nodes import Graph
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Remarks:
+    """What is to be said of what stands above, a paragraph each."""
+
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Names, and what is said of each."""
+
+    rows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Points:
+    """A list under its title."""
+
+    title: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells; without columns it has no head.
+
+    right   indices of the columns that are numbers
+    about   stands above
+    breaks  index of the column whose texts are broken into lines where there is no room
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    right: tuple[int, ...] = ()
+    about: str = ""
+    breaks: int | None = None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A text whose lines stay as they are."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A part of a source.
+
+    title  "class Bottleneck"
+    file   "resnet.py"; `line` is the number of its first line
+    notes  what the paper says of it and what flows through it, a sentence each
+    """
+
+    title: str
+    file: str
+    line: int
+    text: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """A network, or one block of it, to be drawn."""
+
+    graph: "Graph"
+    title: str
+    block: str = ""
+
+
+@dataclass(frozen=True)
+class GradientPicture:
+    """The gradients in one network, to be drawn."""
+
+    report: "GradientReport"
+
+
+@dataclass(frozen=True)
+class DepthPicture:
+    """Gradients over depth, to be drawn."""
+
+    comparison: "DepthComparison"
+
+
+Picture = Diagram | GradientPicture | DepthPicture
+Block = Text | Remarks | Terms | Points | Table | Drawing | Passage | Picture
+
+
+@dataclass(frozen=True)
+class View:
+    """What is shown under one title, in order; a part may be a view with a title of its own.
+
+    command  that shows the same, where there is one
+    plain    the same as values and dataclasses, for JSON
+    """
+
+    title: str
+    command: str
+    parts: "tuple[Block | View, ...]"
+    plain: Any
+
+    def blocks(self) -> Iterator[Block]:
+        """All of it, without the titles."""
+        for part in self.parts:
+            if isinstance(part, View):
+                yield from part.blocks()
+            else:
+                yield part
+
+
+def called(name: str, options: Mapping[str, Any]) -> str:
+    """`resnet34 shortcut=A`."""
+    return " ".join((name, *write_settings(options)))
+
+
+def command(verb: str, name: str, options: Mapping[str, Any], *flags: str) -> str:
+    """`etude show resnet34 --set shortcut=A --measure`."""
+    return " ".join(("etude", verb, name, *(f"--set {setting}" for setting in write_settings(options)), *flags))

@@ -1,0 +1,203 @@
+"""A view says the same on a terminal, on a page, in a notebook and as JSON."""
+
+import ast
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from torch import Tensor, nn
+
+import etude
+from etude.cli import app
+from etude.errors import UsageError
+from etude.explain.graph import graph
+from etude.report.notebook import Cell
+from etude.report.plain import json_of
+from etude.report.terminal import text_of
+from etude.report.web import fragment_of, page_of
+from etude.verification.verdict import Level, Verification
+from etude.views.card import card_view
+from etude.views.conv1x1 import conv1x1_view
+from etude.views.depth import depth_view
+from etude.views.facts import facts_view
+from etude.views.listings import data_view, networks_view, recipes_view
+from etude.views.network import VIEWS, Subject, network_view, whole_view
+from etude.views.reading import reading_view
+from etude.views.verification import verification_view
+from etude.views.view import View
+from pages import Reader, rules, too_wide
+
+HOUSE = Path(etude.__file__).parent
+DECORATION = {"·", "│"}  # of lists, and of branches that take several lines
+
+
+class Gated(nn.Module):
+    """A residual block with names that HTML would take for its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(1, 4, 3)
+        self.add_module("<b>&amp;</b>", nn.Conv2d(4, 4, 3, padding=1))
+        self.fc = nn.Linear(4, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        x = x + self.get_submodule("<b>&amp;</b>")(x).relu()
+        return self.fc(x.mean((2, 3)))
+
+
+def subject(name: str = "") -> Subject:
+    module = etude.build(name) if name else Gated()
+    return Subject(name or "Gated", {}, module, graph(module, (1, 28, 28)), (1, 28, 28), "strokes", lambda: module, f"etude explain {name}")
+
+
+def checked() -> View:
+    levels = (Level("L0", "it runs", "pass", ("in <eval> mode", "once")), Level("L1", "counts", "fail"))
+    return verification_view(Verification("my_net.py:Net", "resnet20", "departs", "1 < 2", levels, choices=("zeros behind",)), {"depth": 8})
+
+
+MADE: dict[str, Callable[[], View]] = {
+    "networks": lambda: networks_view("*"),
+    "recipes": lambda: recipes_view("*"),
+    "data": data_view,
+    "card": lambda: card_view("resnet34", {"shortcut": "A"}),
+    "card with rows": lambda: card_view("googlenet", {}),
+    "card, measured": lambda: card_view("resnet20", {}, measure=True),
+    "card of a variant": lambda: card_view("googlenet@torchvision", {}),
+    "facts": lambda: facts_view("densenet_40_12"),
+    "reading": lambda: reading_view("resnet34", {"shortcut": "A"}),
+    "conv1x1": lambda: conv1x1_view({}),
+    "depth": lambda: depth_view("8", "strokes"),
+    "verification": checked,
+    "network": lambda: network_view(subject(), tuple(VIEWS)),
+    "whole network": lambda: whole_view(subject("lecture_residual")),
+}
+
+
+@pytest.fixture(scope="module", params=MADE)
+def view(request: pytest.FixtureRequest) -> View:
+    return MADE[request.param]()
+
+
+def said(text: str) -> Counter[str]:
+    """The words of a text, without the numbers in front of a source's lines."""
+    lines = (re.sub(r"^(?=.{4}\d(  |$)) *\d+", "", line) for line in text.splitlines())
+    return Counter(word for line in lines for word in line.split() if word not in DECORATION and word.strip("─"))
+
+
+def titles(view: View) -> Counter[str]:
+    own = Counter([*view.title.split(), *view.command.split()])
+    return sum((titles(part) for part in view.parts if isinstance(part, View)), own)
+
+
+def test_a_page_says_what_the_terminal_says_and_its_titles(view: View) -> None:
+    on_page = Counter(word for word in Reader(page_of(view)).words if word not in DECORATION)
+    on_terminal = said(text_of(view)) + titles(view)
+    assert (on_page - on_terminal, on_terminal - on_page) == (Counter(), Counter())
+
+
+def test_a_notebook_says_what_page_and_terminal_say(view: View) -> None:
+    cell = Cell(view)
+    assert Reader(cell._repr_html_()).words == Reader(page_of(view)).words
+    assert said(repr(cell)) == said(text_of(view))
+
+
+def test_a_view_is_json(view: View) -> None:
+    assert json.loads(json_of(view.plain))
+
+
+def test_colours_add_nothing_to_the_words(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    coloured = text_of(view, 160, colour=True)
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured).split() == text_of(view, 160).split()
+
+
+def test_a_page_fits_into_every_window(view: View) -> None:
+    assert too_wide(page_of(view)) == []
+
+
+def test_pages_that_are_too_wide_are_found() -> None:
+    page = page_of(conv1x1_view({}))
+    for before, after in (
+        ('<div class="scroll"><table>', "<div><table>"),
+        (".n { text-align: right;", ".n { } .etude-view th {"),
+        ("overflow-wrap: break-word", ""),
+        ("overflow-x: auto", ""),
+        ("minmax(0, 1fr)", "1fr"),
+        ('<td class="n">', f'<td class="n">{"long " * 20}'),
+        ("svg { max-width: 100%", "svg { max-width: 90rem"),
+        ('<meta name="viewport"', "<meta"),
+    ):
+        assert before in page
+        assert too_wide(page.replace(before, after)), before
+
+
+def test_a_cell_stands_alone_and_changes_nothing_around_it(view: View) -> None:
+    cell = fragment_of(view)
+    assert not [word for word in ("<script", "<link", "src=", "@import", "url(http", "<body", "<html") if word in cell]
+    for svg in re.findall(r"<svg.*?</svg>", cell, flags=re.DOTALL):
+        ElementTree.fromstring(svg)
+    styles = rules(Reader(cell).styles)
+    assert styles
+    assert [selector for selector, _ in styles if not selector.startswith(".etude")] == []
+
+
+def test_the_package_shows_in_a_notebook() -> None:
+    assert "21,623,848" in etude.show("resnet34", shortcut="A")._repr_html_()
+    assert "ZeroPadShortcut" in repr(etude.read("resnet34", shortcut="A"))
+    looked = etude.look(Gated(), (1, 28, 28), "receptive_field")
+    assert "3×3" in repr(looked)
+    assert "MACs" not in repr(looked)
+    assert "MACs" in repr(etude.look(Gated(), (1, 28, 28)))
+    with pytest.raises(UsageError, match="did you mean gradients"):
+        etude.look(Gated(), (1, 28, 28), "gradient")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["show", "resnet20"], ["show", "resnet20", "--facts"], ["read", "resnet20"], ["verify", "plain20", "--against", "resnet20"]],
+    ids=" ".join,
+)
+def test_every_verb_that_shows_has_a_page_and_json(capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str]) -> None:
+    code = app.run(arguments)
+    text = capsys.readouterr().out
+    page = tmp_path / "page.html"
+    assert app.run([*arguments, "--html", str(page)]) == code
+    assert "open it in a browser" in capsys.readouterr().err
+    assert not said(text) - Counter(Reader(page.read_text(encoding="utf-8")).words)
+    assert app.run([*arguments, "--json"]) == code
+    assert json.loads(capsys.readouterr().out)
+
+
+def test_a_recipe_has_no_page(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert app.run(["show", "lecture_residual.lecture", "--html", str(tmp_path / "page.html")]) == 2
+    assert "a recipe has no page" in capsys.readouterr().err
+
+
+# ── The rooms ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def imports(file: Path) -> set[str]:
+    """The modules that a file imports, anywhere in it."""
+    nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return names | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+
+
+@pytest.mark.parametrize("file", sorted((HOUSE / "views").glob("*.py")), ids=lambda file: file.stem)
+def test_a_view_knows_no_face(file: Path) -> None:
+    faces = ("click", "rich", "jinja2", "markupsafe", "pygments", "matplotlib", "etude.report", "etude.cli")
+    assert [name for name in imports(file) if name.startswith(faces)] == []
+
+
+@pytest.mark.parametrize("file", sorted((HOUSE / "report").glob("*.py")), ids=lambda file: file.stem)
+def test_a_face_knows_no_command_line(file: Path) -> None:
+    assert [name for name in imports(file) if name.startswith(("click", "etude.cli"))] == []
+
+
+def test_the_pages_of_the_docs_are_made_without_the_command_line() -> None:
+    assert [name for name in imports(HOUSE.parent.parent / "docs" / "make.py") if name.startswith("etude.cli")] == []
