@@ -204,7 +204,7 @@ STROKES = (*TRAIN, "--data", "strokes")
         (("show", "lecture_resnet"), 2, "no network or recipe `lecture_resnet`; did you mean"),
         (("ls", "vgg*"), 2, "nothing matches `vgg*`"),
         (("show", "resnet20", "--set", "norm=none"), 2, "has no `norm` for resnet20"),
-        (("show", "resnet20", "--set", "depth"), 2, "expected OPTION=VALUE"),
+        (("show", "resnet20", "--set", "depth"), 2, "expected NAME=VALUE"),
         (("show", "resnet20", "--set", "depth=21"), 2, "depth = 21, expected (depth - 2) % 6 == 0 (section 4.2"),
         (("show", "resnet20", "--set", "shortcut=D"), 2, "shortcut = 'D', expected shortcut in ('A', 'B', 'C')"),
         (("show", "densenet_40_12", "--set", "depth=big"), 2, "depth = 'big', expected a whole number"),
