@@ -16,8 +16,7 @@ from etude.cli.app import COMMANDS
 from etude.cli.app import etude as command
 from etude.models.registry import names
 from etude.practice.exercises import names as exercises
-from etude.reproduce.claims import PublishedValue
-from etude.reproduce.verdict import Sample, judge
+from etude.reproduce.verdict import judge
 
 ROOT = Path(__file__).parent.parent
 LESSONS = sorted((ROOT / "docs" / "lessons").glob("[1-7]-*.en.md"))
@@ -52,8 +51,7 @@ def test_the_verdicts_of_the_records_follow_from_their_numbers(budget: str) -> N
         assert [100 * metrics[-1]["test_accuracy"] for metrics in row["metrics"]] == pytest.approx(row["accuracy"]), "the last epoch"
         assert [metrics[-1]["epoch"] for metrics in row["metrics"]] == pytest.approx([row["recipe"]["epochs"]] * 3, abs=0.01)
         if row["published"]:
-            published = PublishedValue(row["published"]["value"], "% accuracy", row["published"]["at"], 1, "single run")
-            verdict = judge(Sample(tuple(row["accuracy"])), published, budget=budget, margin=0.3)
+            verdict = judge(row["accuracy"], published=row["published"]["value"], runs=1, budget=budget, margin=0.3)
             assert (verdict.word, verdict.why) == (row["verdict"], row["why"])
 
 

@@ -1,13 +1,13 @@
 """The rule of judging, against a printed t table and cases worked out by hand."""
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.papers import Statistic
-from etude.reproduce.claims import PublishedValue
 from etude.reproduce.verdict import Sample, judge, prediction_half_width, student_t
 
 # two-sided 95 % points of Student's t, as printed in statistics textbooks
@@ -28,11 +28,7 @@ def test_the_interval_by_hand() -> None:
 
 
 def verdict(ours: list[float], published: float, budget: str = "paper", runs: int = 1) -> str:
-    return judge(Sample(tuple(ours)), value(published, runs=runs), budget=budget, margin=0.3).word
-
-
-def value(number: float | str, unit: str = "% accuracy", runs: int = 1, statistic: Statistic = "mean") -> PublishedValue:
-    return PublishedValue(number, unit, "Table 1", runs, statistic)
+    return judge(ours, published=published, runs=runs, budget=budget, margin=0.3).word
 
 
 def test_the_paper_budget() -> None:
@@ -68,26 +64,27 @@ def test_a_better_result_is_never_judged_worse(ours: list[float], published: flo
 
 def test_an_error_is_better_when_it_is_lower() -> None:
     """The same results as errors get the same words."""
-    ours = Sample((1.1, 1.0, 0.9))  # half width 0.497
+    ours = [1.1, 1.0, 0.9]  # half width 0.497
     for published, word in ((1.0, "reproduced"), (1.49, "reproduced"), (1.51, "exceeded"), (0.49, "not reproduced")):
-        assert judge(ours, value(published, "% test error"), budget="paper", margin=0.3).word == word
+        assert judge(ours, published=published, runs=1, budget="paper", margin=0.3, lower_is_better=True).word == word
     for published, word in ((0.71, "consistent"), (0.69, "not reproduced"), (5.0, "consistent")):
-        assert judge(ours, value(published, "% test error"), budget="laptop", margin=0.3).word == word
+        assert judge(ours, published=published, runs=1, budget="laptop", margin=0.3, lower_is_better=True).word == word
 
 
 def test_a_median_is_compared_with_our_median() -> None:
-    """1.0, 1.1, 6.0: median 1.1 and mean 2.7; a median's error is √(π/2) times a mean's: 4.303·2.857·√(π/2·(1/5 + 1/3)) = 11.25."""
-    ours = Sample((1.0, 1.1, 6.0))
-    median = value(2.7, "% test error", runs=5, statistic="median")
-    assert judge(ours, median, budget="laptop", margin=0.3).why.startswith("1.60 points below")
-    assert judge(ours, value(2.7, "% test error", runs=5), budget="laptop", margin=0.3).why.startswith("0.00 points below")
-    assert prediction_half_width(ours, 5, "median") == pytest.approx(
-        4.303 * ours.spread * math.sqrt(math.pi / 2 * (1 / 5 + 1 / 3)), rel=1e-3
+    """1.0, 1.1, 6.0: median 1.1, mean 2.7; a median's error is √(π/2) times a mean's: 4.303·2.857·√(π/2·(1/5 + 1/3)) = 11.25."""
+    ours = [1.0, 1.1, 6.0]
+    how: Any = {"published": 2.7, "runs": 5, "budget": "laptop", "margin": 0.3, "lower_is_better": True}
+    assert judge(ours, **how, statistic="median").why.startswith("1.60 points below")
+    assert judge(ours, **how).why.startswith("0.00 points")
+    sample = Sample(tuple(ours))
+    assert prediction_half_width(sample, 5, "median") == pytest.approx(
+        4.303 * sample.spread * math.sqrt(math.pi / 2 * (1 / 5 + 1 / 3)), 1e-3
     )
 
 
 @pytest.mark.parametrize("statistic", ["best", "ensemble", "not said"])
 def test_what_is_no_mean_and_no_median_is_not_compared(statistic: Statistic) -> None:
-    verdict = judge(Sample((1.0,) * 5), value(1.0, runs=5, statistic=statistic), budget="paper", margin=0.3)
+    verdict = judge([1.0] * 5, published=1.0, runs=5, budget="paper", margin=0.3, statistic=statistic)
     assert (verdict.word, statistic in verdict.why) == ("not judged", True)
-    assert judge(Sample((1.0,) * 5), value("fail"), budget="paper", margin=0.3).word == "not judged"
+    assert judge([1.0] * 5, published="fail", runs=5, budget="paper", margin=0.3).word == "not judged"

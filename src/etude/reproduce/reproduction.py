@@ -203,11 +203,19 @@ def judged(planned: Planned, results: Mapping[str, tuple[RunResult, ...]], missi
 def _verdict(planned: Planned, sample: Sample, missing: str) -> Verdict:
     if not sample.n:
         return Verdict("not judged", missing)
-    if planned.published is None:
+    if (published := planned.published) is None:
         return Verdict("not judged", planned.claim.unjudged)
     if planned.recipe.data != planned.data:
         return Verdict("not judged", f"trained on {planned.recipe.data}; the published value is for another data set")
-    return judge(sample, planned.published, budget=planned.recipe.budget, margin=planned.claim.margin)
+    return judge(
+        sample.values,
+        published=published.value,
+        runs=published.runs,
+        statistic=published.statistic,
+        lower_is_better=published.is_error,
+        budget=planned.recipe.budget,
+        margin=planned.claim.margin,
+    )
 
 
 def _difference(own: Sequence[RunResult], other: Sequence[RunResult]) -> float | None:

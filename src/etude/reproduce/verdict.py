@@ -2,13 +2,13 @@
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import mpmath
 
 from etude.papers import Statistic
-from etude.reproduce.claims import PublishedValue
 
 Word = Literal["reproduced", "exceeded", "consistent", "not reproduced", "not judged"]
 SEEDS_NEEDED = 3
@@ -42,42 +42,48 @@ class Sample:
         return statistics.stdev(self.values) if self.n > 1 else math.nan
 
 
-def judge(sample: Sample, published: PublishedValue, *, budget: str, margin: float) -> Verdict:
-    """Judge results of ours, one a seed, against a published value of the same unit.
+def judge(
+    ours: Sequence[float],
+    *,
+    published: float | str,
+    runs: int,
+    budget: str,
+    margin: float,
+    statistic: Statistic = "mean",
+    lower_is_better: bool = False,
+) -> Verdict:
+    """Judge results of ours, one a seed, against a published one of the same unit; its `statistic` of `runs` runs.
 
     budget  "paper" followed the published protocol: the published value has to lie in the 95 % prediction interval around our mean,
             or our median where a median is published. "smoke" is never judged. Any other is smaller: `margin` points are allowed.
     """
+    sample = Sample(tuple(ours))
     if budget == "smoke":
         return Verdict("not judged", "the smoke budget shows that everything runs and claims nothing")
-    if isinstance(published.value, str):
-        return Verdict("not judged", f"the source prints `{published.value}`, and no value")
-    if published.statistic not in COMPARABLE:
-        return Verdict("not judged", f"the published value is the {published.statistic} of {published.runs} runs, no mean and no median")
+    if isinstance(published, str):
+        return Verdict("not judged", f"the source prints `{published}`, and no value")
+    if statistic not in COMPARABLE:
+        return Verdict("not judged", f"the published value is the {statistic} of {runs} runs, no mean and no median")
+    centre = statistics.median(ours) if statistic == "median" else sample.mean
     if budget != "paper":
-        return _judge_smaller(sample, published, published.value, budget, margin)
+        return _judge_smaller(centre - published, budget, margin, lower_is_better)
     if sample.n < SEEDS_NEEDED:
         return Verdict("not judged", f"n = {sample.n}; the rule needs n ≥ {SEEDS_NEEDED}: --seeds {SEEDS_NEEDED}")
-    centre, half = _centre(sample, published), prediction_half_width(sample, published.runs, published.statistic)
+    half = prediction_half_width(sample, runs, statistic)
     interval = f"our 95 % prediction interval [{centre - half:.2f}, {centre + half:.2f}]"
-    if abs(published.value - centre) <= half:
-        return Verdict("reproduced", f"published {published.value:.2f} lies in {interval}")
-    below = published.value < centre
-    where = f"published {published.value:.2f} lies {'below' if below else 'above'} {interval}"
-    return Verdict("not reproduced" if below == published.is_error else "exceeded", where)
+    if abs(published - centre) <= half:
+        return Verdict("reproduced", f"published {published:.2f} lies in {interval}")
+    below = published < centre
+    where = f"published {published:.2f} lies {'below' if below else 'above'} {interval}"
+    return Verdict("not reproduced" if below == lower_is_better else "exceeded", where)
 
 
-def _judge_smaller(sample: Sample, published: PublishedValue, value: float, budget: str, margin: float) -> Verdict:
-    above = _centre(sample, published) - value
-    worse = above if published.is_error else -above
-    allowed = f"{budget} allows {margin:g} {'above' if published.is_error else 'below'}"
+def _judge_smaller(above: float, budget: str, margin: float, lower_is_better: bool) -> Verdict:
+    """Of a result that lies `above` the published one by so many points."""
+    worse = above if lower_is_better else -above
+    allowed = f"{budget} allows {margin:g} {'above' if lower_is_better else 'below'}"
     how = f"{abs(above):.2f} points {'above' if above > 0 else 'below'} the published value; {allowed}"
     return Verdict("consistent" if worse <= margin else "not reproduced", how)
-
-
-def _centre(sample: Sample, published: PublishedValue) -> float:
-    """What of ours is compared with a published value: the median with a median, the mean with anything else."""
-    return statistics.median(sample.values) if published.statistic == "median" else sample.mean
 
 
 def prediction_half_width(sample: Sample, runs: int, statistic: Statistic = "mean") -> float:

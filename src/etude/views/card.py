@@ -77,7 +77,7 @@ class Card:
     results: tuple[PublishedTable, ...]
 
 
-def card(name: str, **options: Any) -> Card:
+def card(name: str, /, **options: Any) -> Card:
     """What is known of a network. Raises UsageError for an unknown name, or an option that its paper's table does not take."""
     paper, network = facts_of(name)
     steps = steps_of(name, **options)
