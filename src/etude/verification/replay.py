@@ -79,27 +79,31 @@ class StepRecorder(WithoutChance):
             self.made_by(index, call, [tensor])
 
     def repeated(self, call: Call) -> Callable[[Sequence[Tensor]], list[Tensor]]:
-        """The call as a function of what earlier steps made; it gives the tensors that the call makes."""
+        """The call as a function of what earlier steps made; it gives the tensors that the call makes, and keeps none of them."""
+        func, names = DROPOUTS.get(call.func, call.func), tuple(call.kwargs)
 
         def emptied(value: Any) -> Any:
             origin = self.origin(value) if isinstance(value, Tensor) else None
-            if origin is not None:
-                if origin >= 0 and self.steps[origin].shape != tuple(value.shape[1:]):
-                    raise NotImplementedError(f"{call.func} is given a tensor into whose parts others have written: no step made the whole")
-                return Slot(call.inputs.index(origin))
-            return type(value)(map(emptied, value)) if type(value) in (tuple, list) else value
+            if origin is None:
+                return value
+            if origin >= 0 and self.steps[origin].shape != tuple(value.shape[1:]):
+                raise NotImplementedError(f"{call.func} is given a tensor into whose parts others have written: no step made the whole")
+            return Slot(call.inputs.index(origin))
 
-        arguments, keywords = emptied(tuple(call.args)), {name: emptied(value) for name, value in call.kwargs.items()}
+        arguments = each((call.args, tuple(call.kwargs.values())), emptied)
 
         def repeat(inputs: Sequence[Tensor]) -> list[Tensor]:
             def filled(value: Any) -> Any:
                 value = inputs[value.index] if isinstance(value, Slot) else value
-                if isinstance(value, Tensor):
-                    return value.clone()  # which an operator in place may overwrite
-                return type(value)(map(filled, value)) if type(value) in (tuple, list) else value
+                return value.clone() if isinstance(value, Tensor) else value  # which an operator in place may overwrite
 
-            args = filled(arguments)
-            result = DROPOUTS.get(call.func, call.func)(*args, **{name: filled(value) for name, value in keywords.items()})
+            args, values = each(arguments, filled)
+            result = func(*args, **dict(zip(names, values, strict=True)))
             return list(tensors_in(args[:1] if result is None else result))
 
         return repeat
+
+
+def each(value: Any, change: Callable[[Any], Any]) -> Any:
+    """A value, with everything in its tuples and lists changed."""
+    return type(value)(each(item, change) for item in value) if type(value) in (tuple, list) else change(value)
