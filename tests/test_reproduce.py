@@ -18,6 +18,7 @@ from etude.tables import TableError, build
 from etude.train import recipe as recipes
 from etude.train.result import RunResult
 from etude.train.run import Run
+from pages import too_wide
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +150,6 @@ def test_the_page_is_one_file_that_needs_nothing_else(report: Report) -> None:
 
 def test_the_page_fits_into_every_window(report: Report) -> None:
     assert too_wide(lecture_page(report)) == []
-    apart = dataclasses.replace(report.exact[0], found=1)
-    assert too_wide(lecture_page(dataclasses.replace(report, exact=(apart,)))) == []
 
 
 def test_the_command_prints_tables_json_and_the_page(report: Report, root: Path) -> None:
