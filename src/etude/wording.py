@@ -1,7 +1,7 @@
 """How a size, a number, a share is written, in every room: 3×32×32; 12,345; 99.01 %."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 UNKNOWN = "–"
 
@@ -9,6 +9,13 @@ UNKNOWN = "–"
 def size(shape: Iterable[int]) -> str:
     """3×32×32."""
     return "×".join(map(str, shape))
+
+
+def sizes(first: Sequence[int], last: Sequence[int]) -> str:
+    """The size of what comes out; of repeats that grow, the first and the last: 64…256×56×56."""
+    if first == last:
+        return size(last)
+    return f"{first[0] if first[1:] == last[1:] else size(first)}…{size(last)}"
 
 
 def number(value: object) -> str:

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 
 from etude.explain.nodes import Graph, Node, Shape
 from etude.explain.outline import FOLLOWERS, label
-from etude.report.items import INPUT, SIGNS, Group, Item, ItemReader, about, block, channels, factor, sizes
+from etude.report.items import INPUT, SIGNS, Group, Item, ItemReader, about, block, channels, factor, sizes_of
 from etude.report.layers import Layers, Slot
 from etude.report.sheet import (
     COLOURS,
@@ -230,7 +230,7 @@ class Column:
         if item is None:
             return LANE, LANE
         half = self.width(item) / 2
-        beside = GAP + text_width(sizes(item), SMALL) if self.sized(item) else 0.0
+        beside = GAP + text_width(sizes_of(item), SMALL) if self.sized(item) else 0.0
         beside = max(beside, half + GAP / 2 + text_width(factor(item), SMALL) if factor(item) else 0.0)
         return half + MARGIN, max(half, beside) + MARGIN
 
@@ -313,7 +313,7 @@ class Column:
             self.draw_operators(sheet, thing, item, left, top, width)
         sheet.cover(left, top, left + width, bottom)
         if self.sized(item):
-            sheet.text(sizes(item), x + 6, bottom + 12, SMALL, "start", "soft")
+            sheet.text(sizes_of(item), x + 6, bottom + 12, SMALL, "start", "soft")
 
     def draw_operators(self, sheet: "Sheet", thing: Element, item: Item, left: float, top: float, width: float) -> None:
         if item.lines:

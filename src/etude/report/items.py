@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from etude.errors import UsageError, nearest
 from etude.explain.nodes import Graph, Node, Shape
 from etude.explain.outline import FOLLOWERS, Dominators, Part, label, outline
+from etude.wording import sizes
 
 KINDS = {  # operators, and what torch calls the functions of that kind which a graph keeps as "other"
     "convolution": ({"conv"}, "conv"),
@@ -275,13 +276,9 @@ def channels(shape: Shape) -> int:
     return (shape[0] if len(shape) == 3 else shape[-1]) if shape else 1
 
 
-def sizes(item: Item) -> str:
-    """C×H×W of what comes out; of repeats that grow, of the first and of the last."""
-    first, last = item.shape, item.last
-    words = "×".join(map(str, last)) or "number"
-    if first == last:
-        return words
-    return f"{first[0] if first[1:] == last[1:] else '×'.join(map(str, first))}…{words}"
+def sizes_of(item: Item) -> str:
+    """What comes out."""
+    return sizes(item.shape, item.last) or "number"
 
 
 def factor(item: Item) -> str:

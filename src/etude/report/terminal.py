@@ -107,10 +107,10 @@ def broken(text: str, room: int) -> list[str]:
 
 
 def table_of(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int], width: int | None, colour: bool) -> str:
-    from rich import box
-    from rich.table import Table
+    import rich.box
+    import rich.table
 
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    drawn = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for index, column in enumerate(columns):
         drawn.add_column(column, justify="right" if index in right else "left", overflow="fold")
     for row in rows:

@@ -11,6 +11,7 @@ from etude.papers import Step
 from etude.verification.align import Alignment
 from etude.verification.diagnose import Departure
 from etude.verification.trace import Trace
+from etude.wording import size
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,7 @@ class Invariants:
         used = {use for binding in self.found.bindings.values() for use in binding.uses}
         for name, parameter in module.named_parameters():
             if id(parameter) not in used or id(parameter) in self.cold:
-                shape = "×".join(map(str, parameter.shape))
-                yield Departure("", f"your {name} ({shape}) is never used, and the table has no layer for it ({self.at})")
+                yield Departure("", f"your {name} ({size(parameter.shape)}) is never used, and the table has no layer for it ({self.at})")
 
     def dropouts(self) -> Iterator[Departure]:
         """Where and how they stand in training mode is among the numbers; in eval mode none may be active."""

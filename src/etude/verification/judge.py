@@ -21,6 +21,7 @@ from etude.verification.invariants import Invariants
 from etude.verification.trace import EQUAL, Trace, difference, gradients_differ, randomise, same_numbers, traced
 from etude.verification.variants import variant_of
 from etude.verification.verdict import Level, State, Verification
+from etude.wording import size
 
 SMALL_SIDE = 64
 
@@ -213,8 +214,7 @@ class Judge:
             output = stage.output if stage.place != "fc" else (self.steps[-1].shape[0],)
             place = next((i for i in range(position, len(shapes)) if shapes[i][-len(output) :] == output), None)
             if place is None:
-                size = "×".join(map(str, output))
-                self.level("L2", "fail", f"no {size} of {stage.place} behind {'×'.join(map(str, shapes[position]))}")
+                self.level("L2", "fail", f"no {size(output)} of {stage.place} behind {size(shapes[position])}")
                 return
             position = place
         self.level("L2", "pass", f"{len(printed)} sizes in order, {printed[0].place} to {printed[-1].place}")

@@ -27,7 +27,7 @@ from etude.verification.facts import facts_of, graph_of, steps_of
 from etude.views.card import card
 from etude.views.facts import fact_words
 from etude.views.view import Passage, Points, Terms, Text, View, called, command
-from etude.wording import size
+from etude.wording import size, sizes
 
 MOST_LINES = 12  # of places; of more, the first and the last are told
 
@@ -295,16 +295,11 @@ def _line(places: Sequence[Use]) -> str:
     first, last = places[0], places[-1]
     number = last.path.rpartition(".")[2]
     where = first.path if first is last else f"{first.path} … {number if number.isdecimal() else last.path}"
-    before = " and ".join(_range(one, other) for one, other in zip(first.before, last.before, strict=True))
+    before = " and ".join(sizes(one, other) for one, other in zip(first.before, last.before, strict=True))
     same = first.parameters == last.parameters
     counts = f"{first.parameters:,} parameters" if same else f"{first.parameters:,} … {last.parameters:,} parameters"
     told = f", {counts}" + " each" * (same and first is not last) if last.parameters else ""
-    return f"{where}: {before} → {_range(first.after, last.after)}{told}"
-
-
-def _range(one: Shape, other: Shape) -> str:
-    """64…224×56×56 where the channels grow."""
-    return size(one) if one == other else f"{one[0]}…{size(other)}"
+    return f"{where}: {before} → {sizes(first.after, last.after)}{told}"
 
 
 def _cited(source: Block | ArchitectureTable | Architecture, network: Architecture) -> str:

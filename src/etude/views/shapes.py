@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from etude.explain.outline import Line, Part
+from etude.explain.outline import Part
 from etude.views.view import Remarks, Table
-from etude.wording import size
+from etude.wording import sizes
 
 SIGNS = {"step": "", "branch": "├ ", "join": "└ "}
 
@@ -14,7 +14,7 @@ def outlined(parts: Sequence[Part]) -> Iterator[Table | Remarks]:
     rows = []
     for part in parts:
         for number, line in enumerate(part.lines):
-            rows.append((place_of(part) if number == 0 else "", SIGNS[line.role] + unbroken(line.text), sizes_of(line)))
+            rows.append((place_of(part) if number == 0 else "", SIGNS[line.role] + unbroken(line.text), sizes(line.shape, line.last)))
     yield Table(("where", "what", "output"), tuple(rows), (2,), breaks=1)
     if any(part.side for part in parts):
         yield Remarks(("* only training sees it",))
@@ -29,12 +29,3 @@ def place_of(part: Part) -> str:
     if part.count > 1:
         return f"{part.place} … {part.until.rpartition('.')[2]}"
     return f"{part.place} *" if part.side else part.place
-
-
-def sizes_of(line: Line) -> str:
-    """The size of what comes out; of repeats whose channels grow, the first and the last."""
-    if line.last == line.shape:
-        return size(line.shape)
-    if line.last[1:] == line.shape[1:]:
-        return f"{line.shape[0]}…{size(line.last)}"
-    return f"{size(line.shape)}…{size(line.last)}"
