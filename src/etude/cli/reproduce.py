@@ -1,17 +1,10 @@
 """`etude reproduce`: claims, verdicts, and the page."""
 
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from etude.cli.render import as_json, say, table, watcher
-
-if TYPE_CHECKING:
-    from etude.reproduce.plan import Planned
-    from etude.reproduce.reproduction import Judged, Reproduction
-    from etude.train.run import Run
+from etude.cli.render import as_json, say, show, watcher
 
 
 @click.command()
@@ -33,11 +26,12 @@ def reproduce(
     """
     from etude.reproduce import claims
     from etude.reproduce.plan import plan
+    from etude.train.store import Store
+    from etude.views.reproduction import plan_view, reproduction_view
 
     planned = plan(claims.load(name), budget=budget, seeds=seeds, data=data)
     if plan_:
-        rows = planned_rows(planned, runs)
-        as_json(rows) if json_ else table(list(rows[0]), [[*map(str, row.values())] for row in rows], right=(2, 3))
+        show(plan_view(name, planned, Store(runs)), json_=json_)
         return 0
 
     from etude.files import write_text
@@ -53,83 +47,6 @@ def reproduce(
     if json_:
         as_json(found.as_dict() | {"page": str(page)})
     else:
-        exact_table(found)
-        trained_table(found)
+        show(reproduction_view(found))
         click.echo(f"page: {page}")
     return 1 if found.failed else 0
-
-
-def planned_rows(planned: "tuple[Planned, ...]", root: Path) -> "list[dict[str, str | int]]":
-    """A row for every job: what is trained, and what is there of it. Whether that was this code on this machine shows when it is run."""
-    from etude.train.store import Store
-
-    rows: list[dict[str, str | int]] = []
-    for one in planned:
-        for job in one.jobs:
-            run = Store(root).found(job, {})
-            images = one.recipe.images or "all"
-            rows.append(
-                {
-                    "recipe": one.recipe.title,
-                    "budget": one.recipe.budget,
-                    "seed": job.seed,
-                    "epochs": f"{one.recipe.epochs:g}",
-                    "images": images,
-                    "data": one.recipe.data,
-                    "run": str(run.folder),
-                    "state": state_of(run),
-                }
-            )
-    return rows
-
-
-def state_of(run: "Run") -> str:
-    return "finished" if run.finished else "unfinished" if run.started else "to do"
-
-
-def exact_table(found: "Reproduction") -> None:
-    """What can be checked to the last digit."""
-    rows: list[tuple[str, ...]] = [
-        (check.what, f"{check.expected:,}", f"{check.found:,}", check.unit, f"{check.at} ({check.kind})", check.verdict)
-        for check in found.exact
-    ]
-    for network, checks in found.layers.items():
-        right = sum(check.verdict == "exact" for check in checks)
-        word = "exact" if found.layers_exact[network] else "departs"
-        rows.append((f"{network}: layers", str(len(checks)), str(right), "operators", "shapes, kernels, strides, order", word))
-    table(("exact facts", "expected", "found", "unit", "where", "verdict"), rows, right=(1, 2))
-    for check in found.exact:
-        if check.printed is not None:
-            click.echo(f"{check.at} prints {check.printed:,}; {check.note}")
-    for network, checks in found.layers.items():
-        for layer in checks:
-            for difference in layer.differences:
-                click.echo(f"{network}: {layer.path}: {difference}")
-
-
-def trained_table(found: "Reproduction") -> None:
-    """What takes training."""
-    columns = ("trained", "published", "where", "mean", "spread", "n", "unit", "budget", "seconds", "verdict")
-    table(columns, [trained_row(judged) for judged in found.judged], right=(1, 3, 4, 5, 8))
-    for judged in found.judged:
-        beside = ""
-        if judged.beside is not None:
-            beside = f"; {judged.beside:+.2f} points of accuracy beside {judged.planned.claim.beside} on the same seeds"
-        click.echo(f"{judged.network}: {judged.verdict.why}{beside}")
-
-
-def trained_row(judged: "Judged") -> tuple[str, ...]:
-    published, sample = judged.planned.published, judged.sample
-    value = "–" if published is None else published.value if isinstance(published.value, str) else f"{published.value:.2f}"
-    return (
-        str(judged.network),
-        value,
-        published.at if published else "–",
-        f"{sample.mean:.2f}" if sample.n else "–",
-        "–" if sample.n < 2 or math.isnan(sample.spread) else f"{sample.spread:.2f}",
-        str(sample.n),
-        judged.planned.unit,
-        judged.planned.recipe.budget,
-        f"{judged.seconds:.0f}",
-        judged.verdict.word,
-    )

@@ -1,0 +1,58 @@
+"""What was trained: all runs of a store, or one. No torch."""
+
+from typing import Any
+
+from etude.errors import EtudeError
+from etude.train.recipe import to_toml
+from etude.train.run import Run
+from etude.train.store import Store
+from etude.views.view import Drawing, Table, Terms, Text, View
+from etude.wording import UNKNOWN, percent
+
+
+def runs_view(store: Store) -> View:
+    """Every run, finished or not."""
+    found = [summary(run) for run in store.runs()]
+    rows = tuple(
+        (row["run"], row["recipe"], row["budget"], str(row["seed"]), f"{row['epoch']:.3g}", percent(row["test_accuracy"]), row["state"])
+        for row in found
+    )
+    columns = ("run", "recipe", "budget", "seed", "epoch", "test accuracy", "state")
+    shown = Table(columns, rows, (3, 4, 5)) if rows else Text(f"no runs in {store.root}")
+    return View("Runs", "etude runs ls", (shown,), found)
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """One line about a run; what cannot be read is said in its `state`, so that one bad folder does not hide the others."""
+    row: dict[str, Any] = {"run": str(run.folder), "recipe": "", "budget": "", "seed": "", "epoch": 0, "test_accuracy": float("nan")}
+    try:
+        job, metrics = run.job(), run.metrics()
+        row |= {"recipe": job.recipe.title, "budget": job.recipe.budget, "seed": job.seed}
+        if metrics:
+            row |= {"epoch": metrics[-1]["epoch"], "test_accuracy": metrics[-1]["test_accuracy"]}
+        return row | {"state": state_of(run)}
+    except EtudeError as error:
+        return row | {"state": f"unreadable: {error}"}
+
+
+def state_of(run: Run) -> str:
+    return "finished" if run.finished else "unfinished" if run.started else "to do"
+
+
+def run_view(run: Run) -> View:
+    """Recipe, what it stands on, and every test. Raises EtudeError for a folder that is no run."""
+    job, environment, metrics = run.job(), run.environment(), run.metrics()
+    rows = tuple(
+        (f"{row['epoch']:.3g}", str(row["step"]), loss(row["train_loss"]), loss(row["test_loss"]), percent(row["test_accuracy"]))
+        for row in metrics
+    )
+    tests = Table(("epoch", "step", "training loss", "test loss", "test accuracy"), rows, (0, 1, 2, 3, 4))
+    end = run.result().warning if run.finished else f"unfinished; continue with: etude train --resume {run.folder}"
+    stands_on = Terms(tuple((key, str(value)) for key, value in environment.items()))
+    parts = (Drawing(to_toml(job.recipe)), stands_on, tests, *((Text(end),) if end else ()))
+    plain = {"recipe": to_toml(job.recipe), "environment": environment, "curve": run.curve(), "state": state_of(run)}
+    return View(str(job), f"etude runs show {run.folder}", parts, plain)
+
+
+def loss(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.4f}"
