@@ -4,6 +4,8 @@ import ast
 import importlib.util
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from etude.cli.app import etude as command
 from etude.models.registry import names
 from etude.practice.exercises import names as exercises
 from etude.reproduce.verdict import judge
+from etude.train import recipe as recipes
 
 ROOT = Path(__file__).parent.parent
 LESSONS = sorted((ROOT / "docs" / "lessons").glob("[1-7]-*.en.md"))
@@ -99,6 +102,37 @@ def test_the_readmes_looking_around_works(tmp_path: Path, monkeypatch: pytest.Mo
     for line in shown:
         result = CliRunner().invoke(command, shlex.split(line)[1:])
         assert result.exit_code == 0, f"{line}: {result.output}"
+
+
+def test_the_readmes_python_runs_in_a_fresh_process(tmp_path: Path) -> None:
+    """On smaller sizes: fewer layers, a few strokes in place of MNIST. Every name must be there by itself."""
+    (code,) = blocks(ROOT / "README.md", "python")
+    smaller = {
+        'build("ablation_resnet110", ': 'build("ablation_resnet110", depth=8, ',
+        'against="ablation_resnet110", ': 'against="ablation_resnet110", depth=8, ',
+        'etude.fit("lecture_residual.lecture", ': 'etude.fit("strokes.toml", budget="smoke", ',
+    }
+    for line, instead in smaller.items():
+        assert line in code
+        code = code.replace(line, instead)
+    recipe = recipes.copied("lecture_residual.lecture").replace('"mnist"', '"strokes"')
+    (tmp_path / "strokes.toml").write_text(recipe, encoding="utf-8")
+    code += "\nprint(report.verdict, result.test_images, network.classes[0])\n"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["faithful", "1000", "horizontal"]
+
+
+def test_no_room_hides_a_public_name() -> None:
+    """In a fresh interpreter, after rooms were imported: a room called `verify` would stand where the function is."""
+    code = """
+import etude.explain.graph, etude.report.web, etude.train.engine, etude.verification.judge
+print([name for name in etude.__all__ if name != "__version__" and not callable(getattr(etude, name))], etude.__all__ == dir(etude))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[] True"
 
 
 def sessions(page: Path) -> list[tuple[str, list[str]]]:
