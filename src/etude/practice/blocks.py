@@ -13,7 +13,8 @@ from etude.practice.candidates import Candidate, Difference, difference_from, ra
 from etude.practice.exercises import Exercise
 from etude.practice.findings import Finding
 from etude.practice.raised import explained
-from etude.practice.sources import loaded, merged, plain
+from etude.practice.sources import loaded, merged
+from etude.source import code_only
 from etude.verification.diagnose import Diagnosis as Place
 from etude.verification.diagnose import described, name
 from etude.verification.trace import Event
@@ -165,4 +166,4 @@ def called(event: Event) -> str:
 def words(source: str) -> int:
     """How long code is: names, numbers and signs, without comments, docstrings and line ends."""
     kinds = (tokenize.NAME, tokenize.NUMBER, tokenize.OP, tokenize.STRING)
-    return sum(token.type in kinds for token in tokenize.generate_tokens(io.StringIO(plain(source)).readline))
+    return sum(token.type in kinds for token in tokenize.generate_tokens(io.StringIO(code_only(source)).readline))

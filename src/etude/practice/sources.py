@@ -1,12 +1,12 @@
 """The sources of solutions and mistakes: run, and two mistakes merged into one file."""
 
-import ast
 import difflib
 import itertools
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from etude.practice.exercises import Exercise
+from etude.source import code_only
 
 Edit = tuple[int, int, tuple[str, ...]]
 
@@ -31,7 +31,7 @@ def wrong_answers(exercise: Exercise) -> Iterator[tuple[list[str], str]]:
 
 def merged(solution: str, one: str, other: str) -> str | None:
     """The solution with the changes of both files. None where they change the same place, or one contains the other."""
-    base, *changed = (plain(source).splitlines() for source in (solution, one, other))
+    base, *changed = (code_only(source).splitlines() for source in (solution, one, other))
     first, second = (edits(base, lines) for lines in changed)
     both = sorted({*first, *second})
     for before, after in itertools.pairwise(both):
@@ -40,15 +40,6 @@ def merged(solution: str, one: str, other: str) -> str | None:
     for start, end, lines in reversed(both):
         base[start:end] = lines
     return None if base in changed else "\n".join(base) + "\n"
-
-
-def plain(source: str) -> str:
-    """The source without comments and docstrings, in one style."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
 
 
 def edits(base: Sequence[str], lines: Sequence[str]) -> list[Edit]:
