@@ -542,6 +542,13 @@ def test_a_figure_of_nothing_and_of_what_is_no_number() -> None:
     words(gradient_figure(huge))
 
 
+def test_a_figure_has_room_for_long_names() -> None:
+    module = Mean()
+    module.layers.add_module("a_name_that_does_not_end_" * 6, pointwise(1.0))
+    drawn = words(gradient_figure(gradients(module, torch.ones(2, 1, 4, 4), torch.zeros(2))))
+    assert "…name_that_does_not_end_" in drawn
+
+
 def test_depth_figure() -> None:
     comparison = depth_comparison((8, 14), *batch((3, 32, 32), 2), seeds=(0, 1))
     drawn = depth_figure(comparison)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from etude.report.figures import GREY, OURS, THEIRS, figure, svg
+from etude.wording import shortened
 
 if TYPE_CHECKING:
     from etude.explain.depth import DepthCell, DepthComparison
@@ -14,6 +15,7 @@ NETWORKS = {"plain": (GREY, "plain"), "residual": (OURS, "residual"), "preactiva
 STARTS = {"he": "He's initialisation", "default": "torch's default"}
 NORMS = {True: "with BN", False: "without BN"}
 MOST_NAMES = 14  # beside each other under 9 inches
+LONGEST = 24  # characters of a name; a longer one would leave no room for the curves
 
 
 def gradient_figure(report: "GradientReport") -> str:
@@ -77,7 +79,7 @@ def name_places(axes: Any, paths: Sequence[str]) -> None:
         tops = [path.split(".")[0] for path in paths]
         shown = list(far_apart([i for i in shown if i == 0 or tops[i] != tops[i - 1]], len(paths) / MOST_NAMES))
         paths = tops
-    axes.set_xticks(shown, [paths[i] for i in shown], rotation=25, ha="right", rotation_mode="anchor")
+    axes.set_xticks(shown, [shortened(paths[i], LONGEST) for i in shown], rotation=25, ha="right", rotation_mode="anchor")
     axes.set_xlim(-1, len(paths))
 
 
