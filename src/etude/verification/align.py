@@ -21,7 +21,7 @@ MOST_RETURNS = 100
 MOST_ORDERS = 3
 PARAMETRIC = ("conv", "linear", "batch_norm")
 
-View = Callable[[], Tensor]
+Tied = Callable[[], Tensor]  # a tensor made of the module's parameters when it is asked for, so that gradients reach them
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Binding:
     event  the operator of the trace that makes the same numbers
     """
 
-    weight: View | None
-    bias: View | None
+    weight: Tied | None
+    bias: Tied | None
     uses: tuple[int, ...]
     event: int
-    mean: View | None = None
-    variance: View | None = None
+    mean: Tied | None = None
+    variance: Tied | None = None
     eps: float = NORM_EPS
 
     def weights(self) -> Weights:
@@ -312,7 +312,7 @@ def essential(shape: Sequence[int]) -> list[int]:
     return sorted(side for side in shape if side != 1)
 
 
-def views(parameter: nn.Parameter, shape: tuple[int, ...]) -> Iterator[View]:
+def views(parameter: nn.Parameter, shape: tuple[int, ...]) -> Iterator[Tied]:
     """The parameter as a tensor of that shape: as it is, or with its sides in another order; sides of 1 are free."""
     sides = [index for index, side in enumerate(parameter.shape) if side != 1]
     wanted = [side for side in shape if side != 1]
@@ -328,14 +328,14 @@ def views(parameter: nn.Parameter, shape: tuple[int, ...]) -> Iterator[View]:
         yield lambda: parameter.reshape(shape)
 
 
-def reordered(view: View, order: Tensor) -> View:
+def reordered(view: Tied, order: Tensor) -> Tied:
     """A weight whose input channels stand in the order of the table."""
     if torch.equal(order, torch.arange(len(order))):
         return view
     return lambda: view()[:, order]
 
 
-def vector(tensor: Tensor, order: Tensor | None = None) -> View:
+def vector(tensor: Tensor, order: Tensor | None = None) -> Tied:
     return lambda: tensor.reshape(-1) if order is None else tensor.reshape(-1)[order]
 
 
