@@ -45,6 +45,7 @@ def train(
     else:
         recipe = recipes.load(recipe_name, budget or "laptop")
         job = Job(recipes.change(recipe.on(data) if data else recipe, settings), seed or 0)
+        job.recipe.model.without_weights()  # a wrong option is said before a folder is made
         run = Store(runs or Path("runs")).new(job)
 
     from etude.train import engine

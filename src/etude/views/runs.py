@@ -6,8 +6,8 @@ from etude.errors import EtudeError
 from etude.train.recipe import to_toml
 from etude.train.run import Run
 from etude.train.store import Store
-from etude.views.view import Drawing, Table, Terms, Text, View
-from etude.wording import UNKNOWN, percent
+from etude.views.view import Drawing, Table, Text, View
+from etude.wording import UNKNOWN, number, percent
 
 
 def runs_view(store: Store) -> View:
@@ -48,8 +48,10 @@ def run_view(run: Run) -> View:
     )
     tests = Table(("epoch", "step", "training loss", "test loss", "test accuracy"), rows, (0, 1, 2, 3, 4))
     end = run.result().warning if run.finished else f"unfinished; continue with: etude train --resume {run.folder}"
-    stands_on = Terms(tuple((key, str(value)) for key, value in environment.items()))
-    parts = (Drawing(to_toml(job.recipe)), stands_on, tests, *((Text(end),) if end else ()))
+    stands_on = Table(
+        (), tuple((key, number(tuple(value)) if isinstance(value, list) else str(value)) for key, value in environment.items())
+    )
+    parts = (Drawing(to_toml(job.recipe)), Text("What it stands on:"), stands_on, tests, *((Text(end),) if end else ()))
     plain = {"recipe": to_toml(job.recipe), "environment": environment, "curve": run.curve(), "state": state_of(run)}
     return View(str(job), f"etude runs show {run.folder}", parts, plain)
 
