@@ -424,7 +424,7 @@ def test_training_is_a_curve_and_its_points_are_the_mean_of_what_lies_between(tm
     assert [row["step"] for row in curve] == [0, 4, 8, 10, 12, 16, 20]
     assert [row["step"] for row in curve if "test_accuracy" in row] == [0, 10, 20]
     points = {row["step"]: row["train_loss"] for row in curve}
-    for step, since in ((4, 0), (8, 4), (10, 0), (12, 10), (16, 12), (20, 10)):
+    for step, since in ((4, 0), (8, 4), (10, 0), (12, 8), (16, 12), (20, 10)):  # at a test over the epoch
         assert points[step] == pytest.approx(sum(losses[since:step]) / (step - since), rel=1e-6)
 
 

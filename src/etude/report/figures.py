@@ -64,14 +64,13 @@ def run_curves(title: str, lines: Sequence[Line], published: "Curve | None") -> 
         tests, losses = drawn.subplots(2, 1, height_ratios=(3, 2))
         draw_curves(tests, title, lines, published)
         draw_losses(losses, lines)
-        losses.set_xlim(tests.get_xlim())
         return svg(drawn)
 
 
 def draw_losses(axes: Any, lines: Sequence[Line]) -> None:
-    """The mean loss of training since the point before."""
+    """The mean loss of training since the point before; what stands beside a test is the mean of an epoch."""
     for line in lines:
-        points = [(row["epoch"], row["train_loss"]) for row in line.curve if row.get("train_loss")]
+        points = [(row["epoch"], row["train_loss"]) for row in line.curve if "test_accuracy" not in row]
         axes.plot([epoch for epoch, _ in points], [loss for _, loss in points], color=line.color, linewidth=0.8, alpha=0.8)
     axes.set_yscale("log", nonpositive="mask")
     axes.set_xlabel("epoch")

@@ -35,7 +35,7 @@ class Training:
     """One run in progress. Everything that a continued run needs to know is in `model`, `optimizers` and `state`.
 
     state  step and seconds so far; lines of metrics; loss, right answers and images since the epoch began (`epoch`) and since the last
-           line of the curve (`recent`); why the run may not be bit-identical
+           line without a test (`recent`); why the run may not be bit-identical
     """
 
     def __init__(self, run: Run, job: Job, means: Means) -> None:
@@ -156,6 +156,7 @@ class Training:
             return True
         if self.state["step"] % math.ceil(self.steps / CURVE_POINTS) == 0:
             self.write(self.means_of("recent"))
+            self.state["recent"] = NOTHING_YET
         return False
 
     @property
@@ -178,14 +179,14 @@ class Training:
             self.state["epoch"] = NOTHING_YET
 
     def write(self, numbers: Mapping[str, Any]) -> None:
-        """One line of metrics. What is reported as recent begins anew."""
+        """One line of metrics."""
         step = self.state["step"]
         seconds = round(time.perf_counter() - self.began, 3)
         self.run.append({"epoch": step / self.steps_per_epoch, "step": step, **numbers, "seconds": seconds})
-        self.state |= {"recent": NOTHING_YET, "rows": self.state["rows"] + 1}
+        self.state["rows"] += 1
 
     def means_of(self, since: str) -> dict[str, float | None]:
-        """Training loss and accuracy since the epoch began (`epoch`), or since the last line (`recent`); None before the first step."""
+        """Training loss and accuracy since the epoch began (`epoch`), or since the last line without a test (`recent`); None at first."""
         self.settle()
         sums = self.state[since]
         if not sums["seen"]:

@@ -95,7 +95,10 @@ class Run:
         return RunResult(self.folder, job.recipe, job.seed, curve=tuple(self.curve()), **found)
 
     def curve(self) -> list[dict[str, Any]]:
-        """Every line of the metrics, in order; an unfinished last line, as a crash leaves it, is left out."""
+        """Every line of the metrics, in order; an unfinished last line, as a crash leaves it, is left out.
+
+        Training loss and accuracy are means: at a test over the epoch so far, elsewhere since the last line without a test.
+        """
         if not self.metrics_file.exists():
             return []
         try:
