@@ -1,6 +1,7 @@
 """TOML tables read into frozen dataclasses: every key known, every type right, or an error that names file and key."""
 
 import dataclasses
+import functools
 import tomllib
 import types
 import typing
@@ -36,7 +37,7 @@ def build(cls: type[T], table: Mapping[str, Any], where: str, **given: Any) -> T
     where   names the place in messages, e.g. "lecture.toml: facts.flatten_size"
     Raises  TableError for an unknown key, a missing one, or a wrong type.
     """
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cls) if f.name not in given}  # type: ignore[arg-type]
     for key in table:
         if key not in fields:
@@ -51,6 +52,12 @@ def build(cls: type[T], table: Mapping[str, Any], where: str, **given: Any) -> T
         return cls(**values)
     except ValueError as error:
         raise TableError(f"{where}: {error}") from error
+
+
+@functools.cache
+def _hints(cls: Any) -> dict[str, Any]:
+    """The types of a dataclass's fields; to find them every annotation is evaluated."""
+    return typing.get_type_hints(cls)
 
 
 def convert(value: Any, hint: Any, where: str) -> Any:
@@ -93,7 +100,7 @@ def _is_chosen(value: Any, hint: Any) -> bool:
     if not (dataclasses.is_dataclass(hint) and isinstance(value, Mapping)):
         return False
     tag = dataclasses.fields(hint)[0].name
-    return value.get(tag) in get_args(typing.get_type_hints(hint)[tag])
+    return value.get(tag) in get_args(_hints(hint)[tag])
 
 
 def _tuple(items: list[Any], args: tuple[Any, ...], where: str) -> tuple[Any, ...]:
