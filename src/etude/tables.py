@@ -55,7 +55,7 @@ def build(cls: type[T], table: Mapping[str, Any], where: str, **given: Any) -> T
 
 
 @functools.cache
-def _hints(cls: Any) -> dict[str, Any]:
+def _hints(cls: type[Any]) -> dict[str, Any]:
     """The types of a dataclass's fields; to find them every annotation is evaluated."""
     return typing.get_type_hints(cls)
 
@@ -97,7 +97,7 @@ def _one_of(value: Any, hints: tuple[Any, ...], where: str) -> Any:
 
 
 def _is_chosen(value: Any, hint: Any) -> bool:
-    if not (dataclasses.is_dataclass(hint) and isinstance(value, Mapping)):
+    if not (isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, Mapping)):
         return False
     tag = dataclasses.fields(hint)[0].name
     return value.get(tag) in get_args(_hints(hint)[tag])
