@@ -37,7 +37,7 @@ def build(cls: type[T], table: Mapping[str, Any], where: str, **given: Any) -> T
     where   names the place in messages, e.g. "lecture.toml: facts.flatten_size"
     Raises  TableError for an unknown key, a missing one, or a wrong type.
     """
-    hints = _hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]  # a class can be hashed, which mypy does not know of type[T]
     fields = {f.name: f for f in dataclasses.fields(cls) if f.name not in given}  # type: ignore[arg-type]
     for key in table:
         if key not in fields:
