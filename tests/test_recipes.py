@@ -154,8 +154,16 @@ def test_a_file_for_several_networks_wants_to_know_which(tmp_path: Path, monkeyp
         recipes.load("mine.toml", "paper")
     assert recipes.load("resnet18.mine.toml", "laptop").title == "resnet18.mine"
     assert recipes.load("resnet101(units=[1,1,1,1]).mine.toml", "laptop").model == Network("resnet101", {"units": (1, 1, 1, 1)})
+    assert recipes.load("resnet18(dropout=0.5).mine.toml", "laptop").model == Network("resnet18", {"dropout": 0.5})
     with pytest.raises(UsageError, match="mine is no recipe for plain20"):
         recipes.load("plain20.mine.toml", "laptop")
+
+
+def test_a_file_for_no_network_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('data = "mnist"\nmean = []\nstd = []\n[networks]\n[budget]\n', encoding="utf-8")
+    with pytest.raises(TableError, match="mine.toml: networks names none"):
+        recipes.read(file)
 
 
 def test_what_a_network_needs_otherwise_stands_once_beside_its_name(tmp_path: Path) -> None:
@@ -169,6 +177,7 @@ def test_what_a_network_needs_otherwise_stands_once_beside_its_name(tmp_path: Pa
         ("lecture_residuals = {}", "networks.lecture_residuals is no network; did you mean lecture_residual"),
         ("lecture_residual.papr.epochs = 2", "networks.lecture_residual: no budget `papr`; did you mean paper"),
         ("lecture_residual.paper.epoch = 2", "unknown key `epoch`; did you mean epochs"),
+        ("lecture_residual = 3", "networks.lecture_residual = 3, expected a table"),
     ):
         file.write_text(text.replace("lecture_residual = {}", wrong), encoding="utf-8")
         with pytest.raises(TableError, match=re.escape(message)):

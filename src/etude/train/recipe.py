@@ -9,6 +9,7 @@ import dataclasses
 import fnmatch
 import itertools
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -222,9 +223,10 @@ def find(name: str) -> tuple[Path, Network | None]:
     Raises UsageError with the nearest names.
     """
     if name.endswith(".toml"):
-        model, _, file = name.partition(".")
-        named = not Path(name).exists() and model.partition("(")[0] in registry.names()
-        return (Path(file), Network.read(model)) if named else (Path(name), None)
+        parts = re.fullmatch(r"([\w@]+(?:\(.*\))?)\.(.+\.toml)", name)
+        if Path(name).exists() or parts is None or parts[1].partition("(")[0] not in registry.names():
+            return Path(name), None
+        return Path(parts[2]), Network.read(parts[1])
     model, _, file = name.rpartition(".")
     if file not in files() or model.partition("(")[0] not in registry.names():
         raise UsageError(f"no recipe `{name}`; {nearest(name, names())}")
@@ -234,6 +236,8 @@ def find(name: str) -> tuple[Path, Network | None]:
 def read(path: Path) -> File:
     """A recipe file, every budget of every network in it checked. Raises TableError naming file and key."""
     file = build(File, read_toml(path), path.name, name=path.stem)
+    if not file.networks:
+        raise TableError(f"{path.name}: networks names none; expected at least one, such as lecture_residual = {{}}")
     for pattern, needs in file.networks.items():
         if not registry.names(pattern):
             raise TableError(f"{path.name}: networks.{pattern} is no network; {nearest(pattern, registry.names())}")
