@@ -162,7 +162,7 @@ def test_a_file_for_several_networks_wants_to_know_which(tmp_path: Path, monkeyp
 def test_a_file_for_no_network_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('data = "mnist"\nmean = []\nstd = []\n[networks]\n[budget]\n', encoding="utf-8")
-    with pytest.raises(TableError, match="mine.toml: networks names none"):
+    with pytest.raises(TableError, match=r"mine\.toml: networks names none"):
         recipes.read(file)
 
 
