@@ -156,6 +156,8 @@ def test_a_gate_that_starts_elsewhere_departs() -> None:
     report = verify(model, "ablation_resnet110", depth=8, shortcut="exclusive_gating")
     assert (report.verdict, report.place) == ("departs", "conv2_x.0.gate")
     assert "starts at 0; the paper starts it at -6" in report.sentence
+    trained = verify(model, "ablation_resnet110", trained=True, depth=8, shortcut="exclusive_gating")
+    assert trained.verdict == "faithful", "what a gate has learned is not where it began"
 
 
 def test_a_dropout_that_the_branch_sees_too_departs(monkeypatch: pytest.MonkeyPatch) -> None:

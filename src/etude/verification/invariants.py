@@ -19,7 +19,7 @@ class Invariants:
     """What a module has shown that computes the table's function.
 
     at, whose          where the table stands, and who asks for it: "the paper"
-    words              of the network, options included
+    words              of the network, options included; none where the module is trained
     training, evaluated  its runs in the two modes
     initial            its parameters before they were changed, by id
     cold               ids of those that no gradient reaches

@@ -32,6 +32,7 @@ def verify(
     *,
     input_shape: tuple[int, int, int] | None = None,
     target: str = "",
+    trained: bool = False,
     **options: Any,
 ) -> Verification:
     """Hold `module` against a registered network, built with `options`; the module stays as it is.
@@ -39,13 +40,14 @@ def verify(
     against      its name, such as "resnet50"
     input_shape  (channels, height, width) of an image, where it is not the network's own
     target       what to call the module in the report
+    trained      whether its weights are no longer those it began with, so that nothing is asked of these
     The code of the module runs in this process; `etude.verification.apart` runs it in one of its own.
     Raises       UsageError for an unknown network, or an option that its paper's table does not have
     """
     steps = steps_of(against, **options)
     target = target or type(module).__name__
     with torch.random.fork_rng(devices=[]), default_dtype(torch.float32):
-        return Judge(copied(module), against, options, steps, input_shape, target).report()
+        return Judge(copied(module), against, options, steps, input_shape, target, trained).report()
 
 
 @contextlib.contextmanager
@@ -89,7 +91,9 @@ class Judge:
         steps: tuple[Step, ...],
         input_shape: tuple[int, int, int] | None,
         target: str,
+        trained: bool,
     ) -> None:
+        self.trained = trained
         self.module, self.against, self.options, self.steps, self.target = module, against, options, steps, target
         self.paper, self.network = facts_of(against)
         self.own_input = input_shape is None or input_shape == self.network.input
@@ -302,7 +306,7 @@ class Judge:
 
     def invariants(self, trace: Trace, found: Alignment, evaluated: Trace, cold: frozenset[int]) -> None:
         """Every parameter takes part, dropout stands where the paper has it and only in training, initial values."""
-        words = {**self.network.given, **self.options}
+        words = {} if self.trained else {**self.network.given, **self.options}
         shown = Invariants(self.steps, found, self.network.at, self.whose, words, trace, evaluated, self.initial, cold)
         if problems := shown.broken(self.module):
             self.level("L5", "fail", *(problem.sentence for problem in problems))

@@ -18,5 +18,7 @@ def check(target: str, against: str, options: dict[str, Any], input_shape: Seque
     """
     given = {word: tuple(value) if isinstance(value, list) else value for word, value in options.items()}
     shape = None if input_shape is None else (input_shape[0], input_shape[1], input_shape[2])
-    with opened(Target.read(target)) as (module, _):
-        return dataclasses.asdict(verify(module, against, input_shape=shape, target=target, **given))
+    pointed = Target.read(target)
+    with opened(pointed) as (module, _):
+        found = verify(module, against, input_shape=shape, target=target, trained=pointed.kind == "run", **given)
+    return dataclasses.asdict(found)
