@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import etude
+import places
 from etude.cli import app as cli
 from etude.errors import EtudeError
 from etude.models import registry
@@ -22,8 +23,7 @@ from etude.verification.apart import Server
 from etude.verification.judge import verify
 from etude.verification.verdict import Verification
 
-FOREIGN = Path(__file__).parent / "foreign"
-FAITHFUL, DEPARTS, CLASSIC = (sorted((FOREIGN / folder).glob("[!h]*.py")) for folder in ("faithful", "departs", "classic"))
+FAITHFUL, DEPARTS, CLASSIC = (sorted((places.FOREIGN / folder).glob("[!h]*.py")) for folder in ("faithful", "departs", "classic"))
 
 
 CONSTANTS = ("AGAINST", "OPTIONS", "INPUT", "CALLABLE", "PLANTED", "WHERE", "KINDS")
@@ -228,10 +228,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return code, shown.out, shown.err
 
 
-HOSTILE = Path(__file__).parent / "hostile"
-
-
-@pytest.mark.parametrize("file", sorted(HOSTILE.glob("*.py")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", sorted(places.HOSTILE.glob("*.py")), ids=lambda file: file.stem)
 def test_a_hostile_file_gets_one_clear_answer(capsys: pytest.CaptureFixture[str], file: Path) -> None:
     start = time.perf_counter()
     code, out, err = run(capsys, f"{file}:Net", "--against", "resnet20", "--set", "depth=8", "--seconds", "8", "--json")

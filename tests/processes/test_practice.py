@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 import etude
 import mutants
+import places
 from etude.cli import app
 from etude.cli import practice as commands
 from etude.models import lecture
@@ -33,8 +34,7 @@ from etude.practice.workbook import STATE, Workbook
 from etude.verification.apart import Server
 from etude.verification.judge import verify
 
-HERE = Path(__file__).parent
-ANSWERS = sorted((HERE / "answers").glob("*/*.py"))
+ANSWERS = sorted(places.ANSWERS.glob("*/*.py"))
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -454,7 +454,7 @@ def test_a_broken_file_gets_one_clear_message(server: Server, tmp_path: Path, te
         assert line is None or result.diagnoses[0].line == line
 
 
-@pytest.mark.parametrize("file", sorted((HERE / "hostile").glob("*.*")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", sorted(places.HOSTILE.glob("*.*")), ids=lambda file: file.stem)
 def test_a_hostile_file_gets_a_clean_answer(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     monkeypatch.setattr(checker, "SECONDS", 4.0)
     source = re.sub(r"\bNet\b", "ResidualBlock", file.read_text(encoding="utf-8"))
@@ -467,7 +467,7 @@ def test_a_hostile_file_gets_a_clean_answer(server: Server, tmp_path: Path, monk
 
 
 def test_weights_of_an_explicit_type_are_taken(server: Server, tmp_path: Path) -> None:
-    source = (HERE / "answers" / "conv1x1" / "einsum_params.py").read_text(encoding="utf-8")
+    source = (places.ANSWERS / "conv1x1" / "einsum_params.py").read_text(encoding="utf-8")
     typed = source.replace(").uniform_(", ", dtype=torch.float32).uniform_(")
     assert typed != source
     assert checked("conv1x1", written(tmp_path, "a", typed), "en", server).passed
@@ -740,7 +740,7 @@ def test_a_check_is_quick(name: str, seconds: float) -> None:
 
 
 def test_the_walk_of_the_page_is_what_happens(quick: None, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = importlib.util.spec_from_file_location("walk", HERE.parent / "docs" / "walk.py")
+    spec = importlib.util.spec_from_file_location("walk", places.ROOT / "docs" / "walk.py")
     assert spec is not None
     assert spec.loader is not None
     walk = importlib.util.module_from_spec(spec)
@@ -751,6 +751,6 @@ def test_the_walk_of_the_page_is_what_happens(quick: None, capsys: pytest.Captur
 
     page = without_seconds(walk.PAGE.read_text(encoding="utf-8"))
     assert without_seconds(walk.page()) == page, "run: python docs/walk.py"
-    readme = (HERE.parent / "README.md").read_text(encoding="utf-8")
+    readme = (places.ROOT / "README.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"```\n(\$ etude practice .*?)```", readme, flags=re.DOTALL)
     assert without_seconds(shown) in page

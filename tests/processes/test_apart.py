@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+import places
 from etude.errors import EtudeError, UsageError
 from etude.verification import apart
 from etude.verification.apart import Failed, Server
 
-HERE = Path(__file__).parent
 LIMIT = 3.0
 HOSTILE = {
     "prints": "answers ['conv']",
@@ -47,7 +47,7 @@ def call(request: pytest.FixtureRequest) -> Call:
     found = apart.call if request.param == "call" else request.getfixturevalue("server").call
 
     def call(name: str, *, seconds: float = 30, megabytes: int = 8192, network: bool = False, **arguments: Any) -> Any:
-        return found(f"called_apart:{name}", arguments, path=[HERE], seconds=seconds, megabytes=megabytes, network=network)
+        return found(f"called_apart:{name}", arguments, path=[places.TESTS], seconds=seconds, megabytes=megabytes, network=network)
 
     return call
 
@@ -84,7 +84,7 @@ def what_comes_of(call: Call, file: Path) -> str:
 @on_linux
 def test_eight_hostile_files_get_one_clear_answer_each(call: Call, tmp_path: Path) -> None:
     for name, sentence in HOSTILE.items():
-        source = next((HERE / "hostile").glob(f"{name}.*"))
+        source = next(places.HOSTILE.glob(f"{name}.*"))
         file = Path(shutil.copy(source, tmp_path / f"{name}.py"))
         begin = time.monotonic()
         begun, _, ended = sentence.partition("…")  # between them are the words of `explain`
@@ -176,11 +176,11 @@ def test_surroundings_are_private_and_removed(call: Call, monkeypatch: pytest.Mo
 def test_no_variable_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCESS_TOKEN", "secret")
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
-    found = apart.call("called_apart:surroundings", {}, path=[HERE])["environment"]
+    found = apart.call("called_apart:surroundings", {}, path=[places.TESTS])["environment"]
     ours = {"PYTHONHASHSEED", "PYTHONUTF8", "PYTHONUNBUFFERED", "CUDA_VISIBLE_DEVICES", "LC_CTYPE"}
     assert set(found) <= ours | {*apart.KEPT, "HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"}
     with Server() as server:
-        assert "secret" not in server.call("called_apart:surroundings", {}, path=[HERE])["environment"].values()
+        assert "secret" not in server.call("called_apart:surroundings", {}, path=[places.TESTS])["environment"].values()
 
 
 @on_linux
@@ -208,9 +208,9 @@ def test_neither_side_imports_torch_for_nothing() -> None:
 import sys
 from pathlib import Path
 from etude.verification import apart
-assert "torch" not in apart.call("called_apart:modules", {{}}, path=[Path({str(HERE)!r})])
+assert "torch" not in apart.call("called_apart:modules", {{}}, path=[Path({str(places.TESTS)!r})])
 with apart.Server() as server:
-    assert "torch" in server.call("called_apart:modules", {{}}, path=[Path({str(HERE)!r})]) or sys.platform != "linux"
+    assert "torch" in server.call("called_apart:modules", {{}}, path=[Path({str(places.TESTS)!r})]) or sys.platform != "linux"
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
@@ -222,7 +222,7 @@ assert "torch" not in sys.modules
 def test_it_ends_with_us(call: str, number: int, tmp_path: Path) -> None:
     """After Ctrl-C with all it has started; when we are killed, it alone."""
     note = tmp_path / "note"
-    call_it = f"{call}('called_apart:sleep', {{'seconds': 60, 'note': {str(note)!r}}}, path=[Path({str(HERE)!r})])"
+    call_it = f"{call}('called_apart:sleep', {{'seconds': 60, 'note': {str(note)!r}}}, path=[Path({str(places.TESTS)!r})])"
     signals = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"  # which nohup has ignored
     program = ["-c", f"{signals}\nfrom pathlib import Path\nfrom etude.verification import apart\n{call_it}"]
     environment = os.environ | {"TMPDIR": str(tmp_path)}
@@ -251,7 +251,7 @@ def test_a_server_is_faster(server: Server) -> None:
     def seconds(call: Call) -> float:
         begin = time.monotonic()
         for _ in range(3):
-            call("called_apart:operators", {"target": f"{HERE / 'hostile' / 'prints.py'}:Net"}, path=[HERE])
+            call("called_apart:operators", {"target": f"{places.HOSTILE / 'prints.py'}:Net"}, path=[places.TESTS])
         return time.monotonic() - begin
 
     assert 2 * seconds(server.call) < seconds(apart.call)
@@ -263,8 +263,8 @@ def test_a_server_outlives_what_it_calls(server: Server) -> None:
     assert process
     for name, arguments in (("crash", {}), ("vanish", {"code": 1}), ("sleep", {"seconds": 60}), ("deaf", {"seconds": 60})):
         with pytest.raises(Failed):
-            server.call(f"called_apart:{name}", arguments, path=[HERE], seconds=0.5)
-        assert server.call("called_apart:echo", {"value": name}, path=[HERE]) == name
+            server.call(f"called_apart:{name}", arguments, path=[places.TESTS], seconds=0.5)
+        assert server.call("called_apart:echo", {"value": name}, path=[places.TESTS]) == name
     assert server._process is process
     assert process.poll() is None
 
@@ -275,8 +275,8 @@ def test_without_its_server_a_call_still_works() -> None:
         assert server._process
         os.kill(server._process.pid, signal.SIGKILL)
         with pytest.raises(Failed, match="the process for the checks has died"):
-            server.call("called_apart:echo", {"value": 1}, path=[HERE])
-        assert server.call("called_apart:echo", {"value": 1}, path=[HERE]) == 1
+            server.call("called_apart:echo", {"value": 1}, path=[places.TESTS])
+        assert server.call("called_apart:echo", {"value": 1}, path=[places.TESTS]) == 1
     with pytest.raises(Failed, match="cannot start: ModuleNotFoundError: No module named"):
         Server(["etude.nothing"])
 
@@ -284,4 +284,4 @@ def test_without_its_server_a_call_still_works() -> None:
 def test_where_nothing_can_fork_a_server_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "FORKS", False)
     with Server(["etude.nothing"]) as server:
-        assert server.call("called_apart:echo", {"value": 1}, path=[HERE]) == 1
+        assert server.call("called_apart:echo", {"value": 1}, path=[places.TESTS]) == 1
