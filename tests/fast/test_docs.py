@@ -20,8 +20,8 @@ from etude.models.registry import names
 from etude.practice.exercises import names as exercises
 from etude.reproduce.verdict import judge
 from etude.train import recipe as recipes
+from places import ROOT
 
-ROOT = Path(__file__).parent.parent
 LESSONS = sorted((ROOT / "docs" / "lessons").glob("[1-7]-*.en.md"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 spec = importlib.util.spec_from_file_location("make", ROOT / "docs" / "make.py")

@@ -3,9 +3,7 @@
 import copy
 import json
 import re
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,18 +15,13 @@ from torch.nn import functional as F
 
 import etude
 from etude.cli import app as cli
-from etude.explain.cost import cost, cost_of, peak_of_inference
+from etude.explain.cost import cost, peak_of_inference
 from etude.explain.graph import DoesNotRun
 from etude.explain.outline import Line, Part, outline
-from etude.models import registry
 from etude.report.terminal import text_of
 from etude.verification.exact import without_weights
-from etude.verification.facts import graph_of, steps_of
 from etude.views.shapes import outlined
 from etude.views.view import View
-
-DEEPEST = {"resnet1202", "resnet1001", "preact_resnet1001"}
-NAMES = [name for name in registry.names() if name not in DEEPEST]
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -38,15 +31,6 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 
 
 # ── Outline ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_what_ran_reads_like_the_papers_table(name: str) -> None:
-    """The outline of the module that ran and the outline of the paper's expanded table say the same, line by line."""
-    ran, table = (outline(graph) for graph in (etude.graph(without_weights(name), registry.row(name).input), graph_of(name)))
-    lines = [[(line, part.count, part.side) for part in parts for line in part.lines] for parts in (ran, table)]
-    assert lines[0] == lines[1]
-    assert [line for part in ran if not part.side for line in part.lines][-1].shape == steps_of(name)[-1].shape
 
 
 def test_an_inception_module_shows_what_it_concatenates() -> None:
@@ -108,9 +92,7 @@ def test_features_kept_in_a_list_do_not_explode() -> None:
                 features.append(layer(torch.cat(features, 1)))
             return torch.cat(features, 1)
 
-    start = time.perf_counter()
-    parts = outline(etude.graph(Lists(), (3, 8, 8)))
-    assert time.perf_counter() - start < 5
+    parts = outline(etude.graph(Lists(), (3, 8, 8)))  # would not end
     assert parts[-1].lines[-1].shape == (83, 8, 8)
 
 
@@ -266,17 +248,6 @@ def test_an_attribute_called_outputs_is_not_run(outputs: Any) -> None:
     assert cost(module, (3, 8, 8)).kept == 4 * 3 * 64
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_stages_add_up(name: str) -> None:
-    model = without_weights(name)
-    found = cost_of(model, etude.graph(model, registry.row(name).input))
-    assert sum(stage.parameters for stage in found.stages) == found.parameters
-    assert sum(stage.macs for stage in found.stages if not stage.side) == found.macs
-    assert found.kept is not None
-    assert sum(stage.kept or 0 for stage in found.stages) == found.kept
-    assert 0 < found.peak < found.kept
-
-
 def test_measuring_changes_nothing() -> None:
     model, random = etude.build("resnet20", depth=8).train(), torch.get_rng_state()
     before = copy.deepcopy(model.state_dict())
@@ -351,15 +322,6 @@ def test_a_strip_is_not_taken_for_a_square() -> None:
 
 
 # ── On the command line ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_explain_fits_a_terminal(capsys: pytest.CaptureFixture[str], name: str) -> None:
-    code, out, _ = run(capsys, "explain", name)
-    assert code == 0
-    assert max(len(line.rstrip()) for line in out.splitlines()) <= 100
-    for head in ("output", "parameters", "MACs, millions", "activations, MiB", "FLOPs"):
-        assert head in out
 
 
 @pytest.mark.parametrize("order", ["relu_before_addition", "full_preactivation"])
@@ -476,17 +438,3 @@ def test_bad_input_gets_one_line(
     assert err.startswith("error: ")
     assert len(err.splitlines()) == 1
     assert message.replace("FILES", str(files)) in err
-
-
-@pytest.mark.parametrize(("name", "seconds"), [("resnet152", 6), ("densenet264", 8), ("resnet1202", 15)])
-def test_the_largest_are_explained_in_seconds(name: str, seconds: float) -> None:
-    """Start-up included; the better of two, since other programs may be running."""
-    times = []
-    for _ in range(2):
-        start = time.perf_counter()
-        done = subprocess.run([sys.executable, "-m", "etude", "explain", name], capture_output=True, timeout=120, check=False)
-        times.append(time.perf_counter() - start)
-        assert done.returncode == 0
-        if times[-1] < seconds:
-            return
-    pytest.fail(f"etude explain {name} takes {min(times):.1f} s, expected less than {seconds} s")

@@ -1,5 +1,6 @@
 """Foreign code runs apart: whatever it does, there is one clear sentence within the limit, and nothing is left behind."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -8,17 +9,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import places
 from etude.errors import EtudeError, UsageError
 from etude.verification import apart
 from etude.verification.apart import Failed, Server
 
-HERE = Path(__file__).parent
 LIMIT = 3.0
 HOSTILE = {
     "prints": "answers ['conv']",
@@ -35,19 +36,13 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="what the system a
 Call = Callable[..., Any]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with Server(["etude.targets.opening", "etude.explain.graph", "torch._dynamo"]) as server:  # the meta device may need the last
-        yield server
-
-
 @pytest.fixture(params=["call", "server"])
 def call(request: pytest.FixtureRequest) -> Call:
     """Both ways to call, which must behave alike."""
     found = apart.call if request.param == "call" else request.getfixturevalue("server").call
 
     def call(name: str, *, seconds: float = 30, megabytes: int = 8192, network: bool = False, **arguments: Any) -> Any:
-        return found(f"called_apart:{name}", arguments, path=[HERE], seconds=seconds, megabytes=megabytes, network=network)
+        return found(f"called_apart:{name}", arguments, path=[places.TESTS], seconds=seconds, megabytes=megabytes, network=network)
 
     return call
 
@@ -59,8 +54,8 @@ def failure(call: Call, name: str, **arguments: Any) -> Failed:
 
 
 def gone(process: int) -> bool:
-    """Whether it ends within a second; a dead one that nobody has asked for counts."""
-    for _ in range(100):
+    """Whether it ends within ten seconds; a dead one that nobody has asked for counts."""
+    for _ in range(1000):
         try:
             state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
         except (FileNotFoundError, ProcessLookupError):
@@ -74,23 +69,18 @@ def gone(process: int) -> bool:
 # ── The eight files ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def what_comes_of(call: Call, file: Path) -> str:
-    try:
-        return f"answers {call('operators', target=f'{file}:Net', seconds=LIMIT)}"
-    except EtudeError as error:
-        return str(error).removeprefix(f"{file.parent}{os.sep}")
-
-
 @on_linux
-def test_eight_hostile_files_get_one_clear_answer_each(call: Call, tmp_path: Path) -> None:
-    for name, sentence in HOSTILE.items():
-        source = next((HERE / "hostile").glob(f"{name}.*"))
-        file = Path(shutil.copy(source, tmp_path / f"{name}.py"))
-        begin = time.monotonic()
-        begun, _, ended = sentence.partition("…")  # between them are the words of `explain`
-        found = what_comes_of(call, file)
-        assert found == sentence or (ended and found.startswith(begun) and found.endswith(ended) and "\n" not in found)
-        assert time.monotonic() - begin < LIMIT + 1, name
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_gets_one_clear_answer(server: Server, tmp_path: Path, name: str) -> None:
+    file = Path(shutil.copy(next(places.HOSTILE.glob(f"{name}.*")), tmp_path / f"{name}.py"))
+    seconds = LIMIT if name == "loops" else 60.0  # what ends by itself may take its time
+    try:
+        arguments = {"target": f"{file}:Net"}
+        found = f"answers {server.call('called_apart:operators', arguments, path=[places.TESTS], seconds=seconds)}"
+    except EtudeError as error:
+        found = str(error).removeprefix(f"{file.parent}{os.sep}")
+    begun, _, ended = HOSTILE[name].partition("…")  # between them are the words of `explain`
+    assert found == HOSTILE[name] or (ended and found.startswith(begun) and found.endswith(ended) and "\n" not in found)
 
 
 # ── Other ends ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -113,6 +103,13 @@ def test_a_crash_is_named_and_placed(call: Call) -> None:
     error = failure(call, "crash")
     assert error.kind == "died"
     assert str(error).startswith("the code died of signal 11, Segmentation fault (called_apart.py line ")
+
+
+@on_linux
+def test_what_does_not_end_is_stopped_at_the_limit(call: Call) -> None:
+    error = failure(call, "loop", seconds=LIMIT)
+    assert error.kind == "time"
+    assert str(error).startswith("the code ran longer than the limit of 3 s and was stopped (called_apart.py line ")
 
 
 @on_linux
@@ -176,11 +173,11 @@ def test_surroundings_are_private_and_removed(call: Call, monkeypatch: pytest.Mo
 def test_no_variable_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCESS_TOKEN", "secret")
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
-    found = apart.call("called_apart:surroundings", {}, path=[HERE])["environment"]
+    found = apart.call("called_apart:surroundings", {}, path=[places.TESTS])["environment"]
     ours = {"PYTHONHASHSEED", "PYTHONUTF8", "PYTHONUNBUFFERED", "CUDA_VISIBLE_DEVICES", "LC_CTYPE"}
     assert set(found) <= ours | {*apart.KEPT, "HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"}
     with Server() as server:
-        assert "secret" not in server.call("called_apart:surroundings", {}, path=[HERE])["environment"].values()
+        assert "secret" not in server.call("called_apart:surroundings", {}, path=[places.TESTS])["environment"].values()
 
 
 @on_linux
@@ -208,9 +205,9 @@ def test_neither_side_imports_torch_for_nothing() -> None:
 import sys
 from pathlib import Path
 from etude.verification import apart
-assert "torch" not in apart.call("called_apart:modules", {{}}, path=[Path({str(HERE)!r})])
+assert "torch" not in apart.call("called_apart:modules", {{}}, path=[Path({str(places.TESTS)!r})])
 with apart.Server() as server:
-    assert "torch" in server.call("called_apart:modules", {{}}, path=[Path({str(HERE)!r})]) or sys.platform != "linux"
+    assert "torch" in server.call("called_apart:modules", {{}}, path=[Path({str(places.TESTS)!r})]) or sys.platform != "linux"
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
@@ -222,7 +219,7 @@ assert "torch" not in sys.modules
 def test_it_ends_with_us(call: str, number: int, tmp_path: Path) -> None:
     """After Ctrl-C with all it has started; when we are killed, it alone."""
     note = tmp_path / "note"
-    call_it = f"{call}('called_apart:sleep', {{'seconds': 60, 'note': {str(note)!r}}}, path=[Path({str(HERE)!r})])"
+    call_it = f"{call}('called_apart:sleep', {{'seconds': 60, 'note': {str(note)!r}}}, path=[Path({str(places.TESTS)!r})])"
     signals = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"  # which nohup has ignored
     program = ["-c", f"{signals}\nfrom pathlib import Path\nfrom etude.verification import apart\n{call_it}"]
     environment = os.environ | {"TMPDIR": str(tmp_path)}
@@ -231,7 +228,7 @@ def test_it_ends_with_us(call: str, number: int, tmp_path: Path) -> None:
             assert us.poll() is None
             time.sleep(0.01)
         us.send_signal(number)
-        assert us.wait(10) == -number
+        assert us.wait(60) == -number
     it, started = map(int, note.read_text(encoding="utf-8").split())
     try:
         assert gone(it)
@@ -239,22 +236,11 @@ def test_it_ends_with_us(call: str, number: int, tmp_path: Path) -> None:
             assert gone(started)
             assert [file.name for file in tmp_path.iterdir()] == ["note"]
     finally:
-        if not gone(started):
+        with contextlib.suppress(ProcessLookupError):
             os.kill(started, signal.SIGKILL)
 
 
 # ── The server ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@on_linux
-def test_a_server_is_faster(server: Server) -> None:
-    def seconds(call: Call) -> float:
-        begin = time.monotonic()
-        for _ in range(3):
-            call("called_apart:operators", {"target": f"{HERE / 'hostile' / 'prints.py'}:Net"}, path=[HERE])
-        return time.monotonic() - begin
-
-    assert 2 * seconds(server.call) < seconds(apart.call)
 
 
 @on_linux
@@ -263,8 +249,8 @@ def test_a_server_outlives_what_it_calls(server: Server) -> None:
     assert process
     for name, arguments in (("crash", {}), ("vanish", {"code": 1}), ("sleep", {"seconds": 60}), ("deaf", {"seconds": 60})):
         with pytest.raises(Failed):
-            server.call(f"called_apart:{name}", arguments, path=[HERE], seconds=0.5)
-        assert server.call("called_apart:echo", {"value": name}, path=[HERE]) == name
+            server.call(f"called_apart:{name}", arguments, path=[places.TESTS], seconds=0.5)
+        assert server.call("called_apart:echo", {"value": name}, path=[places.TESTS]) == name
     assert server._process is process
     assert process.poll() is None
 
@@ -275,8 +261,8 @@ def test_without_its_server_a_call_still_works() -> None:
         assert server._process
         os.kill(server._process.pid, signal.SIGKILL)
         with pytest.raises(Failed, match="the process for the checks has died"):
-            server.call("called_apart:echo", {"value": 1}, path=[HERE])
-        assert server.call("called_apart:echo", {"value": 1}, path=[HERE]) == 1
+            server.call("called_apart:echo", {"value": 1}, path=[places.TESTS])
+        assert server.call("called_apart:echo", {"value": 1}, path=[places.TESTS]) == 1
     with pytest.raises(Failed, match="cannot start: ModuleNotFoundError: No module named"):
         Server(["etude.nothing"])
 
@@ -284,4 +270,4 @@ def test_without_its_server_a_call_still_works() -> None:
 def test_where_nothing_can_fork_a_server_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "FORKS", False)
     with Server(["etude.nothing"]) as server:
-        assert server.call("called_apart:echo", {"value": 1}, path=[HERE]) == 1
+        assert server.call("called_apart:echo", {"value": 1}, path=[places.TESTS]) == 1

@@ -1,0 +1,107 @@
+"""A learner's folder: hints, progress, and what is kept."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import shell
+from etude.cli import practice as commands
+from etude.practice.exercises import exercise
+from etude.practice.words import language_here
+from etude.practice.workbook import STATE, Workbook
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    file = folder / f"{name}.py"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    code, out, err = shell.run(capsys, "practice", *arguments)
+    return code, out + err
+
+
+def test_hints_come_one_by_one(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for count in (1, 2, 3, 3):
+        code, shown = run(capsys, "hint", "densenet")
+        assert code == 0
+        assert [f"Hint {number} of 3" in shown for number in (1, 2, 3)] == [number <= count for number in (1, 2, 3)]
+    assert "That was the last one" in shown
+    assert "提示 1/3" in run(capsys, "hint", "densenet", "--lang", "zh")[1]
+
+
+def test_reset_keeps_what_was_written(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text in ("mine = 1\n", "mine = 2\n"):
+        written(begun, "bottleneck", text)
+        assert run(capsys, "reset", "bottleneck")[0] == 0
+        assert (begun / "bottleneck.py").read_text(encoding="utf-8") == exercise("bottleneck").starting_file("en")
+    assert [file.read_text(encoding="utf-8") for file in sorted(begun.glob("bottleneck.py.old*"))] == ["mine = 1\n", "mine = 2\n"]
+    run(capsys, "reset", "bottleneck")
+    assert len(list(begun.glob("bottleneck.py.old*"))) == 2, "a starting file needs no copy"
+
+
+def test_progress_is_whole_or_as_it_was(begun: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    book = Workbook(begun)
+    book.note("conv1x1", passed=True)
+    before = (begun / STATE).read_bytes()
+
+    def full(self: Path, *_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device", str(self))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "write_text", full)
+        assert run(capsys, "hint", "densenet")[0] == 1
+    assert (begun / STATE).read_bytes() == before
+    assert sorted(file.name for file in begun.glob(".*")) == [STATE, f"{STATE}.lock"]
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "{", "[]", '{"language": "fr", "exercises": {}}', '{"language": "en", "exercises": {"a": {"x": 1}}}']
+)
+def test_damaged_progress_is_said(begun: Path, capsys: pytest.CaptureFixture[str], damage: str) -> None:
+    (begun / STATE).write_text(damage, encoding="utf-8")
+    code, shown = run(capsys, "list")
+    assert code == 1
+    assert "the progress cannot be read" in shown
+
+
+def test_wrong_usage_ends_with_2(begun: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for arguments, word in [
+        (["check", "residul_block"], "did you mean residual_block"),
+        (["check", "conv1x1", "--file", "nowhere.py"], "no such file"),
+        (["check", "--all", "--file", "x.py"], "--all"),
+        (["check", "--folder", "."], "--all"),
+        (["check", "--all", "--folder", "."], "no folder in it"),
+        (["hint", "nope"], "no exercise"),
+        (["check", "--lang", "de"], "lang"),
+    ]:
+        code, shown = run(capsys, *arguments)
+        assert code == 2, arguments
+        assert word in shown
+    monkeypatch.chdir(begun.parent.parent)
+    code, shown = run(capsys, "next")
+    assert code == 2
+    assert "etude practice start" in shown
+
+
+def test_watch_sees_every_save(begun: Path) -> None:
+    book, changes = Workbook(begun), ["conv_cost", "densenet", "gone"]
+
+    def sleep(_: float) -> None:
+        name = changes.pop(0)
+        if name == "gone":
+            (begun / "conv_cost.py").unlink()
+            changes.append("conv_cost")
+        else:
+            written(begun, name, f"# {len(changes)}\n")
+
+    saves = commands.saved(book, sleep)
+    assert [next(saves), next(saves), next(saves)] == ["conv_cost", "densenet", "conv_cost"]
+
+
+@pytest.mark.parametrize(("locale", "language"), [("zh_CN.UTF-8", "zh"), ("zh", "zh"), ("en_US.UTF-8", "en"), ("de_DE", "en"), ("C", "en")])
+def test_the_language_is_that_of_the_locale(monkeypatch: pytest.MonkeyPatch, locale: str, language: str) -> None:
+    monkeypatch.setenv("LC_ALL", locale)
+    assert language_here() == language

@@ -1,0 +1,356 @@
+"""`practice` passes what is right in whatever style, names the mistake that was made, and refuses everything else."""
+
+import ast
+import importlib.util
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mutants
+import places
+import shell
+from etude.cli import practice as commands
+from etude.practice import checker
+from etude.practice.checker import Checked, checked
+from etude.practice.exercises import LANGUAGES, exercise, names
+from etude.practice.findings import Finding
+from etude.practice.sources import merged
+from etude.practice.words import diagnosis
+from etude.practice.workbook import STATE, Workbook
+from etude.verification.apart import Server
+
+ANSWERS = sorted(places.ANSWERS.glob("*/*.py"))
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    file = folder / f"{name}.py"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def ids(result: Checked) -> list[str]:
+    return [diagnosis.id for diagnosis in result.diagnoses]
+
+
+# ── Every exercise ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_starting_file_fails_and_the_solution_passes(server: Server, tmp_path: Path, name: str) -> None:
+    for language in LANGUAGES:
+        result = checked(name, written(tmp_path, name, exercise(name).starting_file(language)), language, server)
+        assert (result.status, ids(result), result.untouched) == ("fail", ["too_long" if name == "refactor" else "todo"], True)
+    result = checked(name, exercise(name).solution, "en", server)
+    assert (result.status, result.diagnoses, result.untouched) == ("pass", (), False)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_mistake_gets_its_own_message(server: Server, name: str) -> None:
+    task = exercise(name)
+    for number, (id_, message) in enumerate(task.mistakes.items()):
+        language = LANGUAGES[number % 2]
+        result = checked(name, task.mistake(id_), language, server)
+        assert ids(result)[:1] == [id_], f"{id_}: {result.diagnoses}"
+        assert result.diagnoses[0].message == message[language]
+        assert len(result.diagnoses) == (2 if result.status == "error" else 1)
+
+
+# ── Right answers, wrong answers ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("file", ANSWERS, ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_a_right_answer_passes_in_whatever_style(server: Server, file: Path) -> None:
+    result = checked(file.parent.name, file, "en", server)
+    assert result.passed, result.diagnoses
+
+
+MUTANTS = mutants.drawn(40, seed=6)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.exercise}-{mutant.operator}")
+def test_a_mutant_passes_only_where_it_is_the_same_function(server: Server, tmp_path: Path, mutant: mutants.Mutant) -> None:
+    result = checked(mutant.exercise, written(tmp_path, mutant.exercise, mutant.source), "en", server)
+    assert result.passed != mutants.differs(mutant), result.diagnoses
+
+
+def both(name: str, one: str, other: str) -> str:
+    task = exercise(name)
+    source = merged(*(file.read_text(encoding="utf-8") for file in (task.solution, task.mistake(one), task.mistake(other))))
+    assert source is not None
+    return source
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("inception_a", "maxpool", "reducer_3x3"),
+        ("residual_block", "conv1_twice", "no_last_relu"),
+        ("constant_scaling", "scaled_before_convs", "no_last_relu"),
+        ("exclusive_gating", "sides_swapped", "bias_sign"),
+        ("bottleneck", "stride_in_3x3", "no_last_relu"),
+        ("googlenet_inception", "average_pool", "three_for_five"),
+        ("densenet", "half_compression", "no_last_relu"),
+        ("conv_cost", "kernel_not_squared", "counts_flops"),
+        ("train_loop", "no_zero_grad", "percent"),
+    ],
+)
+def test_two_mistakes_at_once_are_both_named(server: Server, tmp_path: Path, name: str, one: str, other: str) -> None:
+    result = checked(name, written(tmp_path, name, both(name, one, other)), "zh", server)
+    assert sorted(ids(result)) == sorted([one, other])
+    assert [diagnosis.message for diagnosis in result.diagnoses] == [exercise(name).mistakes[id_].zh for id_ in ids(result)]
+
+
+def edited(name: str, old: str, new: str) -> str:
+    source = exercise(name).solution.read_text(encoding="utf-8")
+    assert old in source
+    return source.replace(old, new)
+
+
+def line_of(source: str, part: str) -> int:
+    return next(number for number, line in enumerate(source.splitlines(), start=1) if part in line)
+
+
+def test_an_unknown_mistake_is_placed(server: Server, tmp_path: Path) -> None:
+    source = edited("residual_block", "y = F.relu(y)", "y = torch.tanh(y)").replace(
+        "from torch import", "import torch\nfrom torch import", 1
+    )
+    (diagnosis,) = checked("residual_block", written(tmp_path, "a", source), "en", server).diagnoses
+    assert diagnosis.id == "operator"
+    assert diagnosis.line == line_of(source, "tanh")
+    assert all(word in diagnosis.message for word in ("3×3 conv", "ReLU", "tanh"))
+    (diagnosis,) = checked("residual_block", written(tmp_path, "a", source), "zh", server).diagnoses
+    assert CHINESE.search(diagnosis.message)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "id_", "place", "words"),
+    [
+        ("lecture_residual", "nn.Linear(512, 10)", "nn.Linear(500, 10)", "linear_features", "self.fc(x)", ("500", "512", "x 3×512")),
+        ("conv_shortcut", "channels, channels, kernel_size=1", "channels, 4, kernel_size=1", "sizes_meet", "y = x + y", ("4", "x 3×4×")),
+        ("preactivation", "self.bn2(y)", "self.bn3(y)", "no_attribute", "self.bn3", ("bn3", "bn1, conv1")),
+        ("dense_layer", "self.conv(y)", "self.conv(z)", "no_name", "self.conv(z)", ("`z`",)),
+        ("transition", "super().__init__()", "pass", "no_super", "self.norm =", ("super().__init__()",)),
+        ("bottleneck", "def forward", "def forwards", "no_forward", "", ("forward",)),
+    ],
+)
+def test_what_is_raised_is_explained_at_its_line(
+    server: Server, tmp_path: Path, name: str, old: str, new: str, id_: str, place: str, words: tuple[str, ...]
+) -> None:
+    source = edited(name, old, new)
+    result = checked(name, written(tmp_path, "a", source), "en", server)
+    assert result.status == "error"
+    assert ids(result)[0] == id_
+    assert result.diagnoses[-1].line == (line_of(source, place) if place else None)
+    assert all(word in result.diagnoses[-1].message for word in words), result.diagnoses[-1].message
+
+
+def test_a_branch_of_another_size_is_named(server: Server, tmp_path: Path) -> None:
+    source = exercise("inception_a").mistake("no_padding_5x5").read_text(encoding="utf-8")
+    result = checked("inception_a", written(tmp_path, "a", source), "en", server)
+    call = next(node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.cat")
+    assert isinstance(call.args[0], ast.List)
+    branches = [ast.unparse(part) for part in call.args[0].elts]
+    found = re.search(r"\d+ meets \d+ in (\w+)\.", result.diagnoses[1].message)
+    assert found
+    assert found.group(1) in branches
+    assert all(f"{branch} 3×" in result.diagnoses[1].message for branch in branches)
+
+
+@pytest.mark.parametrize(
+    ("text", "id_", "line"),
+    [
+        ("def broken(:\n", "syntax", 1),
+        ("import torch\n\nboom = 1 / 0\n", "raised", 3),
+        ("import no_such_module\n", "raised", 1),
+        ("class Other:\n    pass\n", "no_callable", None),
+        ("def ResidualBlock(channels):\n    return 3\n", "not_a_module", None),
+        ("from torch import nn\nclass ResidualBlock(nn.Module):\n    def __init__(self, c):\n        super().__init__()\n"
+         "    def forward(self, x):\n        pass\n", "not_one_tensor", None),
+        ("\0", "raised", None),
+    ],
+)  # fmt: skip
+def test_a_broken_file_gets_one_clear_message(server: Server, tmp_path: Path, text: str, id_: str, line: int | None) -> None:
+    for language in LANGUAGES:
+        result = checked("residual_block", written(tmp_path, "a", text), language, server)
+        assert ids(result) == [id_]
+        assert line is None or result.diagnoses[0].line == line
+
+
+@pytest.mark.parametrize("file", sorted(places.HOSTILE.glob("*.*")), ids=lambda file: file.stem)
+def test_a_hostile_file_gets_a_clean_answer(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    if file.stem == "loops":
+        monkeypatch.setattr(checker, "SECONDS", 2.0)
+    source = re.sub(r"\bNet\b", "ResidualBlock", file.read_text(encoding="utf-8"))
+    source = re.sub(r"def __init__\(self\)", "def __init__(self, channels=3)", source)
+    result = checked("residual_block", written(tmp_path, "a", source), "en", server)
+    assert result.status != "pass"
+    assert all(0 < len(diagnosis.message) < 500 and "Traceback" not in diagnosis.message for diagnosis in result.diagnoses)
+
+
+def test_weights_of_an_explicit_type_are_taken(server: Server, tmp_path: Path) -> None:
+    source = (places.ANSWERS / "conv1x1" / "einsum_params.py").read_text(encoding="utf-8")
+    typed = source.replace(").uniform_(", ", dtype=torch.float32).uniform_(")
+    assert typed != source
+    assert checked("conv1x1", written(tmp_path, "a", typed), "en", server).passed
+
+
+def test_what_runs_apart_knows_no_language(server: Server, tmp_path: Path) -> None:
+    """It says what happened in values; each language has its own words for them, phrases within them included."""
+    source = edited("residual_block", "y = self.conv1(x)", "y = x.tanh()")
+    arguments = {"name": "residual_block", "file": str(written(tmp_path, "a", source))}
+    (found,) = server.call("etude.practice.check:check", arguments)["findings"]
+    assert found == {
+        "key": "operator",
+        "values": {
+            "before": [{"key": "the_input", "values": {}, "line": None, "shapes": ""}],
+            "want": "3×3 conv 6",
+            "here": {"key": "follows", "values": {"have": "tanh"}, "line": None, "shapes": ""},
+        },
+        "line": line_of(source, "tanh"),
+        "shapes": "",
+    }
+    english, chinese = (diagnosis(exercise("residual_block"), Finding(**found), language).message for language in LANGUAGES)
+    assert english == "The numbers agree up to the input. What should come of it next is 3×3 conv 6; here tanh follows."
+    assert chinese == "到 输入 为止数值都一致。接下来应当是 3×3 conv 6，这里却是 tanh。"
+
+
+# ── The commands ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def begun(begun: Path, quick: None) -> Path:
+    """In which commands check in the process that is warm already."""
+    return begun
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    code, out, err = shell.run(capsys, "practice", *arguments)
+    return code, out + err
+
+
+def solve(folder: Path, name: str) -> None:
+    shutil.copy(exercise(name).solution, folder / f"{name}.py")
+
+
+def test_a_learner_goes_from_exercise_to_exercise(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sorted(file.stem for file in begun.glob("*.py")) == sorted(names())
+    code, shown = run(capsys, "next")
+    assert code == 0
+    assert exercise("conv1x1").task("en") in shown
+    code, shown = run(capsys, "check")
+    assert code == 1
+    assert "TODO" in shown
+    solve(begun, "conv1x1")
+    code, shown = run(capsys, "check")
+    assert code == 0
+    assert "Next: conv_cost" in shown
+    code, shown = run(capsys, "list", "--json")
+    assert {row["exercise"]: row["passed"] for row in json.loads(shown)} == {name: name == "conv1x1" for name in names()}
+    code, shown = run(capsys, "list")
+    assert "1 of 24 passed" in shown
+    assert "__pycache__" not in {file.name for file in begun.iterdir()}
+
+
+def test_the_solution_is_shown_only_after_passing(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, shown = run(capsys, "compare", "transition")
+    assert code == 1
+    assert "avg_pool2d" not in shown
+    solve(begun, "transition")
+    assert run(capsys, "check", "transition")[0] == 0
+    code, shown = run(capsys, "compare", "transition")
+    assert code == 0
+    assert shown.count("class Transition") == 2
+
+
+def test_starting_again_overwrites_nothing(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    solve(begun, "conv1x1")
+    run(capsys, "check")
+    (begun / "transition.py").unlink()
+    code, shown = run(capsys, "start", ".", "--lang", "zh")
+    assert code == 0
+    assert "下一题：conv_cost" in shown
+    assert Workbook(begun).works()["conv1x1"].passed
+    assert CHINESE.search((begun / "transition.py").read_text(encoding="utf-8"))
+    assert (begun / "conv1x1.py").read_bytes() == exercise("conv1x1").solution.read_bytes()
+
+
+def test_lost_progress_is_found_again(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    solve(begun, "same_padding")
+    (begun / STATE).unlink()
+    run(capsys, "start", str(begun))
+    assert run(capsys, "check", "--all")[0] == 1
+    assert [name for name, work in Workbook(begun).works().items() if work.passed] == ["same_padding"]
+
+
+def test_json_is_as_promised(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = exercise("inception_a").mistake("no_padding_5x5")
+    code, shown = run(capsys, "check", "inception_a", "--file", str(file), "--json")
+    plain = json.loads(shown)
+    assert code == 1
+    assert list(plain) == ["exercise", "status", "diagnoses", "seconds"]
+    assert (plain["exercise"], plain["status"]) == ("inception_a", "error")
+    assert plain["diagnoses"][0] == {"id": "no_padding_5x5", "message": exercise("inception_a").mistakes["no_padding_5x5"].en} | {
+        "line": plain["diagnoses"][1]["line"]
+    }
+    code, shown = run(capsys, "check", "--file", str(begun / "conv_cost.py"), "--json")
+    assert (code, json.loads(shown)["exercise"]) == (1, "conv_cost"), "the file's name says which exercise"
+
+
+def test_a_class_is_checked_in_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], quick: None) -> None:
+    for learner, taken in (("anna", "solution"), ("bo", "mistake")):
+        (tmp_path / learner).mkdir()
+        for name in ("residual_block", "same_padding"):
+            task = exercise(name)
+            shutil.copy(task.solution if taken == "solution" else task.mistake(sorted(task.mistakes)[0]), tmp_path / learner / f"{name}.py")
+    written(tmp_path / "bo", "transition", exercise("transition").starting_file("zh"))
+    (tmp_path / "notes").mkdir()
+    code, shown = run(capsys, "check", "--all", "--folder", str(tmp_path), "--lang", "en")
+    rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if line.strip().startswith(("anna", "bo"))}
+    assert code == 1
+    assert "✓" in next(line for line in shown.splitlines() if line.strip().startswith("anna") and "✓" in line)
+    assert sorted(exercise("residual_block").mistakes)[0] in shown
+    assert set(rows) == {"anna", "bo"}
+    code, shown = run(capsys, "check", "--all", "--folder", str(tmp_path), "--json")
+    plain = json.loads(shown[shown.index("[") :])
+    assert [(row["learner"], [one["status"] for one in row["exercises"]]) for row in plain] == [
+        ("anna", ["pass", "pass"]),
+        ("bo", ["fail", "fail", "fail"]),
+    ]
+
+
+def test_watch_checks_what_is_saved_and_goes_on(
+    begun: Path, capsys: pytest.CaptureFixture[str], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def saved(book: Workbook) -> Iterator[str]:
+        yield "conv1x1"
+        solve(begun, "conv1x1")
+        yield "conv1x1"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "saved", saved)
+    code, shown = run(capsys, "watch")
+    assert code == 130
+    assert shown.index("not yet: conv1x1") < shown.index("passed: conv1x1") < shown.rindex("Next: conv_cost")
+    assert Workbook(begun).works()["conv1x1"].checks == 2
+
+
+def test_the_walk_of_the_page_is_what_happens(quick: None, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = importlib.util.spec_from_file_location("walk", places.ROOT / "docs" / "walk.py")
+    assert spec is not None
+    assert spec.loader is not None
+    walk = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(walk)
+
+    def without_seconds(text: str) -> str:
+        return re.sub(r"\d+\.\d( s|\s*秒)", r"…\1", text)
+
+    page = without_seconds(walk.PAGE.read_text(encoding="utf-8"))
+    assert without_seconds(walk.page()) == page, "run: python docs/walk.py"
+    readme = (places.ROOT / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```\n(\$ etude practice .*?)```", readme, flags=re.DOTALL)
+    assert without_seconds(shown) in page

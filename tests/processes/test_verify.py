@@ -1,0 +1,142 @@
+"""`verify` accepts what is faithful in whatever style, refuses every planted departure, and names the place."""
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import places
+from etude.cli import app as cli
+from etude.models import registry
+from etude.verification.apart import Server
+from etude.verification.verdict import Verification
+
+FAITHFUL, DEPARTS, CLASSIC = (sorted((places.FOREIGN / folder).glob("[!h]*.py")) for folder in ("faithful", "departs", "classic"))
+
+
+CONSTANTS = ("AGAINST", "OPTIONS", "INPUT", "CALLABLE", "PLANTED", "WHERE", "KINDS")
+
+
+def constants(file: Path) -> dict[str, Any]:
+    """The plain constants at the top of a file, without importing it."""
+    found = {}
+    for line in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name) and line.targets[0].id in CONSTANTS:
+            found[line.targets[0].id] = ast.literal_eval(line.value)
+    return found
+
+
+def checked(server: Server, file: Path) -> tuple[Verification, dict[str, Any]]:
+    known = constants(file)
+    own = tuple(known["INPUT"]) == registry.row(known["AGAINST"]).input
+    arguments = {
+        "target": f"{file}:{known['CALLABLE']}",
+        "against": known["AGAINST"],
+        "options": known["OPTIONS"],
+        "input_shape": None if own else known["INPUT"],
+    }
+    return Verification.from_dict(server.call("etude.verification.request:check", arguments, seconds=120)), known
+
+
+# ── Foreign files, written by someone who had not seen the matcher ───────────────────────────────────────────────────
+
+
+def test_there_are_enough_foreign_files() -> None:
+    assert len(FAITHFUL) >= 20
+    assert len(DEPARTS) >= 40
+    assert len(CLASSIC) == 10
+
+
+@pytest.mark.parametrize("file", FAITHFUL, ids=lambda file: file.stem)
+def test_a_faithful_file_is_accepted(server: Server, file: Path) -> None:
+    report, _ = checked(server, file)
+    assert report.verdict == "faithful", report.sentence
+    assert {level.state for level in report.levels if level.id not in ("L1", "L2")} == {"pass"}
+
+
+DEPARTING = [*DEPARTS, *CLASSIC]
+NOT_PLACED = {  # refused, but at another place than the planted, or in other words
+    "labml_resnet",
+    "preact_resnet110_relu_after",
+    "resnet20_coarse_pool",
+    "resnet20_stride_in_second",
+    "resnet20_unit_too_many",
+}
+
+
+@pytest.mark.parametrize("file", DEPARTING, ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_a_planted_departure_is_refused_and_placed(server: Server, file: Path) -> None:
+    report, known = checked(server, file)
+    assert report.verdict == "departs", report.sentence
+    place = report.place.replace("norm1", "conv1")  # the stem's normalisation belongs to its convolution
+    placed = place.startswith(known["WHERE"]) and any(kind in report.sentence for kind in known["KINDS"])
+    assert placed == (file.stem not in NOT_PLACED), f"{report.place}: {report.sentence}"
+
+
+def test_nine_planted_places_of_ten_are_named() -> None:
+    assert len(NOT_PLACED) <= len(DEPARTING) / 10
+    assert {file.stem for file in DEPARTING} >= NOT_PLACED
+
+
+# ── On the command line ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = cli.run(["verify", *arguments])
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+def could_not_judge(capsys: pytest.CaptureFixture[str], name: str, seconds: int) -> None:
+    target = f"{places.HOSTILE / name}.py:Net"
+    code, out, err = run(capsys, target, "--against", "resnet20", "--set", "depth=8", "--seconds", str(seconds), "--json")
+    assert err == ""
+    report = json.loads(out)
+    assert (code, report["verdict"]) == (3, "could not judge")
+    assert len(report["sentence"].splitlines()) == 1
+    assert len(report["sentence"]) < 400
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in places.HOSTILE.glob("*.py")))
+def test_a_hostile_file_gets_one_clear_answer(capsys: pytest.CaptureFixture[str], quick: None, name: str) -> None:
+    could_not_judge(capsys, name, 2 if name == "loops" else 60)
+
+
+def test_so_it_does_in_a_process_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    could_not_judge(capsys, "huge", 60)
+
+
+def test_a_faithful_network_exits_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "resnet20(depth=8)", "--against", "resnet20", "--set", "depth=8")
+    assert code == 0
+    assert "faithful: all 30 operators of resnet20(depth=8)" in " ".join(out.split())
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= 100
+
+
+def test_another_size_of_image(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("resnet20(depth=8)", "--against", "resnet20", "--set", "depth=8", "--input", "3x24x24", "--json")
+    code, out, _ = run(capsys, *arguments)
+    levels = {level["id"]: level["state"] for level in json.loads(out)["levels"]}
+    assert (code, levels["L2"], levels["L4"]) == (0, "n/a", "pass")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("resnt20", "--against", "resnet20"), "no model `resnt20`; did you mean resnet20"),
+        (("resnet20", "--against", "resnt20"), "no model `resnt20`; did you mean resnet20"),
+        (("resnet20",), "against"),
+        (("resnet20", "--against", "resnet20", "--set", "norm=none"), "has no `norm` for resnet20"),
+        (("resnet20", "--against", "resnet20", "--set", "against=3"), "has no `against` for resnet20"),
+        (("net.py", "--against", "resnet20"), "which class or function? Write net.py:NAME"),
+        (("nowhere_at_all:Net", "--against", "resnet20"), "no module `nowhere_at_all`"),
+        (("resnet20(depth=", "--against", "resnet20"), "expected plain values as arguments"),
+    ],
+)
+def test_wrong_usage_exits_with_2(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
