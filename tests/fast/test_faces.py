@@ -59,7 +59,7 @@ def subject(name: str = "") -> Subject:
 
 def checked() -> View:
     levels = (Level("L0", "it runs", "pass", ("in <eval> mode", "once")), Level("L1", "counts", "fail"))
-    return verification_view(Verification("my_net.py:Net", "resnet20", "departs", "1 < 2", levels, choices=("zeros behind",)), {"depth": 8})
+    return verification_view(Verification("my_net.py:Net", "resnet20", "departs", "1 < 2", levels, choices=("zeros behind",)))
 
 
 MADE: dict[str, Callable[[], View]] = {

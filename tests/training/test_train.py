@@ -99,12 +99,12 @@ def test_fit_leaves_the_random_state_and_the_threads_of_its_caller_alone(tmp_pat
 
 def test_the_learning_rate_rises_and_falls() -> None:
     recipe = small()
-    shares = [optimizers.share_of_peak(recipe, step, 100) for step in range(100)]
+    shares = [recipe.schedule.share(step / 100) for step in range(100)]
     assert shares[0] == 0
     assert max(shares) == shares[10] == 1
     assert shares[55] == pytest.approx(0.5)
     assert 0 < shares[99] < 0.02
-    assert optimizers.share_of_peak(recipes.load("lecture_residual.lecture", "paper"), 7, 100) == 1
+    assert recipes.load("lecture_residual.lecture", "paper").schedule.share(0.07) == 1
 
 
 def test_every_optimiser_of_a_recipe_moves_every_parameter(tmp_path: Path) -> None:

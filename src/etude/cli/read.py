@@ -6,6 +6,7 @@ import click
 
 from etude.cli.render import faces
 from etude.cli.render import show as show_view
+from etude.models.network import Network
 from etude.values import read_settings
 
 
@@ -17,4 +18,5 @@ def read(name: str, changes: tuple[str, ...], html: Path | None, json_: bool) ->
     """Read the source of a network, with what its paper says of every part and the shapes that flow through it."""
     from etude.views.reading import reading_view
 
-    show_view(reading_view(name, read_settings(changes)), html, json_)
+    network = Network.read(name, **read_settings(changes))
+    show_view(reading_view(network.name, network.options), html, json_)

@@ -25,13 +25,13 @@ def reproduce(
     Exit code 1 if anything departs or is not reproduced.
     """
     from etude.reproduce import claims
-    from etude.reproduce.plan import plan
+    from etude.reproduce.plan import command, plan
     from etude.train.store import Store
     from etude.views.reproduction import plan_view, reproduction_view
 
     planned = plan(claims.load(name), budget=budget, seeds=seeds, data=data)
     if plan_:
-        show(plan_view(name, planned, Store(runs)), json_=json_)
+        show(plan_view(name, planned, Store(runs), command(name, budget, seeds, data)), json_=json_)
         return 0
 
     from etude.files import write_text

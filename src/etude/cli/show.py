@@ -8,6 +8,7 @@ from etude.cli.render import faces
 from etude.cli.render import show as show_view
 from etude.errors import UsageError, nearest
 from etude.models import registry
+from etude.models.network import Network
 from etude.values import read_settings
 
 
@@ -21,14 +22,15 @@ def show(name: str, changes: tuple[str, ...], measure: bool, facts: bool, html: 
     """Show a network (its paper, claims, departures, counts, published results, layers) or a recipe (its file)."""
     from etude.train import recipe
 
-    if name in registry.names():
+    if name in registry.names() or (name.endswith(")") and name.partition("(")[0] in registry.names()):
         from etude.views.card import card_view
         from etude.views.facts import facts_view
 
-        if facts and (changes or measure):
-            raise UsageError("--facts shows the facts of the whole paper; leave out --set and --measure")
-        show_view(facts_view(name) if facts else card_view(name, read_settings(changes), measure), html, json_)
-    elif name in recipe.names() or name.endswith(".toml"):
+        network = Network.read(name, **read_settings(changes))
+        if facts and (network.options or changes or measure):
+            raise UsageError("--facts shows the facts of the whole paper; leave out options and --measure")
+        show_view(facts_view(name) if facts else card_view(network.name, network.options, measure), html, json_)
+    elif name.endswith(".toml") or name.rpartition(".")[2] in recipe.files():
         if html:
             raise UsageError(f"{name}: a recipe has no page; `etude show {name}` prints its file")
         click.echo(recipe.copied(name), nl=False)

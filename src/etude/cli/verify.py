@@ -2,11 +2,13 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import click
 
 from etude.cli.render import faces, show
 from etude.errors import UsageError
+from etude.models.network import Network
 from etude.targets.target import Target
 from etude.values import read_settings, read_shape
 from etude.verification.verdict import Verification
@@ -15,7 +17,7 @@ from etude.views.verification import verification_view
 
 @click.command()
 @click.argument("target")
-@click.option("--against", required=True, metavar="NAME", help="The registered network; `etude ls` lists them.")
+@click.option("--against", required=True, metavar="NAME", help="The registered network, with options as in 'resnet20(depth=8)'.")
 @click.option("--set", "changes", multiple=True, metavar="OPTION=VALUE", help="The network with this option; may be repeated.")
 @click.option("--input", "image", metavar="CxHxW", help="Another size of image than the network's own.")
 @click.option("--seconds", default=300.0, show_default=True, help="Time limit.")
@@ -32,9 +34,11 @@ def verify(target: str, against: str, changes: tuple[str, ...], image: str | Non
     from etude.verification.apart import Failed, call
     from etude.verification.facts import steps_of
 
-    options, shape = read_settings(changes), None if image is None else read_shape(image)
-    steps_of(against, **options)  # a wrong name or option is said at once
-    arguments = {"target": str(Target.read(target).whole()), "against": against, "options": options, "input_shape": shape}
+    pointed, shape = Target.read(target), None if image is None else read_shape(image)
+    network = Network.read(against)
+    options = {**own_options(pointed, network), **network.options, **read_settings(changes)}
+    steps_of(network.name, **options)  # a wrong name or option is said at once
+    arguments = {"target": str(pointed.whole()), "against": network.name, "options": options, "input_shape": shape}
     try:
         plain = call("etude.verification.request:check", arguments, seconds=seconds)
     except UsageError:
@@ -42,5 +46,17 @@ def verify(target: str, against: str, changes: tuple[str, ...], image: str | Non
     except Failed as error:
         plain = dataclasses.asdict(Verification(target, against, "could not judge", str(error), ()))
     report = Verification.from_dict(plain | {"target": target})
-    show(verification_view(report, options), html, json_)
+    show(verification_view(report), html, json_)
     return report.exit_code
+
+
+def own_options(target: Target, network: Network) -> dict[str, Any]:
+    """What a run has trained the network with, its number of classes included, where it is a run of that network."""
+    from etude.train.run import Run
+    from etude.verification.facts import facts_of
+
+    if target.kind != "run" or (run := Run(Path(target.place))).recipe().model.name != network.name:
+        return {}
+    options, classes = run.recipe().model.options, len(run.environment()["classes"])
+    given = facts_of(network.name)[1].given
+    return {**({"classes": classes} if given.get("classes", classes) != classes else {}), **options}

@@ -1,12 +1,14 @@
 """The page of a reproduction: one HTML file with everything in it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from etude.report import figures
 from etude.report.diagram import diagram
 from etude.report.gradients import gradient_figure
 from etude.report.web import inline, templates
+from etude.values import write_settings
 
 if TYPE_CHECKING:
     from etude.reproduce.reproduction import Judged, Reproduction
@@ -20,7 +22,12 @@ def reproduction_page(found: "Reproduction") -> str:
     diagrams = {network: inline(diagram(graph, title=str(network))) for network, graph in found.graphs.items()}
     gradients = {network: inline(gradient_figure(measured)) for network, measured in found.gradients.items()}
     template = templates().get_template("reproduction.html")
-    return template.render(report=found, curves=curves, diagrams=diagrams, gradients=gradients)
+    return template.render(report=found, curves=curves, diagrams=diagrams, gradients=gradients, settings=settings)
+
+
+def settings(part: Any) -> str:
+    """An optimiser or a schedule, as a recipe has it: "name=sgd, lr=0.1"."""
+    return ", ".join(write_settings(asdict(part)))
 
 
 def curve(judged: "Judged", beside: Sequence["RunResult"]) -> str:

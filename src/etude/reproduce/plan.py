@@ -1,5 +1,6 @@
 """Claims to jobs: what a reproduction will train, before torch or any data is there."""
 
+import shlex
 from dataclasses import dataclass
 
 from etude.papers import load as load_paper
@@ -34,6 +35,12 @@ class Planned:
     @property
     def jobs(self) -> tuple[Job, ...]:
         return tuple(Job(self.recipe, seed) for seed in range(self.seeds))
+
+
+def command(name: str, budget: str, seeds: int, data: str | None) -> str:
+    """What to type for the reproduction of that name, or in that file."""
+    on = ["--data", data] if data else []
+    return shlex.join(["etude", "reproduce", name, "--budget", budget, "--seeds", str(seeds), *on])
 
 
 def plan(held: Claims, *, budget: str, seeds: int, data: str | None = None) -> tuple[Planned, ...]:

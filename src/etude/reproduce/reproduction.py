@@ -20,7 +20,7 @@ from etude.papers import Paper
 from etude.papers import load as load_paper
 from etude.reproduce import claims
 from etude.reproduce.claims import Claims
-from etude.reproduce.plan import Planned, plan
+from etude.reproduce.plan import Planned, command, plan
 from etude.reproduce.verdict import Sample, Verdict, judge
 from etude.train import engine, machine
 from etude.train.job import Means
@@ -89,11 +89,13 @@ class Judged:
 class Reproduction:
     """Everything a reproduction found; tables and pages are drawn from it.
 
+    command          that does it again
     layers, graphs   by network: the operators that it runs, and how they compare with its paper's table
     gradients        of every network before it is trained, by seed 0, on images of its data; none without data
     """
 
     claims: Claims
+    command: str
     paper: Paper
     budget: str
     seeds: int
@@ -156,6 +158,7 @@ def reproduce(
     results, missing = trained(planned, Store(root), means)
     return Reproduction(
         claims=held,
+        command=command(name, budget, seeds, data),
         paper=load_paper(held.paper),
         budget=budget,
         seeds=seeds,

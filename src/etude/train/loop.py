@@ -19,7 +19,7 @@ from etude.data.dataset import Dataset, Split
 from etude.errors import EtudeError, UsageError
 from etude.train import checkpoint, machine
 from etude.train.job import Interrupted, Job, Means, Progress
-from etude.train.optimizers import make_optimizers, set_learning_rates, share_of_peak
+from etude.train.optimizers import make_optimizers, set_learning_rates
 from etude.train.recipe import Recipe
 from etude.train.run import Run, differences
 
@@ -128,12 +128,14 @@ class Training:
             yield from torch.split(order, self.recipe.batch)[position : position + left]
 
     def step(self, index: Tensor) -> None:
-        """One step of the optimisers on the images of that index."""
+        """One step of the optimisers on the images of that index. The sums of an epoch begin anew with its first."""
+        if self.state["step"] % self.steps_per_epoch == 0:
+            self.state["epoch"] = NOTHING_YET
         x, y = self.train.cut(index, self.augment if self.recipe.shift or self.recipe.flip else None)
         loss, right = loss_and_right(self.model, x, y, self.recipe.label_smoothing)
         self.model.zero_grad()
         loss.backward()
-        set_learning_rates(self.optimizers, share_of_peak(self.recipe, self.state["step"], self.steps))
+        set_learning_rates(self.optimizers, self.recipe.schedule.share(self.state["step"] / self.steps))
         for optimizer in self.optimizers:
             optimizer.step()
         self.losses.append(torch.stack((loss.detach() * len(y), right.to(loss.dtype))))
@@ -175,8 +177,6 @@ class Training:
         self.test_accuracy = right / count
         self.write({**self.means_of("epoch"), "test_loss": loss / count, "test_accuracy": right / count, "test_images": count})
         self.run.sync()
-        if self.state["step"] % self.steps_per_epoch == 0:
-            self.state["epoch"] = NOTHING_YET
 
     def write(self, numbers: Mapping[str, Any]) -> None:
         """One line of metrics."""

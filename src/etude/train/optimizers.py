@@ -5,7 +5,7 @@ from torch import nn
 
 from etude.train import recipe as recipes
 from etude.train.muon import Muon
-from etude.train.recipe import AdamW, OneCycle, Recipe, Sgd
+from etude.train.recipe import AdamW, Recipe, Sgd
 
 
 def make_optimizers(recipe: Recipe, model: nn.Module, device: torch.device) -> list[torch.optim.Optimizer]:
@@ -40,11 +40,3 @@ def set_learning_rates(optimizers: list[torch.optim.Optimizer], share: float) ->
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = share * group["peak_lr"]
-
-
-def share_of_peak(recipe: Recipe, step: int, steps: int) -> float:
-    """The learning rate of step `step` (from 0) of `steps`, as a share of its peak."""
-    if not isinstance(recipe.schedule, OneCycle):
-        return 1.0
-    done, warmup = step / steps, recipe.schedule.warmup
-    return done / warmup if done < warmup else (1 - done) / (1 - warmup)

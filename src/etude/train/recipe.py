@@ -92,6 +92,10 @@ class Constant:
 
     kind: Literal["constant"]
 
+    def share(self, done: float) -> float:
+        """The learning rate, as a share of its peak, where `done` of all steps (a fraction) are behind."""
+        return 1.0
+
 
 @dataclass(frozen=True)
 class OneCycle:
@@ -103,6 +107,9 @@ class OneCycle:
     def __post_init__(self) -> None:
         if not 0 <= self.warmup < 1:
             raise ValueError(f"warmup = {self.warmup}, expected a fraction of the run, 0 ≤ warmup < 1")
+
+    def share(self, done: float) -> float:
+        return done / self.warmup if done < self.warmup else (1 - done) / (1 - self.warmup)
 
 
 @dataclass(frozen=True, kw_only=True)

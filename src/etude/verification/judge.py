@@ -14,6 +14,7 @@ from etude.errors import UsageError
 from etude.explain.graph import whole_output
 from etude.explain.recorder import tensors_in
 from etude.papers import Step
+from etude.values import write_call
 from etude.verification.align import Alignment, align, choices_in_words, run_table
 from etude.verification.diagnose import Departure, departure
 from etude.verification.facts import ends_of, facts_of, steps_of
@@ -105,8 +106,7 @@ class Judge:
 
     @property
     def called(self) -> str:
-        given = ", ".join(f"{word}={value}" for word, value in self.options.items())
-        return f"{self.against}({given})" if given else self.against
+        return write_call(self.against, self.options)
 
     @property
     def whose(self) -> str:

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from etude.reproduce.reproduction import Judged, Reproduction
 
 
-def plan_view(name: str, planned: Sequence[Planned], store: Store) -> View:
-    """A row for every job. Whether a run that is there was this code on this machine shows when it is used. No torch."""
+USED = "a run that is there is used where the same code on the same machine, with as many threads, made it; else it is made anew"
+
+
+def plan_view(name: str, planned: Sequence[Planned], store: Store, command: str) -> View:
+    """A row for every job. No torch, so that nothing is known of what a run that is there stands on."""
     found = [
         {
             "recipe": one.recipe.title,
@@ -42,14 +45,14 @@ def plan_view(name: str, planned: Sequence[Planned], store: Store) -> View:
         )
         for row in found
     )
-    return View(f"Plan of {name}", f"etude reproduce {name} --plan", (Table(tuple(found[0]), rows, (2, 3, 4)),), found)
+    parts = (Table(tuple(found[0]), rows, (2, 3, 4)), Remarks((USED,)))
+    return View(f"Plan of {name}", f"{command} --plan", parts, found)
 
 
 def reproduction_view(found: "Reproduction") -> View:
     """What was checked exactly, and what took training."""
-    command = f"etude reproduce {found.claims.name} --budget {found.budget} --seeds {found.seeds}"
     parts = (exact_table(found), Remarks(tuple(exact_remarks(found))), trained_table(found), Remarks(tuple(map(why, found.judged))))
-    return View(found.claims.title, command, parts, found.as_dict())
+    return View(found.claims.title, found.command, parts, found.as_dict())
 
 
 def exact_table(found: "Reproduction") -> Table:

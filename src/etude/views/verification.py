@@ -1,14 +1,13 @@
 """What a check has found. No torch."""
 
-from collections.abc import Mapping
-from typing import Any
+import shlex
 
 from etude.verification.verdict import Verification
-from etude.views.view import Remarks, Table, Text, View, command
+from etude.views.view import Remarks, Table, Text, View
 
 
-def verification_view(report: Verification, options: Mapping[str, Any]) -> View:
-    """The verdict and its sentence, and the evidence of every level; `options` are those of the network it was held against."""
+def verification_view(report: Verification) -> View:
+    """The verdict and its sentence, and the evidence of every level."""
     said = (f"{report.verdict}: {report.sentence}", *(f"a free choice: {choice}" for choice in report.choices))
     rows = []
     for level in report.levels:
@@ -16,4 +15,4 @@ def verification_view(report: Verification, options: Mapping[str, Any]) -> View:
         rows += [(level.id, level.title, level.state, first), *(("", "", "", line) for line in more)]
     levels = (Table(("level", "what", "state", "evidence"), tuple(rows), breaks=3),) if rows else ()
     parts = (Text(f"{report.target} against {report.against}"), Remarks(said), *levels)
-    return View("Verification", command("verify", report.target, options, "--against", report.against), parts, report)
+    return View("Verification", shlex.join(["etude", "verify", report.target, "--against", report.against]), parts, report)
