@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import re
 import shutil
@@ -432,6 +433,14 @@ def test_a_run_of_less_than_an_epoch_is_tested_a_few_times_on_a_part_and_at_its_
     run = Run(tmp_path / "run")
     engine.fit(small(epochs=0.8, batch=32), run=run)  # 16 of 20 steps
     assert [(row["step"], row["test_images"]) for row in run.metrics()] == [(0, 200), (4, 200), (8, 200), (12, 200), (16, 1000)]
+
+
+def test_progress_is_a_number_at_an_epochs_end_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "REPORT_SECONDS", 0.0)
+    found: list[Progress] = []
+    engine.fit(small(epochs=2), run=Run(tmp_path / "run"), watch=found.append)
+    assert len(found) == 20
+    assert all(math.isfinite(value) for progress in found for value in (progress.loss, progress.accuracy, progress.test_accuracy))
 
 
 def test_testing_in_between_changes_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
