@@ -1,11 +1,17 @@
 """What is made once for many tests: a warm process, networks at full size, a learner's folder."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from etude.data import dataset, strokes
 from etude.practice import checker
+from etude.train import engine
+from etude.train import recipe as recipes
+from etude.train.run import Run
 from etude.verification import apart
 from etude.verification.apart import Server
 from shell import run
@@ -31,6 +37,31 @@ def quick(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     if apart.FORKS:
         monkeypatch.setattr(apart, "call", server.call)
         monkeypatch.setattr(checker, "call", server.call)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _strokes_are_drawn_once() -> Iterator[None]:
+    """All 7,000 of them, which takes as long as a short training."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(dataset, "strokes", SimpleNamespace(draw=functools.cache(strokes.draw)))
+        yield
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of ten steps on strokes, which nobody changes."""
+    run = Run(tmp_path_factory.mktemp("trained") / "run")
+    engine.fit(recipes.load("lecture_residual.lecture", "smoke").on("strokes"), run=run)
+    return run
+
+
+@pytest.fixture(scope="session")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that knows the strokes, which nobody changes."""
+    recipe = recipes.change(recipes.load("lecture_residual.lecture", "laptop").on("strokes"), ("epochs=3", "batch=50"))
+    run = Run(tmp_path_factory.mktemp("learned") / "run")
+    engine.fit(recipe, run=run)
+    return run
 
 
 @pytest.fixture

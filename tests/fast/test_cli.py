@@ -1,11 +1,6 @@
 """The command line as a person meets it: quick, and one message for whatever goes wrong."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,40 +10,7 @@ from etude.models import registry
 from etude.papers import load, names
 from etude.train import recipe as recipes
 from etude.verification.facts import facts_of
-
-
-def etude(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own."""
-    command = [sys.executable, "-W", "error", "-m", "etude", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, cwd=cwd, check=False)
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """The command in this process: exit code, standard output, standard error."""
-    code = cli.run(list(arguments))
-    shown = capsys.readouterr()
-    return code, shown.out, shown.err
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["--help"], ["ls"], ["ls", "--recipes"], ["data", "ls"], ["show", "lecture_inception"], ["show", "resnet1202"]],
-    ids=" ".join,
-)
-def test_looking_around_imports_no_torch(arguments: list[str]) -> None:
-    code = "import sys; from etude.cli.app import run; code = run(sys.argv[1:]); sys.exit(code or 3 * ('torch' in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr or "torch was imported"
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["ls"]], ids=" ".join)
-def test_looking_around_is_quick(arguments: list[str]) -> None:
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        assert etude(*arguments).returncode == 0
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.4, f"{arguments} takes {min(times):.2f} s"
+from shell import run
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,30 +94,6 @@ def test_show_prints_every_fact_of_the_paper(capsys: pytest.CaptureFixture[str],
     assert max(map(len, out.splitlines())) <= 100
 
 
-def test_cp_gives_a_recipe_to_edit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    file = tmp_path / "mine.toml"
-    assert run(capsys, "cp", "lecture_residual.lecture", str(file))[0] == 0
-    assert recipes.read(file).models == ("lecture_residual",)
-    code, _, err = run(capsys, "cp", "lecture_residual.lecture", str(file))
-    assert (code, "is there already" in err) == (1, True)
-    arguments = ("train", str(file), "--budget", "smoke", "--data", "strokes", "--set", "images=64", "--runs", str(tmp_path / "runs"))
-    code, out, _ = run(capsys, *arguments)
-    assert code == 0
-    assert "of the test images right" in out
-
-
-def test_train_says_where_the_run_is_and_resumes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    arguments = ("train", "lecture_residual.lecture", "--budget", "smoke", "--data", "strokes", "--runs", str(tmp_path))
-    code, out, err = run(capsys, *arguments)
-    folder = tmp_path / "lecture_residual.lecture" / "smoke" / "seed-0"
-    assert (code, f"run: {folder}" in out) == (0, True)
-    assert "images/s" in err
-    assert "\r" not in err, "no terminal: progress goes line by line"
-    assert run(capsys, "train", "--resume", str(folder))[:2] == (0, out)
-    assert run(capsys, *arguments)[0] == 0
-    assert (folder.parent / "seed-0-2").is_dir()
-
-
 IDX = "train-images-idx3-ubyte"
 
 
@@ -232,32 +170,3 @@ def test_bad_input_gets_one_line(
 def test_a_failed_start_leaves_no_folder_behind(capsys: pytest.CaptureFixture[str], bad: Path) -> None:
     assert run(capsys, *TRAIN, "--data", str(bad / "empty"), "--runs", str(bad / "r"))[0] == 1
     assert not [path for path in (bad / "r").rglob("*") if path.name.startswith("seed")]
-
-
-def test_a_terminal_that_cannot_show_a_name_shows_the_rest() -> None:
-    environment = os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
-    command = [sys.executable, "-m", "etude", "show", "lecture_inception"]
-    done = subprocess.run(command, capture_output=True, env=environment, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    assert b"Hongpu Liu" in done.stdout
-
-
-def test_no_traceback_from_the_shell(tmp_path: Path) -> None:
-    done = etude("train", "nothing", cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: no recipe `nothing`")
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
-def test_ctrl_c_ends_a_command_whose_starter_ignored_it(tmp_path: Path) -> None:
-    """As under nohup, or behind a script's `&`."""
-    assert etude("practice", "start", str(tmp_path / "book")).returncode == 0
-    code = "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); from etude.cli import main; main(sys.argv[1:])"
-    command = [sys.executable, "-c", code, "practice", "watch"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path / "book", text=True) as watching:
-        assert watching.stdout is not None
-        watching.stdout.readline()  # it has begun
-        watching.send_signal(signal.SIGINT)
-        _, error = watching.communicate(timeout=30)
-    assert (watching.returncode, error.strip()) == (130, "error: stopped")

@@ -1,45 +1,25 @@
 """What the README and the docs say is what the records and the commands say."""
 
 import ast
-import importlib.util
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 from click.testing import CliRunner
 
-from etude.cli import app
 from etude.cli.app import COMMANDS
 from etude.cli.app import etude as command
 from etude.models.registry import names
 from etude.practice.exercises import names as exercises
 from etude.reproduce.verdict import judge
-from etude.train import recipe as recipes
+from lessons import LESSONS, NAMED, PAGES, blocks, commands, make, sessions
 from places import ROOT
-
-LESSONS = sorted((ROOT / "docs" / "lessons").glob("[1-7]-*.en.md"))
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
-spec = importlib.util.spec_from_file_location("make", ROOT / "docs" / "make.py")
-assert spec is not None
-assert spec.loader is not None
-make: Any = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(make)
 
 
 @pytest.mark.parametrize("name", make.PAGES)
 def test_the_tables_of_the_pages_are_made_from_the_records(name: str) -> None:
     assert (ROOT / name).read_text(encoding="utf-8") == make.page(name), "run: python docs/make.py"
-
-
-def test_the_figures_of_the_lessons_are_made_from_the_networks() -> None:
-    for name, drawn in make.figures().items():
-        assert (make.FIGURES / f"{name}.svg").read_text(encoding="utf-8") == drawn, "run: python docs/make.py"
-    assert {file.stem for file in make.FIGURES.iterdir()} == set(make.figures())
 
 
 def test_the_picture_is_made_from_the_record() -> None:
@@ -66,13 +46,6 @@ def test_the_ratios_of_the_benchmark_follow_from_its_times() -> None:
             expected = lecture["seconds"] / run["seconds"] if run["accuracy"] >= lecture["accuracy"] else 0
             assert ratio == pytest.approx(expected)
         assert row["ratio"] == sorted(row["ratios"])[1]
-
-
-def commands(page: Path) -> list[str]:
-    """Every `etude …` in the code blocks of a page, comments left out."""
-    blocks = re.findall(r"```(?:\w*)\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    lines = [line.partition("  #")[0].strip() for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line.startswith("etude ")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -104,57 +77,7 @@ def test_the_readmes_looking_around_works(tmp_path: Path, monkeypatch: pytest.Mo
         assert result.exit_code == 0, f"{line}: {result.output}"
 
 
-def test_the_readmes_python_runs_in_a_fresh_process(tmp_path: Path) -> None:
-    """On smaller sizes: fewer layers, a few strokes in place of MNIST. Every name must be there by itself."""
-    (code,) = blocks(ROOT / "README.md", "python")
-    smaller = {
-        'build("ablation_resnet110", ': 'build("ablation_resnet110", depth=8, ',
-        'against="ablation_resnet110", ': 'against="ablation_resnet110", depth=8, ',
-        'etude.fit("lecture_residual.lecture", ': 'etude.fit("strokes.toml", budget="smoke", ',
-    }
-    for line, instead in smaller.items():
-        assert line in code
-        code = code.replace(line, instead)
-    recipe = recipes.copied("lecture_residual.lecture").replace('"mnist"', '"strokes"')
-    (tmp_path / "strokes.toml").write_text(recipe, encoding="utf-8")
-    code += "\nprint(report.verdict, result.test_images, network.classes[0])\n"
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["faithful", "1000", "horizontal"]
-
-
-def test_no_room_hides_a_public_name() -> None:
-    """In a fresh interpreter, after rooms were imported: a room called `verify` would stand where the function is."""
-    code = """
-import etude.explain.graph, etude.report.web, etude.train.engine, etude.verification.judge
-print([name for name in etude.__all__ if name != "__version__" and not callable(getattr(etude, name))], etude.__all__ == dir(etude))
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.strip() == "[] True"
-
-
-def sessions(page: Path) -> list[tuple[str, list[str]]]:
-    """Every `$ etude …` in the code blocks of a page, with the lines that are shown below it; … stands for what is left out."""
-    blocks = re.findall(r"```\n\$ (etude .*?)\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    shown = [(line, [text.rstrip() for text in lines.splitlines() if text.strip() not in ("", "…")]) for line, lines in blocks]
-    return [(line, lines) for line, lines in shown if not line.startswith("etude practice")]  # whose walk has a test of its own
-
-
-@pytest.mark.parametrize(("line", "lines"), [one for page in PAGES for one in sessions(page)], ids=lambda value: str(value)[:40])
-def test_what_a_page_shows_of_a_command_is_what_it_prints(capsys: pytest.CaptureFixture[str], line: str, lines: list[str]) -> None:
-    app.run(shlex.split(line)[1:])
-    printed = [shown.rstrip() for shown in capsys.readouterr().out.splitlines()]
-    assert lines
-    assert [shown for shown in lines if shown not in printed] == []
-
-
 # ── The lessons ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
 def in_chinese(page: Path) -> Path:
@@ -183,46 +106,9 @@ def without_comments(code: str) -> str:
     return ast.unparse(ast.parse(code))
 
 
-@pytest.mark.parametrize("page", LESSONS, ids=lambda page: page.name)
-def test_the_code_of_a_lesson_prints_what_the_page_shows(capsys: pytest.CaptureFixture[str], page: Path) -> None:
-    shown = re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert shown
-    for code, printed in shown:
-        with torch.random.fork_rng(devices=[]):
-            exec(compile(code, page.name, "exec"), {"__name__": "__main__"})
-        assert capsys.readouterr().out.strip() == printed.strip()
-
-
-OWN_NETWORK = "from etude.models.lecture import LectureResidual as Net\n"  # my_net.py of the lessons
-NAMED = list(dict.fromkeys(line for page in LESSONS for line in commands(page)))
-
-
-def is_slow(line: str) -> bool:
-    """Trains, or needs real images, which are not there without a download."""
-    return any(word in line for word in ("--gradients", "--depth", "etude reproduce"))
-
-
-@pytest.mark.parametrize("line", [line for line in NAMED if not is_slow(line) and not line.startswith("etude practice")])
-def test_a_command_of_the_lessons_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "my_net.py").write_text(OWN_NETWORK, encoding="utf-8")
-    assert app.run(shlex.split(line)[1:]) == (1 if "--against" in line and "my_net" not in line else 0)
-
-
 @pytest.mark.parametrize("line", [line for line in NAMED if line.startswith("etude practice check")])
 def test_an_exercise_of_the_lessons_exists(line: str) -> None:
     assert line.split()[-1] in exercises()
-
-
-@pytest.mark.slow  # `make docs` runs these; what takes hours is the record beside it
-@pytest.mark.parametrize("line", [line for line in NAMED if is_slow(line)])
-def test_a_slow_command_of_the_lessons_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
-    if "--budget paper" in line:
-        record = make.record("docs/records/lecture-paper.json")
-        assert (record["budget"], record["seeds"], record["failed"]) == ("paper", 3, False)
-        return
-    monkeypatch.chdir(tmp_path)
-    assert app.run(shlex.split(line)[1:]) == 0
 
 
 def test_the_readme_counts_the_networks() -> None:

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import etude
-from etude.cli import app as cli
 from etude.explain.cost import cost, peak_of_inference
 from etude.explain.graph import DoesNotRun
 from etude.explain.outline import Line, Part, outline
@@ -22,13 +21,7 @@ from etude.report.terminal import text_of
 from etude.verification.exact import without_weights
 from etude.views.shapes import outlined
 from etude.views.view import View
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = cli.run(list(arguments))
-    shown = capsys.readouterr()
-    return code, shown.out, shown.err
-
+from shell import run
 
 # ── Outline ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -3,8 +3,6 @@
 import ast
 import json
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -161,7 +159,7 @@ def test_the_package_shows_in_a_notebook() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["show", "resnet20"], ["show", "resnet20", "--facts"], ["read", "resnet20"], ["verify", "plain20", "--against", "resnet20"]],
+    [["show", "resnet20"], ["show", "resnet20", "--facts"], ["read", "resnet20"]],
     ids=" ".join,
 )
 def test_every_verb_that_shows_has_a_page_and_json(capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str]) -> None:
@@ -178,23 +176,6 @@ def test_every_verb_that_shows_has_a_page_and_json(capsys: pytest.CaptureFixture
 def test_a_recipe_has_no_page(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert app.run(["show", "lecture_residual.lecture", "--html", str(tmp_path / "page.html")]) == 2
     assert "a recipe has no page" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("code", "absent"),
-    [
-        ("from etude.report.web import page_of; from etude.views.card import card_view; page_of(card_view('googlenet', {}))", "torch"),
-        ("from etude.report.web import page_of; from etude.views.facts import facts_view; page_of(facts_view('resnet20'))", "matplotlib"),
-        ("from etude.cli.app import run; run(['ls', '--json'])", "rich"),
-        ("from etude.cli.app import run; run(['ls'])", "jinja2"),
-        ("from etude.cli.app import run; run(['--help'])", "rich"),
-    ],
-)
-def test_what_is_heavy_waits_until_it_is_needed(code: str, absent: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; {code}; sys.exit({absent!r} in sys.modules)"], capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stderr or f"{absent} was imported"
 
 
 # ── The rooms ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,26 +1,19 @@
 """One grammar for what a person points at, and one way from there to a module."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-import etude
-from etude.cli import app
 from etude.errors import EtudeError, UsageError
 from etude.targets.opening import opened
 from etude.targets.target import Target
-from etude.train import engine
-from etude.train import recipe as recipes
-from etude.train.run import Run
+from shell import run
 
 NETS = """
 from torch import nn
+from shell import run
 
 class Net(nn.Sequential):
     def __init__(self, width, norm=None, text='a'):
@@ -37,14 +30,6 @@ def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "nets.py").write_text(NETS, encoding="utf-8")
     return tmp_path
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run on a few strokes, in a folder whose name has brackets."""
-    folder = tmp_path_factory.mktemp("runs (old)") / "run"
-    engine.fit(recipes.load("lecture_residual.lecture", "smoke").on("strokes"), run=Run(folder))
-    return folder
 
 
 def module_of(text: str, /, **options: Any) -> nn.Module:
@@ -86,23 +71,10 @@ def test_what_names_nothing_is_said_at_once(text: str, message: str) -> None:
         Target.read(text)
 
 
-def test_reading_needs_no_torch() -> None:
-    code = "import sys; from etude.targets.target import Target; Target.read('resnet20(depth=8)'); sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_a_whole_target_means_the_same_elsewhere(nets: Path, run: Path) -> None:
+def test_a_whole_target_means_the_same_elsewhere(nets: Path) -> None:
     assert Target.read("nets.py:Net(4)").whole() == Target("file", str(nets / "nets.py"), "Net", (4,))
-    assert Target.read(str(run)).whole() == Target("run", str(run))
     for text in ("resnet20(depth=8)", "torch.nn:ReLU"):
         assert Target.read(text).whole() == Target.read(text)
-
-
-def test_a_folder_may_be_called_like_a_network_and_a_run_like_anything(nets: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (nets / "resnet20").mkdir()
-    assert Target.read("resnet20").kind == "network"
-    monkeypatch.chdir(run.parent)
-    assert Target.read("run") == Target("run", "run")
 
 
 def test_options_come_on_top_of_arguments(nets: Path) -> None:
@@ -146,49 +118,7 @@ def test_a_network_needs_no_weights_to_be_explained() -> None:
         assert shape == (3, 32, 32)
 
 
-def test_a_run_is_what_it_has_trained(run: Path) -> None:
-    with opened(Target.read(str(run)), weights=False) as (module, shape):
-        assert shape == (1, 28, 28)
-        assert same_weights(module, etude.load(run).module)
-
-
-def same_weights(one: nn.Module, other: nn.Module) -> bool:
-    pairs: list[tuple[Tensor, Tensor]] = list(zip(one.state_dict().values(), other.state_dict().values(), strict=True))
-    return all(torch.equal(mine, theirs) for mine, theirs in pairs)
-
-
-def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = app.run(list(arguments))
-    shown = capsys.readouterr()
-    return code, shown.out, shown.err
-
-
-def test_a_run_is_explained(capsys: pytest.CaptureFixture[str], run: Path) -> None:
-    code, out, err = command(capsys, "explain", str(run), "--cost", "--gradients", "--data", "strokes", "--json")
-    assert (code, err) == (0, "")
-    found = json.loads(out)
-    assert found["cost"]["parameters"] == sum(p.numel() for p in etude.load(run).parameters())
-    code, out, err = command(capsys, "explain", "lecture_residual", "--run", str(run), "--gradients", "--data", "strokes", "--json")
-    assert json.loads(out)["gradients"] == found["gradients"]
-    assert found["gradients"]["loss"] < 2, "it has learned something"
-
-
-def test_a_run_is_verified(capsys: pytest.CaptureFixture[str], run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(run.parent)
-    code, out, err = command(capsys, "verify", "run", "--against", "lecture_residual")
-    assert (code, err) == (0, "")
-    assert out.startswith("run against lecture_residual\n  faithful")
-
-
-def test_a_run_takes_no_options(capsys: pytest.CaptureFixture[str], run: Path) -> None:
-    code, _, err = command(capsys, "explain", str(run), "--set", "classes=3")
-    assert (code, err) == (2, f"error: {run} is trained already; it takes no options\n")
-    code, _, err = command(capsys, "explain", "lecture_residual", "--set", "classes=3", "--run", str(run), "--gradients")
-    assert code == 2
-    assert "has trained lecture_residual, not lecture_residual(classes=3)" in err
-
-
 def test_options_may_stand_in_the_name(capsys: pytest.CaptureFixture[str]) -> None:
-    one = command(capsys, "explain", "resnet20(depth=8, shortcut=B)")
-    assert one == command(capsys, "explain", "resnet20", "--set", "depth=8", "--set", "shortcut=B")
+    one = run(capsys, "explain", "resnet20(depth=8, shortcut=B)")
+    assert one == run(capsys, "explain", "resnet20", "--set", "depth=8", "--set", "shortcut=B")
     assert one[0] == 0

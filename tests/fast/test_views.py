@@ -8,15 +8,9 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
-from etude.cli import app
 from etude.explain.images import real_images
 from etude.views.network import VIEWS
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = app.run(list(arguments))
-    shown = capsys.readouterr()
-    return code, shown.out, shown.err
+from shell import run
 
 
 def rows(shown: str) -> dict[str, list[str]]:
@@ -48,14 +42,6 @@ def test_its_numbers_may_be_changed(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["slip"] == "", "the slide's slip is in the slide's numbers"
 
 
-def test_looking_at_it_imports_no_torch() -> None:
-    import subprocess
-    import sys
-
-    code = "import sys; from etude.cli.app import run; code = run(['explain', 'conv1x1']); sys.exit(code or 3 * ('torch' in sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False).returncode == 0
-
-
 # ── Views ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -75,23 +61,6 @@ def test_the_receptive_field_is_shown_per_stage(capsys: pytest.CaptureFixture[st
     assert code == 0
     found = rows(shown)
     assert [found[stage][0] for stage in ("conv1", "rblock1", "conv2", "rblock2")] == ["5×5", "14×14", "22×22", "40×40"]
-
-
-def test_gradients_are_those_of_a_run_where_one_is_given(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    code, _, err = run(
-        capsys, "train", "lecture_residual.lecture", "--budget", "smoke", "--data", "strokes", "--runs", str(tmp_path), "--device", "cpu"
-    )
-    assert code == 0, err
-    folder = next(path.parent for path in tmp_path.rglob("last.safetensors"))
-    losses = []
-    for extra in ([], ["--run", str(folder)]):
-        code, shown, err = run(capsys, "explain", "lecture_residual", "--gradients", "--data", "strokes", "--json", *extra)
-        assert code == 0, err
-        losses.append(json.loads(shown)["gradients"]["loss"])
-    assert losses[1] < losses[0], "the run has learned something"
-    code, _, err = run(capsys, "explain", "lecture_inception", "--gradients", "--run", str(folder))
-    assert code == 2
-    assert "has trained lecture_residual, not lecture_inception" in err
 
 
 def test_depths_are_compared_in_a_table_and_a_picture(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

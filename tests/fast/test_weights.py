@@ -15,11 +15,11 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 import etude
-from etude.cli import app as cli
 from etude.errors import EtudeError
 from etude.models.googlenet import TorchvisionGoogLeNet
 from etude.models.weight_files import read_weights
 from etude.models.weights import FAMILIES, family_of, load_torchvision, recognise
+from shell import run
 from torchvision_stub import models
 
 Weights = dict[str, Any]
@@ -303,13 +303,6 @@ def test_a_failed_load_changes_nothing(last: str) -> None:
     with pytest.raises(EtudeError, match=r"`fc\.bi(as|os)`"):
         load_torchvision(model, weights)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """The command in this process: exit code, standard output, standard error."""
-    code = cli.run(list(arguments))
-    shown = capsys.readouterr()
-    return code, shown.out, shown.err
 
 
 def save(weights: Any, file: Path) -> None:

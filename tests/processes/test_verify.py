@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import places
-from etude.cli import app as cli
+import shell
 from etude.models import registry
 from etude.verification.apart import Server
 from etude.verification.verdict import Verification
@@ -84,9 +84,7 @@ def test_nine_planted_places_of_ten_are_named() -> None:
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = cli.run(["verify", *arguments])
-    shown = capsys.readouterr()
-    return code, shown.out, shown.err
+    return shell.run(capsys, "verify", *arguments)
 
 
 def could_not_judge(capsys: pytest.CaptureFixture[str], name: str, seconds: int) -> None:

@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +11,8 @@ from click.testing import CliRunner
 
 from etude.cli.app import etude as command
 from etude.data import sources
-from etude.papers import load as load_paper
 from etude.report.page import reproduction_page
-from etude.reproduce import claims
-from etude.reproduce.claims import Reference, published_value
-from etude.reproduce.plan import plan
 from etude.reproduce.reproduction import Reproduction, reproduce
-from etude.tables import TableError, build
 from etude.train import engine
 from etude.train import recipe as recipes
 from etude.train.job import Job, Means
@@ -36,42 +29,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def report(root: Path) -> Reproduction:
     return reproduce("lecture", budget="smoke", seeds=2, root=root, data="strokes")
-
-
-@pytest.mark.parametrize("name", claims.names())
-def test_every_claim_refers_to_what_is_there(name: str) -> None:
-    for planned in plan(claims.load(name), budget="paper", seeds=1):
-        if planned.published and planned.published.curve:
-            assert planned.published.curve.network == planned.recipe.model.name
-        assert planned.published is None or planned.published.runs >= 1
-
-
-def test_a_claim_needs_a_published_value_or_a_reason() -> None:
-    with pytest.raises(TableError, match="expected either `published`, or `unjudged`"):
-        build(claims.Claim, {"recipe": "x"}, "claims")
-    with pytest.raises(TableError, match="needs a `margin`"):
-        build(claims.Claim, {"recipe": "x", "published": {"curve": "y", "runs": "z"}}, "claims")
-    with pytest.raises(TableError, match="either `curve` and `runs`, or `table`, `method` and `column`"):
-        build(claims.Claim, {"recipe": "x", "published": {"curve": "y", "table": "z"}, "margin": 1.0}, "claims")
-    twice = [{"recipe": "x", "unjudged": "y"}, {"recipe": "x", "unjudged": "y"}]
-    with pytest.raises(TableError, match="x stands there twice"):
-        build(claims.Claims, {"name": "n", "paper": "lecture", "title": "t", "trained": twice}, "claims")
-    with pytest.raises(TableError, match="x is put beside z; known: x"):
-        build(claims.Claims, {"name": "n", "paper": "p", "title": "t", "trained": [twice[0] | {"beside": "z"}]}, "claims")
-
-
-@pytest.mark.parametrize(
-    ("reference", "message"),
-    [
-        (Reference(table="table_1", method="originl", column="c10_plus"), "table_1: method 'originl' is not there; did you mean original"),
-        (Reference(table="table_11", method="original", column="c10_plus"), "table 'table_11' is not there; did you mean table_1"),
-        (Reference(table="table_1", method="original", column="c10"), "table_1: column 'c10' is not there"),
-        (Reference(curve="accuracy", runs="result_runs"), "curve 'accuracy' is not there"),
-    ],
-)
-def test_a_reference_to_nothing_is_named(reference: Reference, message: str) -> None:
-    with pytest.raises(TableError, match=re.escape(message)):
-        published_value(load_paper("identity_mappings"), reference)
 
 
 def test_every_exact_fact_is_exact(report: Reproduction) -> None:
@@ -255,17 +212,3 @@ def test_variants_of_one_network_in_errors_and_medians_have_a_page(
     for expected in ("ablation_resnet110(depth=8, shortcut=conv)", "median of 5", "% error", "12.22", "fail", "Table 1"):
         assert expected in page
     assert len(json.loads(json.dumps(found.as_dict()))["layers"]) == 3
-
-
-def test_a_plan_is_made_without_torch(tmp_path: Path) -> None:
-    code = "import sys; from etude.cli.app import run; code = run(sys.argv[1:]); sys.exit(code or 3 * ('torch' in sys.modules))"
-    arguments = ["reproduce", "lecture", "--plan", "--seeds", "2", "--runs", str(tmp_path), "--json"]
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr or "torch was imported"
-    rows = json.loads(done.stdout)
-    assert [(row["recipe"], row["seed"]) for row in rows][:3] == [
-        ("lecture_inception.lecture", 0),
-        ("lecture_inception.lecture", 1),
-        ("lecture_residual.lecture", 0),
-    ]
-    assert {row["state"] for row in rows} == {"to do"}

@@ -1,0 +1,63 @@
+"""Claims refer to what their papers publish, and a plan of them is made before anything is trained."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from etude.papers import load as load_paper
+from etude.reproduce import claims
+from etude.reproduce.claims import Reference, published_value
+from etude.reproduce.plan import plan
+from etude.tables import TableError, build
+from shell import run
+
+
+@pytest.mark.parametrize("name", claims.names())
+def test_every_claim_refers_to_what_is_there(name: str) -> None:
+    for planned in plan(claims.load(name), budget="paper", seeds=1):
+        if planned.published and planned.published.curve:
+            assert planned.published.curve.network == planned.recipe.model.name
+        assert planned.published is None or planned.published.runs >= 1
+
+
+def test_a_claim_needs_a_published_value_or_a_reason() -> None:
+    with pytest.raises(TableError, match="expected either `published`, or `unjudged`"):
+        build(claims.Claim, {"recipe": "x"}, "claims")
+    with pytest.raises(TableError, match="needs a `margin`"):
+        build(claims.Claim, {"recipe": "x", "published": {"curve": "y", "runs": "z"}}, "claims")
+    with pytest.raises(TableError, match="either `curve` and `runs`, or `table`, `method` and `column`"):
+        build(claims.Claim, {"recipe": "x", "published": {"curve": "y", "table": "z"}, "margin": 1.0}, "claims")
+    twice = [{"recipe": "x", "unjudged": "y"}, {"recipe": "x", "unjudged": "y"}]
+    with pytest.raises(TableError, match="x stands there twice"):
+        build(claims.Claims, {"name": "n", "paper": "lecture", "title": "t", "trained": twice}, "claims")
+    with pytest.raises(TableError, match="x is put beside z; known: x"):
+        build(claims.Claims, {"name": "n", "paper": "p", "title": "t", "trained": [twice[0] | {"beside": "z"}]}, "claims")
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        (Reference(table="table_1", method="originl", column="c10_plus"), "table_1: method 'originl' is not there; did you mean original"),
+        (Reference(table="table_11", method="original", column="c10_plus"), "table 'table_11' is not there; did you mean table_1"),
+        (Reference(table="table_1", method="original", column="c10"), "table_1: column 'c10' is not there"),
+        (Reference(curve="accuracy", runs="result_runs"), "curve 'accuracy' is not there"),
+    ],
+)
+def test_a_reference_to_nothing_is_named(reference: Reference, message: str) -> None:
+    with pytest.raises(TableError, match=re.escape(message)):
+        published_value(load_paper("identity_mappings"), reference)
+
+
+def test_a_plan_lists_every_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = ("reproduce", "lecture", "--plan", "--seeds", "2", "--runs", str(tmp_path), "--json")
+    code, out, err = run(capsys, *arguments)
+    assert (code, err) == (0, "")
+    rows = json.loads(out)
+    assert [(row["recipe"], row["seed"]) for row in rows][:3] == [
+        ("lecture_inception.lecture", 0),
+        ("lecture_inception.lecture", 1),
+        ("lecture_residual.lecture", 0),
+    ]
+    assert {row["state"] for row in rows} == {"to do"}
