@@ -20,7 +20,7 @@ def test_what_ran_reads_like_the_papers_table(whole: Whole) -> None:
     assert [line for part in ran if not part.side for line in part.lines][-1].shape == whole.steps[-1].shape
 
 
-@each
+@pytest.mark.parametrize("whole", [*SHALLOWER, "resnet1202"], indirect=True, scope="session")
 def test_stages_add_up_and_fit_a_terminal(whole: Whole) -> None:
     subject = Subject(whole.name, {}, whole.module, whole.graph, whole.row.input, "", lambda: whole.module)
     view = network_view(subject, FIRST)
