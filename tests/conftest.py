@@ -1,12 +1,15 @@
 """What is made once for many tests: a warm process, networks at full size, a learner's folder."""
 
+import contextlib
 import functools
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from etude.cli import practice
 from etude.data import dataset, strokes
 from etude.practice import checker
 from etude.train import engine
@@ -16,6 +19,9 @@ from etude.verification import apart
 from etude.verification.apart import Server
 from shell import run
 from whole import DEEPEST, SHALLOWER, Whole
+
+settings.register_profile("etude", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # others may compute
+settings.load_profile("etude")
 
 
 @pytest.fixture(scope="session", params=[*SHALLOWER, *DEEPEST])
@@ -37,6 +43,7 @@ def quick(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     if apart.FORKS:
         monkeypatch.setattr(apart, "call", server.call)
         monkeypatch.setattr(checker, "call", server.call)
+        monkeypatch.setattr(practice, "warm", lambda: contextlib.nullcontext(server))
 
 
 @pytest.fixture(scope="session", autouse=True)

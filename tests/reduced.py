@@ -13,6 +13,7 @@ REDUCED: dict[str, tuple[dict[str, Any], int | None]] = {
     "resnet:CifarResNet": ({"depth": 14}, None),
     "identity_mappings:CifarIdentityMappings": ({"depth": 20}, None),  # 6n + 2 and 9n + 2
     "identity_mappings:PreActResNet": ({"units": (1, 2, 1, 1)}, 64),
+    "googlenet:TorchvisionGoogLeNet": ({}, 96),  # 6×6 in front of the heads, which pool it to 4×4
     "densenet:CifarDenseNet": ({"depth": 16}, None),
     "densenet:DenseNet": ({"layers": (2, 3, 2, 2)}, 64),
 }

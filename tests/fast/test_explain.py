@@ -19,6 +19,7 @@ from etude.explain.graph import DoesNotRun
 from etude.explain.outline import Line, Part, outline
 from etude.report.terminal import text_of
 from etude.verification.exact import without_weights
+from etude.views.network import FIRST, Subject, network_view
 from etude.views.shapes import outlined
 from etude.views.view import View
 from shell import run
@@ -48,7 +49,7 @@ def test_a_shortcut_shows_what_it_adds_and_repeats_are_folded() -> None:
 
 
 def test_a_dense_block_is_folded_while_it_grows() -> None:
-    parts = {part.place: part for part in outline(etude.graph(without_weights("densenet264"), (3, 224, 224)))}
+    parts = {part.place: part for part in outline(etude.graph(without_weights("densenet264", layers=(6, 12, 64, 1)), (3, 224, 224)))}
     block = parts["dense_block_3.0"]
     assert block.count == 64
     assert block.lines[-1] == Line("join", "concat", (288, 14, 14), (256 + 64 * 32, 14, 14))
@@ -268,7 +269,7 @@ def test_code_that_cannot_run_without_numbers_runs_with_them() -> None:
 
 def test_a_module_that_does_not_run_says_what_it_takes() -> None:
     with pytest.raises(DoesNotRun, match=r"does not take 3×16×16: .*; the smallest square it takes is 29×29"):
-        etude.graph(without_weights("densenet121"), (3, 16, 16))
+        etude.graph(without_weights("densenet121", layers=(1, 1, 1, 1)), (3, 16, 16))
     with pytest.raises(DoesNotRun, match=r"does not take 1×32×32: .*; it takes 28×28"):
         etude.graph(etude.build("lecture_inception"), (1, 32, 32))
     with pytest.raises(DoesNotRun, match="no tensor comes from its input"):
@@ -332,6 +333,12 @@ def test_explain_gives_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0
     assert (found["cost"]["parameters"], found["cost"]["macs"], found["cost"]["flops"]) == (269_722, 40_551_040, 81_102_080)
     assert found["shapes"][0]["place"] == "conv1"
+
+
+def test_the_command_prints_the_views(capsys: pytest.CaptureFixture[str]) -> None:
+    module = without_weights("resnet20")
+    subject = Subject("resnet20", {}, module, etude.graph(module, (3, 32, 32)), (3, 32, 32), "", lambda: module)
+    assert run(capsys, "explain", "resnet20") == (0, text_of(network_view(subject, FIRST)), "")
 
 
 FILES = {

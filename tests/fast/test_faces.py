@@ -20,6 +20,7 @@ from etude.report.plain import json_of
 from etude.report.terminal import text_of
 from etude.report.web import fragment_of, page_of
 from etude.verification.verdict import Level, Verification
+from etude.views import depth
 from etude.views.card import card_view
 from etude.views.conv1x1 import conv1x1_view
 from etude.views.depth import depth_view
@@ -60,6 +61,12 @@ def checked() -> View:
     return verification_view(Verification("my_net.py:Net", "resnet20", "departs", "1 < 2", levels, choices=("zeros behind",)))
 
 
+def depths() -> View:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(depth, "IMAGES", 4)
+        return depth_view("8", "strokes")
+
+
 MADE: dict[str, Callable[[], View]] = {
     "networks": lambda: networks_view("*"),
     "recipes": lambda: recipes_view("*"),
@@ -71,7 +78,7 @@ MADE: dict[str, Callable[[], View]] = {
     "facts": lambda: facts_view("densenet_40_12"),
     "reading": lambda: reading_view("resnet34", {"shortcut": "A"}),
     "conv1x1": lambda: conv1x1_view({}),
-    "depth": lambda: depth_view("8", "strokes"),
+    "depth": depths,
     "verification": checked,
     "network": lambda: network_view(subject(), tuple(VIEWS)),
     "whole network": lambda: whole_view(subject("lecture_residual")),

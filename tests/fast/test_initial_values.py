@@ -1,7 +1,6 @@
 """Initial values and the loss, where a paper fixes them."""
 
 import math
-from typing import Any
 
 import pytest
 import torch
@@ -13,6 +12,7 @@ from etude.errors import UsageError
 from etude.models import registry
 from etude.models.identity_mappings import Gate
 from etude.papers import load
+from reduced import distinct, small
 
 
 @pytest.mark.parametrize("bias", [0.0, -3, -6])
@@ -30,13 +30,11 @@ def test_gates_start_where_the_paper_found_best() -> None:
     assert all((gate.conv.bias == best).all() for gate in model.modules() if isinstance(gate, Gate))
 
 
-@pytest.mark.parametrize("name", [row.name for row in registry.ROWS if row.paper in ("resnet", "identity_mappings", "densenet")])
+@pytest.mark.parametrize("name", [name for name in distinct() if registry.row(name).paper in ("resnet", "identity_mappings", "densenet")])
 def test_convolutions_start_as_he_et_al_say(name: str) -> None:
     """Standard deviation √(2 / (kernel²·out)), biases and means 0, scales 1; over all weights of a network, made small."""
-    options: dict[str, Any] = {"units": (1, 1, 1, 1)} if name in ("resnet152", "resnet152@v15", "preact_resnet200") else {}
-    options |= {"depth": 20} if name in ("resnet1202", "resnet1001", "preact_resnet1001") else {}
     torch.manual_seed(0)
-    for module in etude.build(name, **options).modules():
+    for module in etude.build(name, **small(name)).modules():
         if isinstance(module, nn.Conv2d):
             expected = math.sqrt(2 / (module.kernel_size[0] ** 2 * module.out_channels))
             assert module.weight.std().item() == pytest.approx(expected, rel=6 / math.sqrt(2 * module.weight.numel()) + 0.01)

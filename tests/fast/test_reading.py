@@ -1,8 +1,6 @@
 """Receptive fields by gradients, the lecture's 1×1 convolution by hand, and `etude read` against the modules it reads."""
 
-import functools
 import html
-import inspect
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -22,13 +20,8 @@ from etude.explain.receptive import Field, receptive_fields, sides, stage_fields
 from etude.models import registry
 from etude.papers import load
 from etude.verification.exact import without_weights
-from etude.verification.facts import facts_of, graph_of, steps_of
+from etude.verification.facts import facts_of, graph_of
 from etude.views.reading import reading, uses
-
-DEEPEST = {"resnet1202", "resnet1001", "preact_resnet1001"}
-BUILT = functools.cache(without_weights)
-NAMES = [name for name in registry.names() if name not in DEEPEST]
-
 
 # ── What an output sees, by gradients ────────────────────────────────────────────────────────────────────────────────
 
@@ -263,49 +256,6 @@ def test_slide_13_slips_and_slide_12_does_not() -> None:
 
 
 # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture(autouse=True)
-def _built_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network is built once for all tests that read it."""
-    monkeypatch.setattr("etude.views.reading.without_weights", BUILT)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_class_of_a_network_is_read_and_every_stage_of_its_table_told(name: str) -> None:
-    found = reading(name)
-    sections = {(section.title, section.file): section for section in found.passages}
-    classes = {base for part in BUILT(name).modules() for base in type(part).__mro__ if base.__module__.startswith("etude.models")}
-    for of in classes:
-        section = sections[f"class {of.__name__}", f"{of.__module__.split('.')[-1]}.py"]
-        assert section.text.endswith(inspect.getsource(of).rstrip("\n"))
-        assert section.notes
-    named = {title.removeprefix("class ") for title, _ in sections if title.startswith("class ")}
-    assert named - {of.__name__ for of in classes} <= {"Order"}, "only what the network uses"
-    notes = [note for section in found.passages for note in section.notes]
-    table = facts_of(name)[0].tables.get(facts_of(name)[1].table)
-    for stage in table.stages if table else ():
-        last = [step.shape for step in steps_of(name) if step.path.split(".")[0] == stage.place][-1]
-        assert last[-len(stage.output) :] == stage.output
-        told = f" → {'×'.join(map(str, last))}", f"; the table prints {'×'.join(map(str, stage.output))}"
-        assert any(note.startswith(f"{stage.place}: ") and all(size in note for size in told) for note in notes)
-    assert all(departure in found.departures for departure in registry.row(name).departures)
-    source = {section.file: Path(inspect.getfile(etude)).parent.joinpath("models", section.file).read_text() for section in found.passages}
-    for section in found.passages:
-        assert section.text == "\n".join(source[section.file].splitlines()[section.line - 1 :][: section.text.count("\n") + 1])
-    lines = [(section.file == "pieces.py", section.line) for section in found.passages]
-    assert lines == sorted(lines)
-
-
-def test_the_deepest_networks_are_of_the_same_classes() -> None:
-    """Those left out above, because they take long to build."""
-    same = {(registry.row(name).target, facts_of(name)[1].table, *_words(name)) for name in NAMES}
-    assert {(registry.row(name).target, facts_of(name)[1].table, *_words(name)) for name in DEEPEST} <= same
-
-
-def _words(name: str) -> tuple[Any, ...]:
-    given = facts_of(name)[1].given
-    return given.get("shortcut"), given.get("order"), given.get("bottleneck")
 
 
 OPTIONS: list[tuple[str, dict[str, Any]]] = [

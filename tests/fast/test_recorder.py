@@ -11,25 +11,19 @@ from torch.nn import functional as F
 
 import etude
 from etude.explain.outline import label
-from etude.models import registry
 from etude.operator import Operator
 from etude.verification.align import align, run_table
 from etude.verification.diagnose import described
 from etude.verification.replay import Replay, replayable
 from etude.verification.trace import Trace, difference, randomise, traced
+from reduced import image, small
 
-SIZES: dict[str, dict[str, Any]] = {
-    "lecture_inception": {},
-    "lecture_residual": {},
-    "lecture_densenet": {},
-    "googlenet": {"auxiliary": False},
-    "resnet20": {"depth": 8},
-    "resnet20@b": {"depth": 8},
-    "resnet50": {"units": (1, 1, 1, 1)},
-    "preact_resnet164": {"depth": 11},
-    "ablation_resnet110": {"depth": 8, "shortcut": "exclusive_gating"},
-    "densenet_40_12": {"depth": 10},
-}
+NETWORKS: list[tuple[str, dict[str, Any]]] = [
+    *((name, small(name)) for name in ("lecture_inception", "lecture_residual", "lecture_densenet", "resnet20", "resnet20@b")),
+    *((name, small(name)) for name in ("resnet50", "preact_resnet164", "densenet_40_12")),
+    ("googlenet", {"auxiliary": False}),
+    ("ablation_resnet110", {"depth": 8, "shortcut": "exclusive_gating"}),
+]
 
 
 def plain(operators: Any) -> list[dict[str, Any]]:
@@ -37,11 +31,10 @@ def plain(operators: Any) -> list[dict[str, Any]]:
     return [{field.name: getattr(one, field.name) for field in fields(Operator)} for one in operators]
 
 
-@pytest.mark.parametrize(("name", "options"), SIZES.items())
+@pytest.mark.parametrize(("name", "options"), NETWORKS, ids=str)
 @torch.no_grad()
 def test_graph_trace_and_replay_are_one_list_of_operators(name: str, options: dict[str, Any]) -> None:
-    module, shape = etude.build(name, **options).eval(), registry.row(name).input
-    shape = (3, 64, 64) if shape[1] > 64 else shape
+    module, shape = etude.build(name, **options).eval(), (3, 64, 64) if name == "googlenet" else image(name)
     images = torch.randn(2, *shape)
     graph = plain(etude.graph(module, shape).nodes)
     assert plain(traced(module, images, module).events) == graph

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from etude.explain.images import real_images
+from etude.views import depth
 from etude.views.network import VIEWS
 from shell import run
 
@@ -63,7 +64,11 @@ def test_the_receptive_field_is_shown_per_stage(capsys: pytest.CaptureFixture[st
     assert [found[stage][0] for stage in ("conv1", "rblock1", "conv2", "rblock2")] == ["5×5", "14×14", "22×22", "40×40"]
 
 
-def test_depths_are_compared_in_a_table_and_a_picture(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_depths_are_compared_in_a_table_and_a_picture(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(depth, "IMAGES", 4)
+    monkeypatch.setattr(depth, "SEEDS", (0, 1))
     code, shown, _ = run(capsys, "explain", "--depth", "8,14", "--data", "strokes")
     assert code == 0
     assert len(re.findall(r"^ +(?:He|torch's default) +(?:yes|no) ", shown, flags=re.MULTILINE)) == 10

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 import etude
 from etude.models import densenet, googlenet, lecture, resnet
 from etude.models import identity_mappings as identity
+from etude.values import read_settings
 from etude.verification import exact
 
 
@@ -139,31 +140,37 @@ MUTANTS: dict[str, tuple[str, Callable[[], nn.Module]]] = {
     "a unit less": ("resnet50", lambda: etude.build("resnet50", units=(3, 4, 5, 3))),
     "a bias in a convolution": ("resnet20", lambda: changed("resnet20", lambda m: setattr(m, "conv1", nn.Conv2d(3, 16, 3, padding=1)))),
     "the last BN-ReLU of pre-activation removed": (
-        "preact_resnet110",
-        lambda: changed("preact_resnet110", lambda m: setattr(m, "activation_last", nn.Identity())),
+        "preact_resnet110 depth=20",
+        lambda: changed("preact_resnet110", depth=20, change=lambda m: setattr(m, "activation_last", nn.Identity())),
     ),
     "the last BN of pre-activation removed": (
-        "preact_resnet164",
-        lambda: changed("preact_resnet164", lambda m: setattr(m, "activation_last", nn.ReLU())),
+        "preact_resnet164 depth=20",
+        lambda: changed("preact_resnet164", depth=20, change=lambda m: setattr(m, "activation_last", nn.ReLU())),
     ),
-    "the first unit's activation on one path only": ("preact_resnet110", lambda: changed("preact_resnet110", activate_on_one_path)),
-    "BN on a pre-activated projection": ("preact_resnet164", lambda: changed("preact_resnet164", norm_on_projection)),
+    "the first unit's activation on one path only": (
+        "preact_resnet110 depth=20",
+        lambda: changed("preact_resnet110", depth=20, change=activate_on_one_path),
+    ),
+    "BN on a pre-activated projection": (
+        "preact_resnet164 depth=20",
+        lambda: changed("preact_resnet164", depth=20, change=norm_on_projection),
+    ),
     "a projection of the raw input": (
-        "preact_resnet164",
-        lambda: changed("preact_resnet164", lambda m: setattr(m.conv3_x[0], "projects", False)),
+        "preact_resnet164 depth=20",
+        lambda: changed("preact_resnet164", depth=20, change=lambda m: setattr(m.conv3_x[0], "projects", False)),
     ),
-    "post-activation in place of pre-activation": ("preact_resnet110", lambda: etude.build("resnet110")),
+    "post-activation in place of pre-activation": ("preact_resnet110 depth=20", lambda: etude.build("resnet110", depth=20)),
     "g in place of 1 − g on the shortcut": (
-        "ablation_resnet110 shortcut=shortcut_only_gating",
-        lambda: of_type("ablation_resnet110", "conv3_x.1.join", GatesTheShortcut, shortcut="shortcut_only_gating"),
+        "ablation_resnet110 depth=20 shortcut=shortcut_only_gating",
+        lambda: of_type("ablation_resnet110", "conv3_x.1.join", GatesTheShortcut, shortcut="shortcut_only_gating", depth=20),
     ),
     "shortcut-only in place of exclusive gating": (
-        "ablation_resnet110 shortcut=exclusive_gating",
-        lambda: of_type("ablation_resnet110", "conv3_x.1.join", identity.ShortcutOnlyGating, shortcut="exclusive_gating"),
+        "ablation_resnet110 depth=20 shortcut=exclusive_gating",
+        lambda: of_type("ablation_resnet110", "conv3_x.1.join", identity.ShortcutOnlyGating, shortcut="exclusive_gating", depth=20),
     ),
     "a tanh gate": (
-        "ablation_resnet110 shortcut=exclusive_gating",
-        lambda: of_type("ablation_resnet110", "conv3_x.1.join.gate", TanhGate, shortcut="exclusive_gating"),
+        "ablation_resnet110 depth=20 shortcut=exclusive_gating",
+        lambda: of_type("ablation_resnet110", "conv3_x.1.join.gate", TanhGate, shortcut="exclusive_gating", depth=20),
     ),
     "3×3 in a 5×5 branch": (
         "googlenet",
@@ -176,8 +183,8 @@ MUTANTS: dict[str, tuple[str, Callable[[], nn.Module]]] = {
     "dropout of the wrong share": ("googlenet", lambda: changed("googlenet", lambda m: setattr(m.dropout, "p", 0.2))),
     "torchvision's GoogLeNet for the paper's": ("googlenet", lambda: etude.build("googlenet@torchvision")),
     "max pool in a transition": ("densenet_40_12", lambda: of_type("densenet_40_12", "transition_1", MaxPoolTransition)),
-    "no compression": ("densenet_bc_100_12", lambda: etude.build("densenet_bc_100_12", compression=1.0)),
-    "no bottleneck": ("densenet_bc_100_12", lambda: etude.build("densenet_bc_100_12", bottleneck=False)),
+    "no compression": ("densenet_bc_100_12 depth=40", lambda: etude.build("densenet_bc_100_12", depth=40, compression=1.0)),
+    "no bottleneck": ("densenet_bc_100_12 depth=40", lambda: etude.build("densenet_bc_100_12", depth=40, bottleneck=False)),
     "2k maps in the 1×1": ("densenet121", lambda: changed("densenet121", narrow_bottleneck)),
     "ReLU behind the convolution": ("densenet_40_12", lambda: of_type("densenet_40_12", "dense_block_1.3", ReluBehindConv)),
     "no last BN": ("densenet121", lambda: changed("densenet121", lambda m: setattr(m, "norm", nn.Identity()))),
@@ -282,14 +289,12 @@ class ReluBehindConv(densenet.DenseLayer):
 
 @functools.cache
 def passes(name: str, *words: str) -> bool:
-    options: dict[str, Any] = dict(word.split("=") for word in words)
-    return all(check.verdict == "exact" for check in exact.layers(name, **options))
+    return all(check.verdict == "exact" for check in exact.layers(name, **read_settings(words)))
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_broken_network_is_noticed(mutant: str) -> None:
     (name, *words), make = MUTANTS[mutant][0].split(), MUTANTS[mutant][1]
-    options: dict[str, Any] = dict(word.split("=") for word in words)
     assert passes(name, *words), "the network itself"
-    departs = [check for check in exact.layers(name, make(), **options) if check.verdict == "departs"]
+    departs = [check for check in exact.layers(name, make(), **read_settings(words)) if check.verdict == "departs"]
     assert departs, f"{name} with {mutant} passes"

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 import etude
 from etude.errors import UsageError
@@ -26,9 +27,19 @@ def network(name: str) -> nn.Module:
     return model
 
 
-def noise(name: str, batch: int = 4) -> tuple[Tensor, Tensor]:
+def noise(name: str, batch: int) -> tuple[Tensor, Tensor]:
+    """Images and labels; two, where they are large."""
     generator = torch.Generator().manual_seed(0)
+    batch = 2 if image(name)[1] > 64 else batch
     return torch.randn(batch, *image(name), generator=generator), torch.randint(0, 10, (batch,), generator=generator)
+
+
+@each
+def test_multiply_adds_agree_with_torchs_counter(name: str) -> None:
+    model = exact.without_weights(name, **small(name)).eval()
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, *image(name)))
+    assert 2 * etude.graph(model, image(name)).macs == counter.get_total_flops()
 
 
 @each
@@ -55,7 +66,7 @@ def test_ten_steps_lower_the_loss(name: str) -> None:
 
 @each
 def test_eval_is_deterministic_and_knows_no_batch(name: str) -> None:
-    model, (x, _) = network(name).eval(), noise(name)
+    model, (x, _) = network(name).eval(), noise(name, 4)
     with torch.no_grad():
         whole = model(x)
         assert torch.equal(whole, model(x))

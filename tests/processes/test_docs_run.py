@@ -42,9 +42,12 @@ def test_the_figures_of_the_lessons_are_made_from_the_networks() -> None:
     assert {file.stem for file in make.FIGURES.iterdir()} == set(make.figures())
 
 
-@pytest.mark.parametrize(("line", "lines"), [one for page in PAGES for one in sessions(page)], ids=lambda value: str(value)[:40])
+SHOWN = list(dict.fromkeys((line, tuple(lines)) for page in PAGES for line, lines in sessions(page)))
+
+
+@pytest.mark.parametrize(("line", "lines"), SHOWN, ids=lambda value: str(value)[:40])
 def test_what_a_page_shows_of_a_command_is_what_it_prints(
-    capsys: pytest.CaptureFixture[str], quick: None, line: str, lines: list[str]
+    capsys: pytest.CaptureFixture[str], quick: None, line: str, lines: tuple[str, ...]
 ) -> None:
     app.run(shlex.split(line)[1:])
     printed = [shown.rstrip() for shown in capsys.readouterr().out.splitlines()]

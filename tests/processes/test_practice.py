@@ -301,7 +301,7 @@ def test_json_is_as_promised(begun: Path, capsys: pytest.CaptureFixture[str]) ->
     assert (code, json.loads(shown)["exercise"]) == (1, "conv_cost"), "the file's name says which exercise"
 
 
-def test_a_class_is_checked_in_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], quick: None) -> None:
+def test_a_class_is_checked_in_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for learner, taken in (("anna", "solution"), ("bo", "mistake")):
         (tmp_path / learner).mkdir()
         for name in ("residual_block", "same_padding"):

@@ -13,6 +13,7 @@ from etude.cli.app import etude as command
 from etude.data import sources
 from etude.report.page import reproduction_page
 from etude.reproduce.reproduction import Reproduction, reproduce
+from etude.reproduce.verdict import Word
 from etude.train import engine
 from etude.train import recipe as recipes
 from etude.train.job import Job, Means
@@ -29,6 +30,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def report(root: Path) -> Reproduction:
     return reproduce("lecture", budget="smoke", seeds=2, root=root, data="strokes")
+
+
+@pytest.fixture(scope="module")
+def page(report: Reproduction) -> str:
+    return reproduction_page(report)
 
 
 def test_every_exact_fact_is_exact(report: Reproduction) -> None:
@@ -109,7 +115,6 @@ def test_verdicts_and_exit_code_of_the_lectures_claims(
     assert {entry.verdict.word for entry in report.judged[2:]} == {"not judged"}
     assert report.judged[2].beside == 0
     assert report.failed == failed
-    reproduction_page(report)
 
 
 def test_other_data_is_not_judged(trained: list[float], tmp_path: Path) -> None:
@@ -129,8 +134,7 @@ def test_without_data_the_exact_facts_are_still_checked(tmp_path: Path, monkeypa
     assert "no source has the data" in reproduction_page(report)
 
 
-def test_the_page_is_one_file_that_needs_nothing_else(report: Reproduction) -> None:
-    page = reproduction_page(report)
+def test_the_page_is_one_file_that_needs_nothing_else(page: str) -> None:
     text = re.sub(r'xmlns(:\w+)?="[^"]*"', "", page)
     assert not re.search(r'(src|href)="(?!#)', text)
     assert "http" not in re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -139,10 +143,17 @@ def test_the_page_is_one_file_that_needs_nothing_else(report: Reproduction) -> N
         assert expected in page
 
 
-def test_the_page_fits_into_every_window(report: Reproduction) -> None:
-    assert too_wide(reproduction_page(report)) == []
-    apart = dataclasses.replace(report.exact[0], found=1)
-    assert too_wide(reproduction_page(dataclasses.replace(report, exact=(apart,)))) == []
+def test_the_page_fits_into_every_window(report: Reproduction, page: str) -> None:
+    """Also with a fact that departs, and with every verdict."""
+    assert too_wide(page) == []
+    words: tuple[Word, ...] = ("reproduced", "exceeded", "consistent", "not reproduced", "not judged")
+    judged = tuple(
+        dataclasses.replace(entry, verdict=dataclasses.replace(entry.verdict, word=word))
+        for entry, word in zip(report.judged, words, strict=True)
+    )
+    page = reproduction_page(dataclasses.replace(report, exact=(dataclasses.replace(report.exact[0], found=1),), judged=judged))
+    assert too_wide(page) == []
+    assert all(word in page for word in words)
 
 
 def test_the_command_prints_tables_json_and_the_page(report: Reproduction, root: Path) -> None:

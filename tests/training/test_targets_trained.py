@@ -52,7 +52,7 @@ def test_a_run_is_explained(capsys: pytest.CaptureFixture[str], folder: Path) ->
     assert found["gradients"]["loss"] < json.loads(out)["gradients"]["loss"], "it has learned something"
 
 
-def test_a_run_is_verified(capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_verified(capsys: pytest.CaptureFixture[str], quick: None, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.parent)
     code, out, err = run(capsys, "verify", "run", "--against", "lecture_residual")
     assert (code, err) == (0, "")
