@@ -1,9 +1,11 @@
 # make demo   install, train the lecture's networks, judge them       make test   lint, type check, tests
+#             make test TESTS=tests/fast: those that start no process and train nothing, in a minute
 # make docs   measure, draw and fill in what the pages show, and run their slow commands: half an hour
 # Both make .venv if it is not there. TORCH_INDEX=URL takes torch from another index, PYTHON= another Python (3.11 or newer).
 
 PYTHON ?= python3
 BIN := .venv/bin
+TESTS := tests
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
 .PHONY: demo test docs clean
@@ -15,7 +17,7 @@ test: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist worksteal $(TESTS)
 
 .venv/torch: constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); Etude needs Python 3.11 or newer: make PYTHON=python3.11"; exit 1; }
