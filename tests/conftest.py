@@ -65,7 +65,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="session")
 def learned(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run that knows the strokes, which nobody changes."""
-    recipe = recipes.change(recipes.load("lecture_residual.lecture", "laptop").on("strokes"), ("epochs=3", "batch=50"))
+    recipe = recipes.change(recipes.load("lecture_residual.lecture", "laptop").on("strokes"), ("epochs=1.5", "batch=50"))
     run = Run(tmp_path_factory.mktemp("learned") / "run")
     engine.fit(recipe, run=run)
     return run

@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import etude
 from etude.errors import UsageError
+from etude.explain.cost import cost
 from etude.models import identity_mappings as identity
 from etude.verification import exact
 from etude.verification.facts import steps_of
@@ -43,6 +44,17 @@ def test_multiply_adds_agree_with_torchs_counter(name: str) -> None:
 
 
 @each
+def test_the_cost_of_its_stages_adds_up(name: str) -> None:
+    model = exact.without_weights(name, **small(name))
+    found = cost(model, image(name))
+    assert sum(stage.parameters for stage in found.stages) == found.parameters
+    assert sum(stage.macs for stage in found.stages if not stage.side) == found.macs
+    assert found.kept is not None
+    assert sum(stage.kept or 0 for stage in found.stages) == found.kept
+    assert 0 < found.peak < found.kept
+
+
+@each
 def test_a_gradient_reaches_every_parameter(name: str) -> None:
     model, (x, y) = network(name).train(), noise(name, 8)
     loss_of(model, x, y).backward()
@@ -52,7 +64,7 @@ def test_a_gradient_reaches_every_parameter(name: str) -> None:
 
 @each
 def test_ten_steps_lower_the_loss(name: str) -> None:
-    model, (x, y) = network(name).train(), noise(name, 8)
+    model, (x, y) = network(name).train(), noise(name, 4)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02 if not name.startswith("googlenet") else 0.002, momentum=0.9)
     losses = []
     for _ in range(10):

@@ -13,6 +13,7 @@ import etude
 from etude.models import lecture
 from etude.practice.exercises import exercise
 from etude.verification.judge import verify
+from reduced import image
 
 
 def solution(name: str) -> Any:
@@ -113,7 +114,7 @@ HELD: dict[str, tuple[Callable[[], nn.Module], str, dict[str, Any]]] = {
 @pytest.mark.parametrize("held", HELD)
 def test_a_solution_is_what_the_papers_table_says(held: str) -> None:
     make, against, options = HELD[held]
-    report = verify(make(), against, **options)
+    report = verify(make(), against, input_shape=image(against), **options)
     assert (report.verdict, report.choices) == ("faithful", ()), report.sentence
 
 

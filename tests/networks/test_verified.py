@@ -10,14 +10,14 @@ import etude
 from etude.errors import EtudeError
 from etude.models.identity_mappings import Unit
 from etude.verification.judge import verify
-from reduced import distinct, small
+from reduced import distinct, image, small
 from torchvision_stub import models
 
 
 @pytest.mark.parametrize("name", distinct())
 def test_our_networks_are_faithful_to_themselves(name: str) -> None:
     options = small(name)
-    report = verify(etude.build(name, **options), name, **options)
+    report = verify(etude.build(name, **options), name, input_shape=image(name), **options)
     assert report.verdict == "faithful", report.sentence
     assert all(level.state in ("pass", "n/a") for level in report.levels if level.id != "L2")
 
@@ -45,7 +45,7 @@ SIBLINGS: list[tuple[str, dict[str, Any], str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("name", "built", "against", "options", "variant"), SIBLINGS, ids=lambda value: str(value)[:60])
 def test_a_sibling_is_named(name: str, built: dict[str, Any], against: str, options: dict[str, Any], variant: str) -> None:
-    report = verify(etude.build(name, **built), against, **options)
+    report = verify(etude.build(name, **built), against, input_shape=max(image(name), image(against)), **options)
     assert report.verdict == "departs"
     assert variant in report.sentence
 
@@ -113,6 +113,6 @@ def test_the_module_stays_as_it_is() -> None:
 )
 def test_torchvisions_networks_get_the_right_sentence(name: str, against: str, verdict: str, words: str) -> None:
     options = {"init_weights": False, "aux_logits": True} if name == "googlenet" else {}
-    report = verify(getattr(models, name)(weights=None, **options), against)
+    report = verify(getattr(models, name)(weights=None, **options), against, input_shape=image(against))
     assert report.verdict == verdict, report.sentence
     assert words in report.sentence

@@ -1,5 +1,6 @@
 """torchvision's weights in the networks here: the same outputs and the same gradients, and one message for whatever does not fit."""
 
+import functools
 import json
 import os
 import re
@@ -44,6 +45,11 @@ def torchvisions(name: str, **options: Any) -> nn.Module:
 
 def shapes(name: str, **options: Any) -> Weights:
     """The state_dict of torchvision's, without numbers: enough for what is refused."""
+    return dict(made_once(name, **options))
+
+
+@functools.cache
+def made_once(name: str, **options: Any) -> Weights:
     with torch.device("meta"):
         return torchvisions(name, **options).state_dict()
 

@@ -113,7 +113,7 @@ def test_a_faithful_network_exits_with_0(capsys: pytest.CaptureFixture[str]) -> 
     assert max(len(line.rstrip()) for line in out.splitlines()) <= 100
 
 
-def test_another_size_of_image(capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_size_of_image(capsys: pytest.CaptureFixture[str], quick: None) -> None:
     arguments = ("resnet20(depth=8)", "--against", "resnet20", "--set", "depth=8", "--input", "3x24x24", "--json")
     code, out, _ = run(capsys, *arguments)
     levels = {level["id"]: level["state"] for level in json.loads(out)["levels"]}
@@ -133,7 +133,7 @@ def test_another_size_of_image(capsys: pytest.CaptureFixture[str]) -> None:
         (("resnet20(depth=", "--against", "resnet20"), "expected plain values as arguments"),
     ],
 )
-def test_wrong_usage_exits_with_2(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str) -> None:
+def test_wrong_usage_exits_with_2(capsys: pytest.CaptureFixture[str], quick: None, arguments: tuple[str, ...], message: str) -> None:
     code, out, err = run(capsys, *arguments)
     assert (code, out) == (2, "")
     assert message in err
