@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from etude.cli.verify import own_options
 from etude.models.network import Network
 from etude.targets.target import Target
 from etude.train import recipe as recipes
 from etude.train.job import Job
 from etude.train.run import Run
+from etude.verification.facts import options_of_target
 from shell import run
 
 STANDS_ON = {"mean": [], "std": [], "threads": 1, "device": "cpu"}
@@ -34,9 +34,9 @@ def test_a_run_is_held_against_the_network_it_was_trained_as(tmp_path: Path) -> 
     one = Run(tmp_path / "run")
     one.start(Job(recipe, 0), STANDS_ON | {"classes": ["cat", "dog"]})
     target = Target("run", str(one.folder))
-    assert own_options(target, Network("resnet20")) == {"classes": 2, "depth": 8}
-    assert own_options(target, Network("resnet32")) == {}
-    assert own_options(Target.read("resnet20(depth=8)"), Network("resnet20")) == {}
+    assert options_of_target(target, Network("resnet20")) == {"classes": 2, "depth": 8}
+    assert options_of_target(target, Network("resnet32")) == {}
+    assert options_of_target(Target.read("resnet20(depth=8)"), Network("resnet20")) == {}
     other = Run(tmp_path / "other")
     other.start(Job(recipe, 0), STANDS_ON | {"classes": list("0123456789")})
-    assert own_options(Target("run", str(other.folder)), Network("resnet20")) == {"depth": 8}
+    assert options_of_target(Target("run", str(other.folder)), Network("resnet20")) == {"depth": 8}

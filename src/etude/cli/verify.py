@@ -2,7 +2,6 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -32,11 +31,11 @@ def verify(target: str, against: str, changes: tuple[str, ...], image: str | Non
     Exit code: 0 faithful, 1 departs, 2 wrong usage, 3 could not judge.
     """
     from etude.verification.apart import Failed, call
-    from etude.verification.facts import steps_of
+    from etude.verification.facts import options_of_target, steps_of
 
     pointed, shape = Target.read(target), None if image is None else read_shape(image)
     network = Network.read(against)
-    options = {**own_options(pointed, network), **network.options, **read_settings(changes)}
+    options = {**options_of_target(pointed, network), **network.options, **read_settings(changes)}
     steps_of(network.name, **options)  # a wrong name or option is said at once
     arguments = {"target": str(pointed.whole()), "against": network.name, "options": options, "input_shape": shape}
     try:
@@ -48,15 +47,3 @@ def verify(target: str, against: str, changes: tuple[str, ...], image: str | Non
     report = Verification.from_dict(plain | {"target": target})
     show(verification_view(report), html, json_)
     return report.exit_code
-
-
-def own_options(target: Target, network: Network) -> dict[str, Any]:
-    """What a run has trained the network with, its number of classes included, where it is a run of that network."""
-    from etude.train.run import Run
-    from etude.verification.facts import facts_of
-
-    if target.kind != "run" or (run := Run(Path(target.place))).recipe().model.name != network.name:
-        return {}
-    options, classes = run.recipe().model.options, len(run.environment()["classes"])
-    given = facts_of(network.name)[1].given
-    return {**({"classes": classes} if given.get("classes", classes) != classes else {}), **options}

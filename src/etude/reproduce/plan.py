@@ -1,5 +1,6 @@
 """Claims to jobs: what a reproduction will train, before torch or any data is there."""
 
+import functools
 import shlex
 from dataclasses import dataclass
 
@@ -48,10 +49,10 @@ def plan(held: Claims, *, budget: str, seeds: int, data: str | None = None) -> t
 
     Raises  UsageError and TableError for what claims, recipes or papers do not have
     """
-    paper = load_paper(held.paper)
+    paper, reader = load_paper(held.paper), functools.cache(recipes.read)
     found = []
     for claim in held.trained:
-        recipe = recipes.load(claim.recipe, budget)
+        recipe = recipes.load(claim.recipe, budget, reader)
         published = published_value(paper, claim.published) if claim.published else None
         found.append(Planned(claim, recipe.on(data) if data else recipe, seeds, published, recipe.data))
     return tuple(found)

@@ -50,7 +50,6 @@ class Training:
         dataset = data.load(self.recipe.data, image=self.recipe.model.input, data_dir=means.data_dir, say=means.say)
         self.mean, self.std = normalisation(self.recipe, dataset)
         self.train, self.test = (self.batches(split) for split in (first(dataset.train, self.recipe.images), dataset.test))
-        self.part = self.batches(every_fifth(dataset.test))
         torch.manual_seed(job.seed)
         model = self.recipe.model.build(**outputs(self.recipe, dataset))
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -65,6 +64,7 @@ class Training:
             "mean": list(self.mean),
             "std": list(self.std),
         }
+        self.part = self.batches(every_fifth(dataset.test)) if self.is_short else self.test  # for tests before the end
         within = {round(self.steps * part / TESTS_WITHIN_AN_EPOCH) for part in range(1, TESTS_WITHIN_AN_EPOCH)} if self.is_short else set()
         self.tests = {*range(self.steps_per_epoch, self.steps, self.steps_per_epoch), self.steps, *within}
         self.losses, self.counts = list[Tensor](), list[int]()
@@ -169,7 +169,7 @@ class Training:
     def evaluate(self) -> None:
         """Test the network and write a line of metrics. A run of less than an epoch sees all test images only at its end."""
         self.settle()
-        batches = self.part if self.is_short and self.state["step"] < self.steps else self.test
+        batches = self.test if self.state["step"] == self.steps else self.part
         loss, right = test(self.model, batches)
         if not math.isfinite(loss):
             raise self.diverged(loss, self.state["step"])

@@ -7,10 +7,11 @@ how to train. `resnet20.he2015` is that network by the recipe of that file; what
 
 import dataclasses
 import fnmatch
+import functools
 import itertools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -189,7 +190,7 @@ class File:
     networks: Mapping[str, Mapping[str, Mapping[str, Any]]]
     budget: Mapping[str, Mapping[str, Any]]
 
-    @property
+    @functools.cached_property
     def models(self) -> tuple[str, ...]:
         """The registered networks that the recipe is for."""
         return tuple(name for name in registry.names() if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.networks))
@@ -257,10 +258,13 @@ def read(path: Path) -> File:
     return file
 
 
-def load(name: str, budget: str) -> Recipe:
-    """The recipe of that name (see `find`) at one of its budgets. The network may be left out where the file is for a single one."""
+def load(name: str, budget: str, reader: Callable[[Path], File] = read) -> Recipe:
+    """The recipe of that name (see `find`) at one of its budgets. The network may be left out where the file is for a single one.
+
+    reader  gives the file: for many recipes in a row, one that reads each file once
+    """
     path, model = find(name)
-    file = read(path)
+    file = reader(path)
     if model is None and len(file.models) != 1:
         example = f"{file.models[0]}.{name}"
         raise UsageError(f"{name} is for {', '.join(file.models)}; say which: {example}")

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from etude.errors import EtudeError
 from etude.files import write_text
 from etude.train import recipe as recipes
@@ -103,8 +101,8 @@ class Run:
             return []
         try:
             lines = self.metrics_file.read_text(encoding="utf-8").split("\n")[:-1]
-            return [json.loads(line) for line in lines]
-        except (OSError, ValueError) as error:
+            return [dict(json.loads(line)) for line in lines]
+        except (OSError, ValueError, TypeError) as error:
             raise EtudeError(f"{self.metrics_file}: is damaged ({error}); train again") from error
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -147,6 +145,8 @@ class Run:
 
         Raises EtudeError when another process writes there, or the folder cannot be made or written.
         """
+        import filelock  # which takes its time, and whoever only looks needs none
+
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.folder / ".lock")

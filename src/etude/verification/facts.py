@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from etude.explain.nodes import Graph, Node
 from etude.models import registry
+from etude.models.network import Network
 from etude.operator import Operator
 from etude.papers import Architecture, Count, Paper, Step, expand, load
+from etude.targets.target import Target
 
 
 def facts_of(name: str) -> tuple[Paper, Architecture]:
@@ -45,3 +48,17 @@ def ends_of(steps: Sequence[Step]) -> tuple[int, ...]:
     used = {index for step in steps for index in step.inputs}
     ends = [index for index in range(len(steps)) if index not in used]
     return (ends[-1], *ends[:-1])
+
+
+def options_of_target(target: Target, against: Network) -> dict[str, Any]:
+    """What a run has trained its network with, where that is the one it is held against: its options and, if other, classes."""
+    from etude.train.run import Run
+
+    if target.kind != "run":
+        return {}
+    run = Run(Path(target.place))
+    if run.recipe().model.name != against.name:
+        return {}
+    classes = len(run.environment()["classes"])
+    own = {} if facts_of(against.name)[1].given.get("classes", classes) == classes else {"classes": classes}
+    return {**own, **run.recipe().model.options}
