@@ -30,6 +30,8 @@ def test_a_claim_needs_a_published_value_or_a_reason() -> None:
     with pytest.raises(TableError, match="either `curve` and `runs`, or `table`, `method` and `column`"):
         build(claims.Claim, {"recipe": "x", "published": {"curve": "y", "table": "z"}, "margin": 1.0}, "claims")
     twice = [{"recipe": "x", "unjudged": "y"}, {"recipe": "x", "unjudged": "y"}]
+    with pytest.raises(TableError, match="trained names no network"):
+        build(claims.Claims, {"name": "n", "paper": "lecture", "title": "t", "trained": []}, "claims")
     with pytest.raises(TableError, match="x stands there twice"):
         build(claims.Claims, {"name": "n", "paper": "lecture", "title": "t", "trained": twice}, "claims")
     with pytest.raises(TableError, match="x is put beside z; known: x"):

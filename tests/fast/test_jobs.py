@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from etude import data
-from etude.errors import UsageError
+from etude.errors import EtudeError, UsageError
 from etude.models import registry
 from etude.models.network import Network
 from etude.train import engine, loop, machine, muon, optimizers
@@ -139,3 +139,28 @@ def test_a_comment_changes_no_digest_and_a_layer_changes_its_own(tmp_path: Path,
     assert edited("train/loop.py", "loss.backward()", "loss.backward(); x = 1") == every
     assert edited("train/predict.py", "def predict", "x = 1\n\n\ndef predict") == set()
     machine.source_digest.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("env.json", "{", "env.json: cannot be read"),
+        ("env.json", "[1]", "env.json: cannot be read (it holds a list, expected a table)"),
+        ("env.json", '{"format": 1}', "is a run of another version of Etude (format 1, expected 2); train again"),
+        ("env.json", '{"format": 2}', "env.json: has no `seed`; the run is damaged, train again"),
+        ("result.json", '{"test_accuracy": 1}', "result.json: has no `test_images`; the run is damaged, train again"),
+        ("metrics.jsonl", "5\n", "metrics.jsonl: is damaged (a line holds 5, expected a table); train again"),
+        ("metrics.jsonl", "{\n", "metrics.jsonl: is damaged"),
+    ],
+)
+def test_a_damaged_folder_is_one_message(tmp_path: Path, file: str, content: str, message: str) -> None:
+    run = Run(tmp_path / "run")
+    recipe = recipes.load("lecture_residual.lecture", "smoke")
+    run.start(Job(recipe, 0), {"classes": [], "mean": [], "std": [], "threads": 1, "device": "cpu"})
+    run.finish({"test_accuracy": 0.5, "test_images": 10, "seconds": 1.0, "warning": ""})
+    assert run.result().seed == 0
+    (run.folder / file).write_text(content, encoding="utf-8")
+    with pytest.raises(EtudeError) as caught:
+        run.result()
+    assert message in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1

@@ -83,6 +83,8 @@ class Claims:
     note: str = ""
 
     def __post_init__(self) -> None:
+        if not self.trained:
+            raise ValueError("trained names no network; expected at least one [[trained]]")
         known = [claim.recipe for claim in self.trained]
         for claim in self.trained:
             if known.count(claim.recipe) > 1:

@@ -101,8 +101,11 @@ class Run:
             return []
         try:
             lines = self.metrics_file.read_text(encoding="utf-8").split("\n")[:-1]
-            return [dict(json.loads(line)) for line in lines]
-        except (OSError, ValueError, TypeError) as error:
+            rows = [json.loads(line) for line in lines]
+            if other := [row for row in rows if not isinstance(row, dict)]:
+                raise ValueError(f"a line holds {other[0]!r}, expected a table")
+            return rows
+        except (OSError, ValueError) as error:
             raise EtudeError(f"{self.metrics_file}: is damaged ({error}); train again") from error
 
     def metrics(self) -> list[dict[str, Any]]:
