@@ -380,6 +380,33 @@ def test_arguments_by_position_and_by_name(body: Callable[[Tensor], Tensor], op:
     assert node.op == op
 
 
+class Normalised(nn.Module):
+    """A batch norm written as a function; `by_name` gives its vectors in another order."""
+
+    def __init__(self, channels: int = 3, *, statistics: bool = True, by_name: bool = False) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.statistics, self.by_name = statistics, by_name
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("variance", torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean, variance = (self.mean, self.variance) if self.statistics else (None, None)
+        if self.by_name:
+            return F.batch_norm(bias=self.bias, running_var=variance, running_mean=mean, weight=self.weight, input=x)
+        return F.batch_norm(x, mean, variance, self.weight, self.bias)
+
+
+def test_a_batch_norm_has_the_shape_of_its_input() -> None:
+    """It is not computed on the meta device; what torch refuses there is refused all the same."""
+    for module in (Normalised(), Normalised(by_name=True)):
+        assert [(node.op, node.shape, node.parameters) for node in etude.graph(module, (3, 8, 6)).nodes] == [("batch_norm", (3, 8, 6), 6)]
+    with pytest.raises(DoesNotRun, match="running_mean should contain 3 elements not 4"):
+        etude.graph(Normalised(4), (3, 8, 8))
+    with pytest.raises(DoesNotRun, match="running_mean must be defined"):
+        etude.graph(Normalised(statistics=False), (3, 8, 8))
+
+
 def test_facts_that_set_apart_what_looks_alike() -> None:
     plain, scaled = nodes_of(lambda module, x: torch.add(torch.add(x, x), x, alpha=0.5))
     assert [(plain.op, plain.factor), (scaled.op, scaled.factor)] == [("add", None), ("add", 0.5)]

@@ -29,7 +29,10 @@ def he_init(network: nn.Module) -> None:
     """He et al. 2015 for rectifiers: convolutions N(0, 2 / (kernel²·out_channels)), linear layers N(0, 1 / in_features), biases 0.
 
     The papers leave open whether the fan is counted in or out; the authors of ResNet and DenseNet count it out in their code.
+    A network on the meta device, which has no memory for values, stays as it is: drawing them there takes as long as building it.
     """
+    if any(parameter.is_meta for parameter in network.parameters()):
+        return
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
