@@ -383,6 +383,9 @@ def test_arguments_by_position_and_by_name(body: Callable[[Tensor], Tensor], op:
 class Normalised(nn.Module):
     """A batch norm written as a function; `by_name` gives its vectors in another order."""
 
+    mean: Tensor
+    variance: Tensor
+
     def __init__(self, channels: int = 3, *, statistics: bool = True, by_name: bool = False) -> None:
         super().__init__()
         self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
