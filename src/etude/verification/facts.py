@@ -12,6 +12,8 @@ from etude.operator import Operator
 from etude.papers import Architecture, Count, Paper, Step, expand, load
 from etude.targets.target import Target
 
+COSTLY_MACS = 4e9  # about ResNet-50
+
 
 def facts_of(name: str) -> tuple[Paper, Architecture]:
     """The paper of a registered network, and its architecture there. Raises UsageError for an unknown name."""
@@ -33,6 +35,11 @@ def steps_of(name: str, /, **options: Any) -> tuple[Step, ...]:
     """
     paper, network = facts_of(name)
     return expand(paper, network, **options)
+
+
+def seconds_for(steps: Sequence[Step]) -> float:
+    """How long holding a module against them may take: a minute, for costly networks up to five."""
+    return min(max(60.0, 300 * sum(step.macs for step in steps) / COSTLY_MACS), 300.0)
 
 
 def graph_of(name: str, /, **options: Any) -> Graph:
