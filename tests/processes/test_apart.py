@@ -1,6 +1,7 @@
 """Foreign code runs apart: whatever it does, there is one clear sentence within the limit, and nothing is left behind."""
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -13,12 +14,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 import places
 from etude.errors import EtudeError, UsageError
-from etude.verification import apart
+from etude.verification import apart, bound
 from etude.verification.apart import Failed, Server
 
 LIMIT = 3.0
@@ -195,7 +197,7 @@ def test_neither_side_imports_torch_for_nothing() -> None:
     program = f"""
 import sys
 from pathlib import Path
-from etude.verification import apart
+from etude.verification import apart, bound
 assert "torch" not in apart.call("called_apart:modules", {{}}, path=[Path({str(places.TESTS)!r})])
 with apart.Server() as server:
     assert "torch" in server.call("called_apart:modules", {{}}, path=[Path({str(places.TESTS)!r})]) or sys.platform != "linux"
@@ -300,6 +302,31 @@ def test_what_a_call_leaves_ends_with_it(monkeypatch: pytest.MonkeyPatch, tmp_pa
         server.call("called_apart:scatter", {"note": str(note), "seconds": 0}, path=[places.TESTS])
         assert len(alive(tmp_path)) == 2  # the keeper and the server
     assert list(tmp_path.iterdir()) == [note]
+
+
+def test_windows_is_asked_to_end_all_of_a_job() -> None:
+    class Limits(ctypes.Structure):
+        """JOBOBJECT_EXTENDED_LIMIT_INFORMATION up to its flags, and what is behind them."""
+
+        _fields_ = (
+            ("times", ctypes.c_int64 * 2),
+            ("flags", ctypes.c_uint32),
+            ("sizes", ctypes.c_size_t * 2),
+            ("processes", ctypes.c_uint32),
+            ("affinity", ctypes.c_size_t),
+            ("classes", ctypes.c_uint32 * 2),
+            ("counters", ctypes.c_uint64 * 6),
+            ("memory", ctypes.c_size_t * 4),
+        )
+
+    kernel = Mock()
+    kernel.CreateJobObjectW.return_value = 7
+    assert bound.job_of(kernel, 12).value == 7
+    (job, kind, limits, size), _ = kernel.SetInformationJobObject.call_args
+    assert (job.value, kind, size) == (7, 9, ctypes.sizeof(Limits))
+    assert Limits.from_buffer_copy(limits).flags == 0x2000
+    (job, process), _ = kernel.AssignProcessToJobObject.call_args
+    assert (job.value, process.value) == (7, 12)
 
 
 # ── The server ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -107,7 +107,10 @@ def test_a_hostile_file_gets_one_clear_answer(capsys: pytest.CaptureFixture[str]
         assert sentence == "the code ran longer than the limit of 2 s and was stopped (loops.py line 9); --seconds gives it more"
 
 
-@pytest.mark.parametrize(("name", "seconds"), [("lecture_residual", 60), ("resnet110", 60), ("resnet18", 136), ("resnet152", 300)])
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [("lecture_residual", 60), ("resnet110", 60), ("resnet164", 83), ("resnet18", 136), ("resnet1001", 300), ("resnet152", 300)],
+)
 def test_the_limit_follows_the_network(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, seconds: int
 ) -> None:

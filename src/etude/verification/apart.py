@@ -6,10 +6,10 @@ own as working directory and home; whatever it prints is read and forgotten, but
 
   memory     Linux: limited for each process; what processes share is not counted. Graphics cards, which have no limit, are hidden.
   files      Linux, macOS: each at most 1 GB.
-  processes  Linux: whatever it starts ends with it, and all of it with us, however we end (`keeper.py`). Where namespaces are not permitted
-             and the keeper itself is killed, what the code has started goes on.
-             macOS: so do those of its process group, but not who moved to a group of his own. Windows: all, by a job object; untried.
-  folder     removed by whoever is last, we or the keeper (macOS: a shell); Windows: left when we are killed.
+  processes  Whatever it starts ends with it, and all of that with us, also when we are killed. Linux: without exception (`keeper.py`), but
+             when the keeper is killed where namespaces are not permitted. macOS: but for what moves to a process group of its own.
+             Windows: by a job object, which nobody has tried yet (`bound.py`).
+  folder     When we are killed, the keeper removes it (macOS: a shell); on Windows it is left.
   network    Linux, where namespaces are permitted: none, not even this machine's own ports, for it and for what it starts.
              Elsewhere Python's sockets refuse to connect; libraries in C and other programs still can.
 
@@ -77,7 +77,6 @@ def call(function: str, arguments: Mapping[str, Any], **options: Unpack[Options]
     network    (False) whether it has one
     Raises  UsageError as the function did, Failed for everything else that goes wrong there.
     """
-
     if FORKS:
         with Server(()) as server:
             return server.call(function, arguments, **options)
@@ -108,6 +107,8 @@ class Server:
             self._process = _python("keeper", "keep", job, pass_fds=[theirs.fileno()], **streams)
         try:
             error = receive(self._channel)[0]
+        except EOFError:
+            error = "it has ended"
         except BaseException:
             self.close()
             raise

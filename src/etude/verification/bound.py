@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-ABORT_SECONDS = 0.5
+from etude.verification.limited import ABORT_SECONDS
+
 WATCH = 'read done || { kill -s KILL -- "-$1"; rm -rf "$2"; }'  # `read` fails when its input ends without a line
 ENDS_WITH_ITS_HANDLE = 0x2000  # JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
 EXTENDED_LIMITS = 9  # JobObjectExtendedLimitInformation: 144 bytes on 64 bits, the flags behind two times of 8 bytes

@@ -21,14 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from etude.verification import namespaces
-from etude.verification.limited import run
+from etude.verification.limited import ABORT_SECONDS, run
 
 DIE_WITH_PARENT, ADOPT_ORPHANS = 1, 36  # PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER
-ABORT_SECONDS = 0.5
 
 
 def keep(folder: str, channel: int, modules: Sequence[str]) -> None:
-    """Start a server on an open socket, and end it and what is below it with our input."""
+    """Start a server on an open socket; at the end of standard input end it and what is below, and remove the folder."""
     moved = namespaces.moved_to(namespaces.NEW_PROCESSES | namespaces.NEW_MOUNTS)
     control(ADOPT_ORPHANS, 1)
     if not (server := os.fork()):
@@ -116,13 +115,16 @@ def end_all() -> None:
 
 
 def children() -> list[int]:
-    """The children of this process."""
-    found = []
-    for process in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208
-        with contextlib.suppress(OSError):
-            parent = Path("/proc", process, "stat").read_text(errors="replace").rpartition(")")[2].split()[1]
-            found += [int(process)] * (int(parent) == os.getpid())
-    return found
+    """Of this process. Not every kernel keeps a list of them."""
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and parent_of(entry) == os.getpid()]
+
+
+def parent_of(entry: Path) -> int | None:
+    """Of a process, by its folder in /proc; None when it has gone."""
+    try:
+        return int((entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+    except OSError:
+        return None
 
 
 def control(what: int, value: int) -> None:

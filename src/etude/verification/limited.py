@@ -17,6 +17,7 @@ from etude.verification import namespaces
 
 ANSWER_BYTES = 64 << 20
 FILE_BYTES = 1 << 30
+ABORT_SECONDS = 0.5  # for writing down where it was, when the time is up
 HOMES = ("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP")
 CALLS_OUT = {f"socket.{call}" for call in ("connect", "sendto", "sendmsg", "getaddrinfo", "gethostbyname", "gethostbyaddr")}
 NOT_FOREIGN = ("<", sysconfig.get_path("stdlib"), str(Path(__file__).parents[1]) + os.sep)
