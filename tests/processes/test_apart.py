@@ -197,7 +197,7 @@ def test_neither_side_imports_torch_for_nothing() -> None:
     program = f"""
 import sys
 from pathlib import Path
-from etude.verification import apart, bound
+from etude.verification import apart
 assert "torch" not in apart.call("called_apart:modules", {{}}, path=[Path({str(places.TESTS)!r})])
 with apart.Server() as server:
     assert "torch" in server.call("called_apart:modules", {{}}, path=[Path({str(places.TESTS)!r})]) or sys.platform != "linux"
@@ -271,6 +271,21 @@ def test_all_of_it_ends_with_us(before: str, function: str, number: int, tmp_pat
         assert us.wait(60) == -number
     assert all_gone(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["note"]
+
+
+@on_linux
+@pytest.mark.parametrize(
+    "command", [["verify", "{file}:Net", "--against", "resnet20"], ["practice", "check", "conv1x1", "--file", "{file}"]]
+)
+def test_all_of_it_ends_with_a_command(command: list[str], tmp_path: Path) -> None:
+    file, work = tmp_path / "net.py", tmp_path / "work"
+    work.mkdir()
+    note = str(work / "note")
+    file.write_text(f"import sys\nsys.path.append({str(places.TESTS)!r})\nimport called_apart\ncalled_apart.scatter(60, {note!r})\n")
+    with interrupted(work, ["-m", "etude", *(word.format(file=file) for word in command)], 8) as us:
+        us.kill()
+    assert all_gone(work)
+    assert [file.name for file in work.iterdir()] == ["note"]
 
 
 @on_linux
