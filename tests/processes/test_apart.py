@@ -168,7 +168,7 @@ def test_no_variable_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
     found = apart.call("called_apart:surroundings", {}, path=[places.TESTS])["environment"]
     ours = {"PYTHONHASHSEED", "PYTHONUTF8", "PYTHONUNBUFFERED", "CUDA_VISIBLE_DEVICES", "LC_CTYPE"}
     assert set(found) <= ours | {*apart.KEPT, "HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"}
-    with Server() as server:
+    with Server(()) as server:
         assert "secret" not in server.call("called_apart:surroundings", {}, path=[places.TESTS])["environment"].values()
 
 
@@ -361,7 +361,7 @@ def test_a_server_outlives_what_it_calls(server: Server) -> None:
 
 @on_linux
 def test_without_its_server_a_call_still_works() -> None:
-    with Server() as server:
+    with Server(()) as server:
         assert server._process
         os.kill(server._process.pid, signal.SIGKILL)
         with pytest.raises(Failed, match="the process for the checks has died"):
