@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -92,16 +93,39 @@ def crash() -> None:
 
 
 def sleep(seconds: float, note: str = "") -> None:
-    """Sleep, after writing the number of this process and of one it starts into the file `note`."""
+    """Sleep, after starting a process that sleeps too and writing the file `note`."""
     if note:
-        started = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({seconds})"])
-        Path(note).write_text(f"{os.getpid()} {started.pid}", encoding="utf-8")
+        leave_behind(note)
+        Path(note).touch()
     time.sleep(seconds)
 
 
-def leave_behind() -> int:
-    """Start a process that sleeps and holds our output open; its number."""
-    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]).pid
+def leave_behind(note: str) -> None:
+    """Start a process that sleeps, holds our output open and has `note` in its command line."""
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", note])
+
+
+def scatter(seconds: float, note: str) -> None:
+    """Start processes in the ways that could outlive this one, then write the file `note`, and stay."""
+
+    def start(name: str) -> None:
+        subprocess.Popen(["sleep", "1000"], start_new_session=True)
+        Path(name).touch()
+
+    if not os.fork():
+        start("from a fork")
+        time.sleep(1000)
+    if not os.fork():
+        os.setsid()
+        if not os.fork():
+            start("from an orphan in a session of its own")
+            time.sleep(1000)
+        os._exit(0)
+    threading.Thread(target=start, args=["from a thread"]).start()
+    while len(list(Path.cwd().iterdir())) < 3:
+        time.sleep(0.01)
+    Path(note).touch()
+    time.sleep(seconds)
 
 
 def fork_and_return() -> int:
@@ -133,9 +157,9 @@ def connect(port: int) -> None:
 
 
 def connect_where_namespaces_are_not_permitted(port: int) -> None:
-    from etude.verification import limited
+    from etude.verification import limited, namespaces
 
-    limited.has_left = lambda: False
+    namespaces.moved_to = lambda kinds: False
     limited.leave_network()
     pair = socket.socketpair()
     pair[0].sendmsg([b"within this machine"])

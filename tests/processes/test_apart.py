@@ -1,6 +1,7 @@
 """Foreign code runs apart: whatever it does, there is one clear sentence within the limit, and nothing is left behind."""
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -8,16 +9,18 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 import places
 from etude.errors import EtudeError, UsageError
-from etude.verification import apart
+from etude.verification import apart, bound
 from etude.verification.apart import Failed, Server
 
 LIMIT = 3.0
@@ -36,10 +39,11 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="what the system a
 Call = Callable[..., Any]
 
 
-@pytest.fixture(params=["call", "server"])
-def call(request: pytest.FixtureRequest) -> Call:
-    """Both ways to call, which must behave alike."""
-    found = apart.call if request.param == "call" else request.getfixturevalue("server").call
+@pytest.fixture(params=["direct", "server"])
+def call(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Both ways to call, which must behave alike: that of macOS and Windows, and that of Linux, for which `call` starts a server too."""
+    monkeypatch.setattr(apart, "FORKS", apart.FORKS and request.param == "server")
+    found = request.getfixturevalue("server").call if request.param == "server" else apart.call
 
     def call(name: str, *, seconds: float = 30, megabytes: int = 8192, network: bool = False, **arguments: Any) -> Any:
         return found(f"called_apart:{name}", arguments, path=[places.TESTS], seconds=seconds, megabytes=megabytes, network=network)
@@ -51,19 +55,6 @@ def failure(call: Call, name: str, **arguments: Any) -> Failed:
     with pytest.raises(Failed) as caught:
         call(name, **arguments)
     return caught.value
-
-
-def gone(process: int) -> bool:
-    """Whether it ends within ten seconds; a dead one that nobody has asked for counts."""
-    for _ in range(1000):
-        try:
-            state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.01)
-    return False
 
 
 # ── The eight files ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -158,16 +149,17 @@ def test_a_convolution_computes_in_both(call: Call) -> None:
 # ── What stays ours ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_surroundings_are_private_and_removed(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_surroundings_are_private_and_removed(call: Call, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    within = Path(server._folder).resolve() if apart.FORKS else tmp_path.resolve()
     found = call("surroundings")
-    assert Path(found["folder"]).is_relative_to(tmp_path.resolve())
+    assert Path(found["folder"]).is_relative_to(within)
     assert Path(found["temporary"]) == Path(found["home"])
     assert Path(found["home"]).resolve() == Path(found["folder"])
     assert (found["arguments"], found["stdin"]) == ([], "")
     failure(call, "vanish", code=1)
     failure(call, "loop", seconds=0.5)
-    assert list(tmp_path.iterdir()) == []
+    assert [*tmp_path.iterdir(), *within.iterdir()] == []
 
 
 def test_no_variable_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +168,7 @@ def test_no_variable_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
     found = apart.call("called_apart:surroundings", {}, path=[places.TESTS])["environment"]
     ours = {"PYTHONHASHSEED", "PYTHONUTF8", "PYTHONUNBUFFERED", "CUDA_VISIBLE_DEVICES", "LC_CTYPE"}
     assert set(found) <= ours | {*apart.KEPT, "HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"}
-    with Server() as server:
+    with Server(()) as server:
         assert "secret" not in server.call("called_apart:surroundings", {}, path=[places.TESTS])["environment"].values()
 
 
@@ -191,10 +183,11 @@ def test_there_is_no_network_unless_asked_for(call: Call) -> None:
 
 
 @on_linux
-def test_nothing_is_left_behind(call: Call) -> None:
+def test_nothing_is_left_behind(call: Call, tmp_path: Path) -> None:
     call("echo", value=1)
     open_files = len(list(Path("/proc/self/fd").iterdir()))
-    assert gone(call("leave_behind"))
+    call("leave_behind", note=str(tmp_path))
+    assert all_gone(tmp_path)
     assert call("fork_and_return") > 0
     failure(call, "vanish", code=1)
     assert len(list(Path("/proc/self/fd").iterdir())) == open_files
@@ -213,31 +206,142 @@ assert "torch" not in sys.modules
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
-@on_linux
-@pytest.mark.parametrize("call", ["apart.call", "apart.Server().call"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "killed"])
-def test_it_ends_with_us(call: str, number: int, tmp_path: Path) -> None:
-    """After Ctrl-C with all it has started; when we are killed, it alone."""
-    note = tmp_path / "note"
-    call_it = f"{call}('called_apart:sleep', {{'seconds': 60, 'note': {str(note)!r}}}, path=[Path({str(places.TESTS)!r})])"
-    signals = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"  # which nohup has ignored
-    program = ["-c", f"{signals}\nfrom pathlib import Path\nfrom etude.verification import apart\n{call_it}"]
-    environment = os.environ | {"TMPDIR": str(tmp_path)}
-    with subprocess.Popen([sys.executable, *program], env=environment, stderr=subprocess.DEVNULL) as us:
-        while not (note.exists() and note.read_text(encoding="utf-8")):
+# ── How it ends ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+WITHOUT_FORKS = "apart.FORKS = False"
+REFUSED = apart.BOOT.replace("{module}.", "from etude.verification import namespaces\nnamespaces.moved_to = lambda kinds: False\n{module}.")
+WITHOUT_NAMESPACES = f"apart.BOOT = {REFUSED!r}"
+
+
+def alive(folder: Path) -> list[str]:
+    """The commands of processes that have the folder in their command line or in the environment they were started with."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command, environment = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
+            if str(folder).encode() in command + environment:
+                found.append(command.replace(b"\0", b" ").decode()[-100:])
+    return found
+
+
+def all_gone(folder: Path) -> bool:
+    """Whether they have ended within ten seconds."""
+    end = time.monotonic() + 10
+    while alive(folder) and time.monotonic() < end:
+        time.sleep(0.02)
+    return not alive(folder)
+
+
+@contextlib.contextmanager
+def interrupted(folder: Path, program: Sequence[str], processes: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A program whose temporary files are in `folder`, in the middle: what it checks has started processes and written a note there."""
+    note, environment = folder / "note", os.environ | {"TMPDIR": str(folder)}
+    with subprocess.Popen([sys.executable, *program], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as us:
+        while not note.exists():
             assert us.poll() is None
             time.sleep(0.01)
+        assert len(alive(folder)) >= processes
+        yield us
+
+
+def calling(function: str, folder: Path, before: str = "") -> list[str]:
+    """A program that calls a function of `called_apart`."""
+    signals = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # which nohup has ignored
+    arguments = {"note": str(folder / "note"), "seconds": 60}
+    call = f"apart.call('called_apart:{function}', {arguments}, path=[Path({str(places.TESTS)!r})])"
+    return ["-c", f"from pathlib import Path\nfrom etude.verification import apart\n{signals}\n{before}\n{call}"]
+
+
+@on_linux
+@pytest.mark.parametrize(
+    ("before", "function", "number"),
+    [
+        ("", "scatter", signal.SIGINT),
+        ("", "scatter", signal.SIGHUP),
+        ("", "scatter", signal.SIGKILL),
+        (WITHOUT_NAMESPACES, "scatter", signal.SIGINT),
+        (WITHOUT_NAMESPACES, "scatter", signal.SIGKILL),
+        (WITHOUT_FORKS, "sleep", signal.SIGINT),
+        (WITHOUT_FORKS, "sleep", signal.SIGKILL),
+    ],
+)
+def test_all_of_it_ends_with_us(before: str, function: str, number: int, tmp_path: Path) -> None:
+    with interrupted(tmp_path, calling(function, tmp_path, before), 8 if function == "scatter" else 4) as us:
         us.send_signal(number)
         assert us.wait(60) == -number
-    it, started = map(int, note.read_text(encoding="utf-8").split())
-    try:
-        assert gone(it)
-        if number == signal.SIGINT:
-            assert gone(started)
-            assert [file.name for file in tmp_path.iterdir()] == ["note"]
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(started, signal.SIGKILL)
+    assert all_gone(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["note"]
+
+
+@on_linux
+@pytest.mark.parametrize(
+    "command", [["verify", "{file}:Net", "--against", "resnet20"], ["practice", "check", "conv1x1", "--file", "{file}"]]
+)
+def test_all_of_it_ends_with_a_command(command: list[str], tmp_path: Path) -> None:
+    file, work = tmp_path / "net.py", tmp_path / "work"
+    work.mkdir()
+    note = str(work / "note")
+    file.write_text(f"import sys\nsys.path.append({str(places.TESTS)!r})\nimport called_apart\ncalled_apart.scatter(60, {note!r})\n")
+    with interrupted(work, ["-m", "etude", *(word.format(file=file) for word in command)], 8) as us:
+        us.kill()
+    assert all_gone(work)
+    assert [file.name for file in work.iterdir()] == ["note"]
+
+
+@on_linux
+def test_all_of_it_ends_with_its_keeper(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    note = tmp_path / "note"
+
+    def kill(process: int) -> None:
+        while not note.exists():
+            time.sleep(0.01)
+        os.kill(process, signal.SIGKILL)
+
+    with Server(()) as server:
+        assert server._process
+        threading.Thread(target=kill, args=[server._process.pid]).start()
+        with pytest.raises(Failed, match="the process for the checks has died"):
+            server.call("called_apart:scatter", {"note": str(note), "seconds": 60}, path=[places.TESTS])
+    assert all_gone(tmp_path)
+    assert list(tmp_path.iterdir()) == [note]
+
+
+@on_linux
+@pytest.mark.parametrize("boot", [apart.BOOT, REFUSED], ids=["namespaces", "none"])
+def test_what_a_call_leaves_ends_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, boot: str) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(apart, "BOOT", boot)
+    note = tmp_path / "note"
+    with Server(()) as server:
+        server.call("called_apart:scatter", {"note": str(note), "seconds": 0}, path=[places.TESTS])
+        assert len(alive(tmp_path)) == 2  # the keeper and the server
+    assert list(tmp_path.iterdir()) == [note]
+
+
+def test_windows_is_asked_to_end_all_of_a_job() -> None:
+    class Limits(ctypes.Structure):
+        """JOBOBJECT_EXTENDED_LIMIT_INFORMATION up to its flags, and what is behind them."""
+
+        _fields_ = (
+            ("times", ctypes.c_int64 * 2),
+            ("flags", ctypes.c_uint32),
+            ("sizes", ctypes.c_size_t * 2),
+            ("processes", ctypes.c_uint32),
+            ("affinity", ctypes.c_size_t),
+            ("classes", ctypes.c_uint32 * 2),
+            ("counters", ctypes.c_uint64 * 6),
+            ("memory", ctypes.c_size_t * 4),
+        )
+
+    kernel = Mock()
+    kernel.CreateJobObjectW.return_value = 7
+    assert bound.job_of(kernel, 12).value == 7
+    (job, kind, limits, size), _ = kernel.SetInformationJobObject.call_args
+    assert (job.value, kind, size) == (7, 9, ctypes.sizeof(Limits))
+    assert Limits.from_buffer_copy(limits).flags == 0x2000
+    (job, process), _ = kernel.AssignProcessToJobObject.call_args
+    assert (job.value, process.value) == (7, 12)
 
 
 # ── The server ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -257,7 +361,7 @@ def test_a_server_outlives_what_it_calls(server: Server) -> None:
 
 @on_linux
 def test_without_its_server_a_call_still_works() -> None:
-    with Server() as server:
+    with Server(()) as server:
         assert server._process
         os.kill(server._process.pid, signal.SIGKILL)
         with pytest.raises(Failed, match="the process for the checks has died"):

@@ -3,14 +3,15 @@
 import ast
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 import places
 import shell
 from etude.models import registry
-from etude.verification.apart import Server
+from etude.verification import apart
+from etude.verification.apart import Failed, Server
 from etude.verification.verdict import Verification
 
 FAITHFUL, DEPARTS, CLASSIC = (sorted((places.FOREIGN / folder).glob("[!h]*.py")) for folder in ("faithful", "departs", "classic"))
@@ -87,7 +88,8 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return shell.run(capsys, "verify", *arguments)
 
 
-def could_not_judge(capsys: pytest.CaptureFixture[str], name: str, seconds: int) -> None:
+def could_not_judge(capsys: pytest.CaptureFixture[str], name: str, seconds: int) -> str:
+    """The sentence."""
     target = f"{places.HOSTILE / name}.py:Net"
     code, out, err = run(capsys, target, "--against", "resnet20", "--set", "depth=8", "--seconds", str(seconds), "--json")
     assert err == ""
@@ -95,11 +97,30 @@ def could_not_judge(capsys: pytest.CaptureFixture[str], name: str, seconds: int)
     assert (code, report["verdict"]) == (3, "could not judge")
     assert len(report["sentence"].splitlines()) == 1
     assert len(report["sentence"]) < 400
+    return str(report["sentence"])
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in places.HOSTILE.glob("*.py")))
 def test_a_hostile_file_gets_one_clear_answer(capsys: pytest.CaptureFixture[str], quick: None, name: str) -> None:
-    could_not_judge(capsys, name, 2 if name == "loops" else 60)
+    sentence = could_not_judge(capsys, name, 2 if name == "loops" else 60)
+    if name == "loops":
+        assert sentence == "the code ran longer than the limit of 2 s and was stopped (loops.py line 9); --seconds gives it more"
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [("lecture_residual", 60), ("resnet110", 60), ("resnet164", 83), ("resnet18", 136), ("resnet1001", 300), ("resnet152", 300)],
+)
+def test_the_limit_follows_the_network(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, seconds: int
+) -> None:
+    def call(function: str, arguments: dict[str, Any], *, seconds: float) -> NoReturn:
+        raise Failed(f"limit of {seconds:.0f} s", "time")
+
+    monkeypatch.setattr(apart, "call", call)
+    for given, used in (((), seconds), (("--seconds", "2.5"), 2)):
+        code, out, _ = run(capsys, name, "--against", name, *given, "--json")
+        assert (code, json.loads(out)["sentence"]) == (3, f"limit of {used} s; --seconds gives it more")
 
 
 def test_so_it_does_in_a_process_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import click
 from etude.cli.render import WIDTH, as_json, filled, table
 from etude.cli.render import say as remark
 from etude.errors import UsageError
-from etude.practice.checker import Checked, checked, warm
+from etude.practice.checker import SECONDS, Checked, checked, warm
 from etude.practice.exercises import LANGUAGES, Language, exercise, names
 from etude.practice.words import language_here, say
 from etude.practice.workbook import Work, Workbook
@@ -102,9 +102,10 @@ def shown(path: Path) -> str:
 @click.option("--file", type=click.Path(dir_okay=False, path_type=Path), help="Another file than the one in your folder.")
 @click.option("--all", "all_", is_flag=True, help="Every exercise; with --folder, of every learner.")
 @click.option("--folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="With --all: a class, a folder a learner.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), default=SECONDS, show_default=True, help="Time limit.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @language_option
-def check(name: str | None, file: Path | None, all_: bool, folder: Path | None, json_: bool, lang: Language | None) -> int:
+def check(name: str | None, file: Path | None, all_: bool, folder: Path | None, seconds: float, json_: bool, lang: Language | None) -> int:
     """Check an exercise: by default the next one; with --all every one.
 
     A teacher's: `etude practice check --all --folder CLASS/`, where every folder in CLASS is a learner's.
@@ -114,7 +115,7 @@ def check(name: str | None, file: Path | None, all_: bool, folder: Path | None, 
     if folder and not all_:
         raise UsageError("--folder goes with --all")
     if all_:
-        return check_class(folder, json_, lang) if folder else check_own(json_, lang)
+        return check_class(folder, seconds, json_, lang) if folder else check_own(seconds, json_, lang)
     if file:
         name = name or file.stem
         if name not in names():
@@ -129,7 +130,7 @@ def check(name: str | None, file: Path | None, all_: bool, folder: Path | None, 
             return 0
         exercise(name)
         file = book.file(name)
-    result = checked(name, file, language)
+    result = checked(name, file, language, seconds=seconds)
     if book:
         book.note(name, passed=result.passed, check=True)
     as_json(result.plain()) if json_ else show_result(result, language)
@@ -149,14 +150,14 @@ def show_result(result: Checked, language: Language) -> None:
     click.echo(say(language, "help", name=result.exercise))
 
 
-def check_own(json_: bool, lang: Language | None) -> int:
+def check_own(seconds: float, json_: bool, lang: Language | None) -> int:
     """Every exercise of one's own folder."""
     book = Workbook.here()
     language, results = lang or book.language, list[Checked]()
     with warm() as server:
         for name in names():
             if book.file(name).exists():
-                results.append(checked(name, book.file(name), language, server))
+                results.append(checked(name, book.file(name), language, server, seconds))
                 if results[-1].passed:
                     book.note(name, passed=True)
                 if not json_:
@@ -168,7 +169,7 @@ def check_own(json_: bool, lang: Language | None) -> int:
     return 0 if results and all(result.passed for result in results) else 1
 
 
-def check_class(folder: Path, json_: bool, lang: Language | None) -> int:
+def check_class(folder: Path, seconds: float, json_: bool, lang: Language | None) -> int:
     """Every exercise of every learner, whose folders stand in one; and a table of them."""
     language = lang or language_here()
     learners = [one for one in sorted(folder.iterdir()) if one.is_dir() and any((one / f"{name}.py").exists() for name in names())]
@@ -178,7 +179,7 @@ def check_class(folder: Path, json_: bool, lang: Language | None) -> int:
     with warm() as server:
         for learner in learners:
             files = {name: learner / f"{name}.py" for name in names()}
-            results[learner.name] = [checked(name, file, language, server) for name, file in files.items() if file.exists()]
+            results[learner.name] = [checked(name, file, language, server, seconds) for name, file in files.items() if file.exists()]
             if not json_:
                 remark(f"{learner.name} {sum(result.passed for result in results[learner.name])}/{len(names())}")
     if json_:

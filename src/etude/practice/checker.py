@@ -35,8 +35,8 @@ class Checked:
         return {"exercise": self.exercise, "status": self.status, "diagnoses": diagnoses, "seconds": round(self.seconds, 2)}
 
 
-def checked(name: str, file: Path, language: Language, server: Server | None = None) -> Checked:
-    """The result for one file; with a `server` (see `warm`) without the start of Python.
+def checked(name: str, file: Path, language: Language, server: Server | None = None, seconds: float = SECONDS) -> Checked:
+    """The result for one file, which may take so many seconds; with a `server` (see `warm`) without the start of Python.
 
     Raises  UsageError for an unknown exercise, and for a file that is not there.
     """
@@ -47,10 +47,10 @@ def checked(name: str, file: Path, language: Language, server: Server | None = N
     began = time.monotonic()
     arguments = {"name": name, "file": str(file.resolve())}
     try:
-        answer = (server.call if server else call)(f"{CHILD}:check", arguments, seconds=SECONDS, megabytes=MEGABYTES)
+        answer = (server.call if server else call)(f"{CHILD}:check", arguments, seconds=seconds, megabytes=MEGABYTES)
     except Failed as error:
         kind = error.kind if error.kind in messages() else "died"
-        failed = Finding(kind, {"text": str(error), "seconds": f"{SECONDS:g}"})
+        failed = Finding(kind, {"text": str(error), "seconds": f"{seconds:g}"})
         return Checked(name, "error", (diagnosis(task, failed, language),), time.monotonic() - began)
     diagnoses = tuple(diagnosis(task, Finding(**finding), language) for finding in answer["findings"])
     untouched = file.read_text(encoding="utf-8", errors="replace") in starts

@@ -6,19 +6,20 @@ own as working directory and home; whatever it prints is read and forgotten, but
 
   memory     Linux: limited for each process; what processes share is not counted. Graphics cards, which have no limit, are hidden.
   files      Linux, macOS: each at most 1 GB.
-  processes  Linux, macOS: whatever it starts is killed in the end, unless that moved to a session of its own. Windows: it alone is killed.
-  our end    Ctrl-C kills all of it. When we are killed, Linux kills it; what it started and its folder are left.
+  processes  Whatever it starts ends with it, and all of that with us, also when we are killed. Linux: without exception (`keeper.py`), but
+             when the keeper is killed where namespaces are not permitted. macOS: but for what moves to a process group of its own.
+             Windows: by a job object, which nobody has tried yet (`bound.py`).
+  folder     When we are killed, the keeper removes it (macOS: a shell); on Windows it is left.
   network    Linux, where namespaces are permitted: none, not even this machine's own ports, for it and for what it starts.
              Elsewhere Python's sockets refuse to connect; libraries in C and other programs still can.
 
 Torch is never imported here: this process only waits.
 """
 
-import contextlib
 import json
 import os
 import re
-import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,12 +28,18 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self, TypedDict, Unpack
+from typing import Any, Self, TypedDict, Unpack
 
 from etude.errors import EtudeError, UsageError
-from etude.verification.limited import place, receive, send
+from etude.verification import bound
+from etude.verification.keeper import receive, send
+from etude.verification.limited import place
 
-CHILD = Path(__file__).with_name("limited.py")
+BOOT = """import json, sys
+job = json.loads(sys.argv.pop())
+sys.path += [folder for folder in job.pop("path") if folder not in sys.path]
+from etude.verification import {module}
+{module}.{function}(**job)"""  # the job is gone before foreign code reads the arguments
 KEPT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "OMP_NUM_THREADS")
 OUTPUT_BYTES = 10_000
 FORKS = sys.platform == "linux"  # Windows cannot, and the libraries of macOS do not survive it
@@ -70,29 +77,38 @@ def call(function: str, arguments: Mapping[str, Any], **options: Unpack[Options]
     network    (False) whether it has one
     Raises  UsageError as the function did, Failed for everything else that goes wrong there.
     """
+    if FORKS:
+        with Server(()) as server:
+            return server.call(function, arguments, **options)
 
-    def start(folder: Path, output: int) -> Process:
-        return _python({"folder": str(folder)}, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    def direct(folder: Path, output: int, seconds: float) -> int | None:
+        process = _python("limited", "run", {"folder": str(folder)}, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        return bound.ended(process, folder, seconds)
 
-    return _supervised(start, function, arguments, **options)
+    return _answered(direct, None, function, arguments, **options)
 
 
 class Server:
     """For many calls in a row: a process that has imported torch and `modules` once, and forks for every call.
 
-    One call at a time, from the thread that made the server: Linux kills a process when the thread that started it ends.
+    One call at a time.
     Raises  Failed where a module cannot be imported.
     """
 
-    def __init__(self, modules: Sequence[str] = ()) -> None:
+    def __init__(self, modules: Sequence[str] = ("torch",)) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         if not FORKS:
             return
+        self._folder = tempfile.mkdtemp(prefix="etude-")
         self._channel, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         with theirs:
-            self._process = _python({"modules": modules}, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            job = {"folder": self._folder, "channel": theirs.fileno(), "modules": modules}
+            streams = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            self._process = _python("keeper", "keep", job, pass_fds=[theirs.fileno()], **streams)
         try:
             error = receive(self._channel)[0]
+        except EOFError:
+            error = "it has ended"
         except BaseException:
             self.close()
             raise
@@ -105,7 +121,7 @@ class Server:
         if not self._process:
             return call(function, arguments, **options)
         try:
-            return _supervised(self._fork, function, arguments, **options)
+            return _answered(self._fork, self._folder, function, arguments, **options)
         except EtudeError:
             raise
         except BaseException as error:  # Ctrl-C between two messages, or the server is dead
@@ -114,14 +130,16 @@ class Server:
                 raise Failed("the process for the checks has died", "died") from None
             raise
 
-    def _fork(self, folder: Path, output: int) -> "Process":
-        send(self._channel, str(folder), [output])
-        return _Forked(receive(self._channel)[0], self._channel)
+    def _fork(self, folder: Path, output: int, seconds: float) -> int | None:
+        send(self._channel, (str(folder), seconds), [output])
+        return receive(self._channel)[0]
 
     def close(self) -> None:
+        """End it; nothing is left of what it has started, nor its folder."""
         if self._process:
             self._channel.close()
-            _kill(self._process)
+            self._process.communicate()  # the end of its input is the end of it
+            shutil.rmtree(self._folder, ignore_errors=True)
             self._process = None
 
     def __enter__(self) -> Self:
@@ -129,29 +147,6 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-class Process(Protocol):
-    """The part of `subprocess.Popen` that is needed here."""
-
-    pid: int
-
-    def wait(self, timeout: float | None = None) -> int: ...
-
-
-class _Forked:
-    """A child of the server, which says when it has ended."""
-
-    def __init__(self, pid: int, channel: socket.socket) -> None:
-        self.pid, self.channel = pid, channel
-        self.code: int | None = None
-
-    def wait(self, timeout: float | None = None) -> int:
-        if self.code is None:
-            if not select.select([self.channel], [], [], timeout)[0]:
-                raise subprocess.TimeoutExpired("fork", timeout or 0)
-            self.code = int(receive(self.channel)[0])
-        return self.code
 
 
 class _Tail:
@@ -174,13 +169,13 @@ class _Tail:
         return self.kept.decode(errors="replace")
 
 
-def _python(job: Mapping[str, Any], **streams: Any) -> subprocess.Popen[bytes]:
-    """The child, in a session of its own, with our import path and next to nothing of our environment."""
-    path = [str(CHILD.parents[2]), *(folder for folder in sys.path if Path(folder).is_absolute())]
-    job = {"folder": "", "modules": (), "parent": os.getpid(), "path": path} | dict(job)
+def _python(module: str, function: str, job: Mapping[str, Any], **streams: Any) -> subprocess.Popen[bytes]:
+    """A function of this room in a new Python, in a session of its own, with our import path and next to nothing of our environment."""
+    path = [str(Path(__file__).parents[2]), *(folder for folder in sys.path if Path(folder).is_absolute())]
+    program = BOOT.format(module=module, function=function)
     environment = {name: os.environ[name] for name in KEPT if name in os.environ}
     return subprocess.Popen(
-        [sys.executable, "-s", "-P", str(CHILD), json.dumps(job)],  # not -I, under which PYTHONHASHSEED means nothing
+        [sys.executable, "-s", "-P", "-c", program, json.dumps({"path": path, **job})],  # not -I, under which PYTHONHASHSEED means nothing
         env=environment | {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "CUDA_VISIBLE_DEVICES": ""},
         start_new_session=True,
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
@@ -188,8 +183,9 @@ def _python(job: Mapping[str, Any], **streams: Any) -> subprocess.Popen[bytes]:
     )
 
 
-def _supervised(
-    start: Callable[[Path, int], Process],
+def _answered(
+    run: Callable[[Path, int, float], int | None],
+    home: str | None,
     function: str,
     arguments: Mapping[str, Any],
     *,
@@ -198,18 +194,20 @@ def _supervised(
     megabytes: int = 8_192,
     network: bool = False,
 ) -> Any:
-    """Start a process on the request, in a private folder, and give back what it answers. Raises what `call` raises."""
-    with tempfile.TemporaryDirectory(prefix="etude-", ignore_cleanup_errors=True) as name:
+    """What a process answers that runs in a private folder within `home`. Raises what `call` raises.
+
+    run  (folder, where to print, seconds) -> exit code, or None when the time ran out; nothing of the process is left
+    """
+    with tempfile.TemporaryDirectory(prefix="etude-", dir=home, ignore_cleanup_errors=True) as name:
         folder, folders = Path(name), [str(folder.resolve()) for folder in path]
         request = {"function": function, "arguments": dict(arguments), "path": folders, "megabytes": megabytes, "network": network}
         (folder / "work").mkdir()
         (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
         tail = _Tail()
         try:
-            process = start(folder, tail.end)
+            code = run(folder, tail.end, seconds)
         finally:
             os.close(tail.end)
-        code = _ended(process, seconds)
         output = tail.text()
         if (folder / "answer.json").exists():
             answer = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
@@ -220,29 +218,6 @@ def _supervised(
     if answer["kind"] == "usage":
         raise UsageError(answer["message"])
     raise Failed(**answer, output=output)
-
-
-def _ended(process: Process, seconds: float) -> int | None:
-    """The exit code, or None when the time ran out. Nothing of the process's group is left afterwards."""
-    try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        if sys.platform != "win32":
-            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
-                os.kill(process.pid, signal.SIGABRT)  # faulthandler writes down where it was
-                process.wait(0.5)
-        return None
-    finally:
-        _kill(process)
-
-
-def _kill(process: Process) -> None:
-    if sys.platform != "win32":
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    elif isinstance(process, subprocess.Popen):
-        process.kill()
-    process.wait()
 
 
 def _death(code: int | None, seconds: float, fault: Path, output: str) -> str:

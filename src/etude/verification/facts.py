@@ -12,6 +12,8 @@ from etude.operator import Operator
 from etude.papers import Architecture, Count, Paper, Step, expand, load
 from etude.targets.target import Target
 
+COSTLY_MACS, MANY_STEPS = 4e9, 2_000  # from here on five minutes: ResNet-50, and one of 600 layers
+
 
 def facts_of(name: str) -> tuple[Paper, Architecture]:
     """The paper of a registered network, and its architecture there. Raises UsageError for an unknown name."""
@@ -33,6 +35,12 @@ def steps_of(name: str, /, **options: Any) -> tuple[Step, ...]:
     """
     paper, network = facts_of(name)
     return expand(paper, network, **options)
+
+
+def seconds_for(steps: Sequence[Step]) -> float:
+    """How long holding a module against them may take: a minute, for costly and for deep networks up to five."""
+    share = max(sum(step.macs for step in steps) / COSTLY_MACS, len(steps) / MANY_STEPS)
+    return round(min(max(60, 300 * share), 300))
 
 
 def graph_of(name: str, /, **options: Any) -> Graph:
