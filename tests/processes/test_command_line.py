@@ -39,7 +39,10 @@ def test_ctrl_c_ends_a_command_whose_starter_ignored_it(tmp_path: Path) -> None:
         assert watching.stdout is not None
         watching.stdout.readline()  # it has begun
         watching.send_signal(signal.SIGINT)
-        _, error = watching.communicate(timeout=30)
+        try:
+            _, error = watching.communicate(timeout=30)
+        finally:
+            watching.kill()  # a broken one would be waited for without end
     assert (watching.returncode, error.strip()) == (130, "error: stopped")
 
 
