@@ -14,10 +14,10 @@ import mutants
 import places
 import shell
 from etude.cli import practice as commands
+from etude.explain.findings import Finding
 from etude.practice import checker
 from etude.practice.checker import Checked, checked
 from etude.practice.exercises import LANGUAGES, exercise, names
-from etude.practice.findings import Finding
 from etude.practice.sources import merged
 from etude.practice.words import diagnosis
 from etude.practice.workbook import STATE, Workbook
