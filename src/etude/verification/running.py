@@ -1,0 +1,188 @@
+"""L0: on which image anybody's module runs, and into how many classes; where it runs on none, what stops it."""
+
+import contextlib
+import math
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from etude.explain.findings import Finding, in_english
+from etude.explain.raised import explained
+from etude.explain.recorder import tensors_in
+from etude.verification.limited import is_foreign
+from etude.verification.trace import ValueRecorder
+from etude.wording import size
+
+Image = tuple[int, int, int]
+SIDES = (224, 32, 28, 64, 96, 299)  # of images that people use
+CHANNELS = (3, 1)
+ENOUGH = 3  # images on which the same must happen before it is said of all
+
+# what stops a module whatever its image is
+ALWAYS = {"no_forward", "returns_nothing", "no_super"}
+ALWAYS_AT_A_LINE = {"no_attribute", "no_name", "missing_argument", "not_called", "nothing_passed", "result_dropped", "not_flattened"}
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What stopped a module on an image, and the file where it did."""
+
+    image: Image
+    finding: Finding
+    file: str
+
+    @classmethod
+    def of(cls, error: BaseException, image: Image) -> "Stop":
+        frames = traceback.extract_tb(error.__traceback__)
+        file = next((frame.filename for frame in reversed(frames) if is_foreign(frame.filename)), "")
+        return cls(image, error.finding if isinstance(error, NoLogits) else explained(error, Path(file)), file)
+
+    @property
+    def always(self) -> bool:
+        """Whether no image would do, by the kind of what happened."""
+        key = self.finding.key
+        inner = key in ("conv_channels", "norm_channels") and not self.at_the_image
+        return key in ALWAYS or inner or (key in ALWAYS_AT_A_LINE and self.finding.line is not None)
+
+    @property
+    def at_the_image(self) -> bool:
+        """Whether the image has not the channels that the first convolution takes."""
+        return self.finding.key == "conv_channels" and int(self.finding.values["got"]) == self.image[0]
+
+    def __str__(self) -> str:
+        line = f"{Path(self.file).name} line {self.finding.line}" if self.finding.line else ""
+        there = ", ".join(filter(None, (line, self.finding.shapes)))
+        return in_english(self.finding) + (f" ({there})" if there else "")
+
+
+class NoLogits(Exception):
+    """A forward gives something else than N×classes."""
+
+    def __init__(self, key: str, **values: Any) -> None:
+        super().__init__(key)
+        self.finding = Finding(key, values)
+
+
+class Stopped(Exception):
+    """A module does not run; `certain`, where the cause lies in its file whatever the image."""
+
+    def __init__(self, sentence: str, certain: bool) -> None:
+        super().__init__(sentence)
+        self.certain = certain
+
+
+@dataclass(frozen=True)
+class Run:
+    """The first run of a module that came to an end.
+
+    image    (channels, height, width)
+    classes  of its first output, N×classes; None where that is something else
+    before   what stopped it on the images that were tried before
+    """
+
+    image: Image
+    classes: int | None
+    before: tuple[Stop, ...] = ()
+
+
+def images_to_try(own: Image) -> Iterator[Image]:
+    """The network's own image, then those that people use, first with as many channels."""
+    for channels in dict.fromkeys((own[0], *CHANNELS)):
+        yield from dict.fromkeys(((channels, *own[1:]), *((channels, side, side) for side in SIDES)))
+
+
+def first_run(module: nn.Module, images: Iterator[Image] | Sequence[Image], classes: int) -> Run:
+    """In eval mode on two images, of the first kind that the module takes. `classes` is how many are expected. Raises Stopped."""
+    stops: list[Stop] = []
+    for image in images:
+        try:
+            with torch.no_grad():
+                first = logits(module, image, 2, classes)
+            return Run(image, first.numel() // 2 if math.prod(first.shape[2:]) == 1 else None, tuple(stops))
+        except Exception as error:
+            stops.append(Stop.of(error, image))
+            if stops[-1].always:
+                break
+    raise stopped(module, stops)
+
+
+def stopped(module: nn.Module, stops: Sequence[Stop]) -> Stopped:
+    """What to say of a module that runs on none of the images that were tried."""
+    telling = next((stop for stop in stops if not stop.at_the_image), stops[0])
+    tried = [stop.image for stop in stops]
+    sides, channels = (dict.fromkeys(image[at] for image in tried) for at in (1, 0))
+    several = f"images of {' or '.join(map(str, channels))} channels with sides of {', '.join(map(str, sides))} were tried"
+    sentence = f"it does not run on {size(telling.image)}: {telling}{f'; {several}' if len(tried) > 1 else ''}"
+    return Stopped(sentence, telling.always or no_size_would_do(module, telling, stops))
+
+
+def no_size_would_do(module: nn.Module, telling: Stop, stops: Sequence[Stop]) -> bool:
+    """Whether the sizes that do not fit are so for every image: where they are as far apart on several, or no image gives them."""
+    key, line, values = telling.finding.key, telling.finding.line, telling.finding.values
+    alike = [stop.finding.values for stop in stops if (stop.finding.key, stop.finding.line) == (key, line)]
+    match key:
+        case "sizes_meet" | "cat_sizes":
+            return len(alike) >= ENOUGH and len({int(one["a"]) - int(one["b"]) for one in alike}) == 1
+        case "linear_features":
+            always_as_many = len(alike) >= ENOUGH and len({one["got"] for one in alike}) == 1
+            return always_as_many or int(values["want"]) % maps_flattened(module, telling.image) != 0
+    return False
+
+
+def maps_flattened(module: nn.Module, image: Image) -> int:
+    """How many maps there were before they were flattened for the operator that stops the module; 1 where that is not seen."""
+    x = torch.randn(2, *image)
+    recorder = ValueRecorder(module, x)
+    with contextlib.suppress(Exception), torch.no_grad(), recorder:
+        module(x)
+    events = recorder.trace.events
+    index = len(events) - 1
+    while index >= 0 and len(events[index].shape) == 1:
+        index = min(events[index].inputs, default=-1)
+    return events[index].shape[0] if index >= 0 else 1
+
+
+def logits(module: nn.Module, image: Image, images: int, classes: int | None) -> Tensor:
+    """The first output for random images, N×classes; N×… where it is something else. Raises NoLogits, and what the module raises."""
+    result = module(torch.randn(images, *image))
+    if result is None:
+        raise NoLogits("returns_nothing")
+    first = next(tensors_in(result), None)
+    if first is None:
+        raise NoLogits("no_tensor", found=type(result).__name__)
+    if classes is not None and first.numel() == images * classes:
+        return first.reshape(images, classes)
+    if first.dim() == 0 or len(first) != images:
+        raise NoLogits("merges_images", images=images, found=size(first.shape) or "a number")
+    return first
+
+
+def in_both_modes(module: nn.Module, run: Run, trained: nn.Module) -> None:
+    """Eval mode on one and three images; of the copy `trained`, training mode on two and four, and a step of SGD. Raises Stopped."""
+    with torch.no_grad():
+        for images in (1, 3):
+            with during(f"on {images} image{'s' * (images > 1)} of {size(run.image)} in eval mode", run.image):
+                logits(module.eval(), run.image, images, run.classes)
+    with during(f"on 4 images of {size(run.image)} in training mode", run.image):
+        logits(trained.train(), run.image, 4, run.classes)
+    with during("through a step of training", run.image):
+        out = logits(trained, run.image, 2, run.classes)
+        loss = F.cross_entropy(out, torch.zeros(2, *out.shape[2:], dtype=torch.int64))
+        optimizer = torch.optim.SGD(trained.parameters(), lr=1e-3)
+        loss.backward()
+        optimizer.step()
+
+
+@contextlib.contextmanager
+def during(what: str, image: Image) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        stop = Stop.of(error, image)
+        raise Stopped(f"it does not run {what}: {stop}", stop.always) from error
