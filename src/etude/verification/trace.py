@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import _engine_run_backward
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
@@ -239,8 +240,9 @@ def gradients_of(loss: Tensor, leaves: Sequence[Tensor], *, retain_graph: bool =
     """
     for leaf in leaves:
         leaf.grad = None
-    with AgainWithoutChance():
-        loss.backward(retain_graph=retain_graph)
+    with AgainWithoutChance():  # which `backward` itself would leave
+        arguments = ((loss,), (torch.ones_like(loss),), retain_graph, False, ())
+        _engine_run_backward(*arguments, allow_unreachable=True, accumulate_grad=True)
     gradients = [leaf.grad for leaf in leaves]
     for leaf in leaves:
         leaf.grad = None
