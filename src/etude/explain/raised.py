@@ -48,7 +48,7 @@ def explained(error: BaseException, file: Path) -> Finding:
     for key, pattern in KNOWN.items():
         if found := re.search(pattern, str(error)):
             values: dict[str, Any] = {name: value for name, value in found.groupdict().items() if value is not None}
-            if key == "linear_features" and (slip := unflattened(error, file, line, values)):
+            if key in ("linear_features", "view_size") and (slip := flattened_wrongly(error, file, line, values)):
                 return slip
             values = completed(key, values, frame, line, file)
             break
@@ -73,18 +73,19 @@ def completed(key: str, values: dict[str, Any], frame: FrameType | None, line: i
     return values
 
 
-def unflattened(error: BaseException, file: Path, line: int | None, values: Mapping[str, Any]) -> Finding | None:
-    """Of maps that come to a linear layer: the statement whose flattened result nobody keeps, or that nothing flattens them."""
+def flattened_wrongly(error: BaseException, file: Path, line: int | None, values: Mapping[str, Any]) -> Finding | None:
+    """Where features do not fit a linear layer: a flattened result that nobody keeps, a size of the batch that is written out, or maps."""
     locals_ = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
-    maps = next((known["input"] for known in locals_ if isinstance(known.get("self"), nn.Linear) and "input" in known), None)
-    if maps is None or maps.dim() != 4:
-        return None
+    given = next((known["input"] for known in locals_ if isinstance(known.get("self"), nn.Linear) and "input" in known), None)
+    maps = size(given.shape[1:]) if given is not None and given.dim() == 4 else ""
     function = statement(file, line, ast.FunctionDef)
     for node in ast.walk(function) if function else ():
         match node:
-            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="view" | "reshape" | "flatten"))):
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="view" | "reshape" | "flatten"))) if maps:
                 return Finding("result_dropped", {"text": ast.unparse(node), **values}, node.lineno)
-    return Finding("not_flattened", {"maps": size(maps.shape[1:]), **values}, line)
+            case ast.Call(func=ast.Attribute(value=ast.Name(), attr="view" | "reshape"), args=[ast.Constant(value=int(images)), *_]):
+                return Finding("fixed_batch", {"text": ast.unparse(node), "images": images}, node.lineno)
+    return Finding("not_flattened", {"maps": maps, **values}, line) if maps else None
 
 
 def learners_frame(error: BaseException, file: Path) -> tuple[FrameType | None, int | None]:

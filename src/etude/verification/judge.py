@@ -174,7 +174,9 @@ class Judge:
             self.slips.append(Departure(self.steps[0].path, f"on images of {size(own)} it does not run: {stop}"))
         try:
             self.steps = steps_at(self.against, self.shape, self.options)
-        except UsageError:  # the table has larger kernels than such an image has pixels, and is held to all the same
+        except UsageError as error:  # the table has larger kernels than such an image has pixels
+            if self.asked:
+                raise CannotJudge(str(error)) from error
             self.steps, self.fits = steps_of(self.against, **self.options), False
 
     # ── L1, L2: counts and shapes ────────────────────────────────────────────────────────────────────────────────────
@@ -241,10 +243,11 @@ class Judge:
         return trace, found
 
     def random_images(self) -> Tensor:
-        """Signed noise; of one side for all networks for ImageNet that take it: large enough that every weight counts."""
+        """Signed noise, as large as the network's own images and at most 64×64 where the module takes that: the numbers are the same."""
         torch.manual_seed(0)
-        if min(self.network.input[1:]) > 2 * SMALL_SIDE:
-            small = torch.randn(4, self.shape[0], SMALL_SIDE, SMALL_SIDE)
+        side = min(SMALL_SIDE, *self.network.input[1:])
+        if self.shape[1:] != (side, side):
+            small = torch.randn(4, self.shape[0], side, side)
             with contextlib.suppress(Exception), torch.no_grad():
                 self.call(copied(self.module).train())(small)
                 return small

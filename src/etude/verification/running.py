@@ -1,6 +1,7 @@
 """L0: on which image anybody's module runs, and into how many classes; where it runs on none, what stops it."""
 
 import contextlib
+import inspect
 import math
 import traceback
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 from etude.explain.findings import Finding, in_english
 from etude.explain.raised import explained
 from etude.explain.recorder import tensors_in
+from etude.operator import Shape
 from etude.verification.limited import is_foreign
 from etude.verification.trace import ValueRecorder
 from etude.wording import size
@@ -24,31 +26,33 @@ SIDES = (224, 32, 28, 64, 96, 299)  # of images that people use
 CHANNELS = (3, 1)
 ENOUGH = 3  # images on which the same must happen before it is said of all
 
-# what stops a module whatever its image is
-ALWAYS = {"no_forward", "returns_nothing", "no_super"}
-ALWAYS_AT_A_LINE = {"no_attribute", "no_name", "missing_argument", "not_called", "nothing_passed", "result_dropped", "not_flattened"}
+# what stops a module whatever its image is, the second where it happens in its file
+ALWAYS = {"no_forward", "returns_nothing"}
+SLIPS = {"result_dropped", "not_flattened", "fixed_batch", "no_attribute", "no_name", "missing_argument", "not_called", "nothing_passed"}
 
 
 @dataclass(frozen=True)
 class Stop:
     """What stopped a module on an image, and the file where it did."""
 
-    image: Image
     finding: Finding
     file: str
+    image: Shape = ()
 
     @classmethod
-    def of(cls, error: BaseException, image: Image) -> "Stop":
+    def of(cls, error: BaseException, image: Shape = ()) -> "Stop":
+        if isinstance(error, NoLogits):
+            return cls(error.finding, error.file, image)
         frames = traceback.extract_tb(error.__traceback__)
         file = next((frame.filename for frame in reversed(frames) if is_foreign(frame.filename)), "")
-        return cls(image, error.finding if isinstance(error, NoLogits) else explained(error, Path(file)), file)
+        return cls(explained(error, Path(file)), file, image)
 
     @property
     def always(self) -> bool:
         """Whether no image would do, by the kind of what happened."""
         key = self.finding.key
         inner = key in ("conv_channels", "norm_channels") and not self.at_the_image
-        return key in ALWAYS or inner or (key in ALWAYS_AT_A_LINE and self.finding.line is not None)
+        return key in ALWAYS or inner or (key in SLIPS and self.finding.line is not None)
 
     @property
     def at_the_image(self) -> bool:
@@ -64,9 +68,11 @@ class Stop:
 class NoLogits(Exception):
     """A forward gives something else than N×classes."""
 
-    def __init__(self, key: str, **values: Any) -> None:
+    def __init__(self, module: nn.Module, key: str, **values: Any) -> None:
         super().__init__(key)
-        self.finding = Finding(key, values)
+        code = inspect.unwrap(type(module).forward).__code__
+        self.file = code.co_filename if is_foreign(code.co_filename) else ""
+        self.finding = Finding(key, values, code.co_firstlineno if self.file else None)
 
 
 class Stopped(Exception):
@@ -135,7 +141,7 @@ def no_size_would_do(module: nn.Module, telling: Stop, stops: Sequence[Stop]) ->
     return False
 
 
-def maps_flattened(module: nn.Module, image: Image) -> int:
+def maps_flattened(module: nn.Module, image: Shape) -> int:
     """How many maps there were before they were flattened for the operator that stops the module; 1 where that is not seen."""
     x = torch.randn(2, *image)
     recorder = ValueRecorder(module, x)
@@ -152,15 +158,21 @@ def logits(module: nn.Module, image: Image, images: int, classes: int | None) ->
     """The first output for random images, N×classes; N×… where it is something else. Raises NoLogits, and what the module raises."""
     result = module(torch.randn(images, *image))
     if result is None:
-        raise NoLogits("returns_nothing")
+        raise NoLogits(module, "returns_nothing")
     first = next(tensors_in(result), None)
     if first is None:
-        raise NoLogits("no_tensor", found=type(result).__name__)
+        raise NoLogits(module, "no_tensor", found=type(result).__name__)
     if classes is not None and first.numel() == images * classes:
         return first.reshape(images, classes)
     if first.dim() == 0 or len(first) != images:
-        raise NoLogits("merges_images", images=images, found=size(first.shape) or "a number")
+        raise NoLogits(module, "merges_images", images=images, found=size(first.shape) or "a number")
     return first
+
+
+def cannot_be_made(error: Exception) -> str:
+    """Of a constructor that sets a layer before nn.Module's own has run, what to say; nothing of what may lie elsewhere."""
+    stop = Stop.of(error.__cause__ or error)
+    return f"it cannot be made: {stop}" if stop.finding.key == "no_super" else ""
 
 
 def in_both_modes(module: nn.Module, run: Run, trained: nn.Module) -> None:
