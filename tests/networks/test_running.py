@@ -159,6 +159,15 @@ class Unpadded(LectureResidual):
         return x + self.rblock(x)  # Unpadded
 
 
+class Pooled(LectureResidual):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(32, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.conv1(x).mean(dim=(2, 3)))  # Pooled
+
+
 class Batched(LectureResidual):
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv1(x)
@@ -190,6 +199,7 @@ STOPPED: list[tuple[nn.Module, int, str]] = [
     (with_fc(500), 1, "on 1×28×28: a linear layer made for 500 features gets 512; images of 1 or 3 channels with sides of 28, 224, 32"),
     (with_fc(32 * 81), 3, "a linear layer made for 2592 features gets 512"),  # 9×9 maps, of another image
     (with_fc(500, channels=4), 3, "a convolution made for 4 input channels gets 1"),
+    (Pooled(), 1, "a linear layer made for 32 features gets 16"),  # which is a multiple
     (Batched(), 1, "`x.view(64, -1)` is right for batches of 64 images only"),
 ]
 

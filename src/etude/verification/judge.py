@@ -172,6 +172,10 @@ class Judge:
         if self.asked is None and self.shape[0] != own[0]:
             stop = next((stop for stop in run.before if stop.at_the_image), run.before[0])
             self.slips.append(Departure(self.steps[0].path, f"on images of {size(own)} it does not run: {stop}"))
+        if self.adapted:
+            self.expand()
+
+    def expand(self) -> None:
         try:
             self.steps = steps_at(self.against, self.shape, self.options)
         except UsageError as error:  # the table has larger kernels than such an image has pixels

@@ -17,13 +17,14 @@ from etude.explain.findings import Finding, in_english
 from etude.explain.raised import explained
 from etude.explain.recorder import tensors_in
 from etude.operator import Shape
-from etude.verification.limited import is_foreign
+from etude.verification.limited import is_foreign, is_out_of_memory
 from etude.verification.trace import ValueRecorder
 from etude.wording import size
 
 Image = tuple[int, int, int]
 SIDES = (224, 32, 28, 64, 96, 299)  # of images that people use
 CHANNELS = (3, 1)
+FIXED = ("linear", "global_avg_pool", "adaptive_avg_pool")  # whose result is as large whatever the image
 ENOUGH = 3  # images on which the same must happen before it is said of all
 
 # what stops a module whatever its image is, the second where it happens in its file
@@ -51,7 +52,7 @@ class Stop:
     def always(self) -> bool:
         """Whether no image would do, by the kind of what happened."""
         key = self.finding.key
-        inner = key in ("conv_channels", "norm_channels") and not self.at_the_image
+        inner = key == "conv_channels" and not self.at_the_image
         return key in ALWAYS or inner or (key in SLIPS and self.finding.line is not None)
 
     @property
@@ -113,7 +114,7 @@ def first_run(module: nn.Module, images: Iterator[Image] | Sequence[Image], clas
             return Run(image, first.numel() // 2 if math.prod(first.shape[2:]) == 1 else None, tuple(stops))
         except Exception as error:
             stops.append(Stop.of(error, image))
-            if stops[-1].always:
+            if stops[-1].always or is_out_of_memory(error):
                 break
     raise stopped(module, stops)
 
@@ -129,29 +130,32 @@ def stopped(module: nn.Module, stops: Sequence[Stop]) -> Stopped:
 
 
 def no_size_would_do(module: nn.Module, telling: Stop, stops: Sequence[Stop]) -> bool:
-    """Whether the sizes that do not fit are so for every image: where they are as far apart on several, or no image gives them."""
-    key, line, values = telling.finding.key, telling.finding.line, telling.finding.values
+    """Whether the numbers that do not fit are so for every image: where they are as far apart on several, or no image gives them."""
+    key, line = telling.finding.key, telling.finding.line
     alike = [stop.finding.values for stop in stops if (stop.finding.key, stop.finding.line) == (key, line)]
-    match key:
-        case "sizes_meet" | "cat_sizes":
-            return len(alike) >= ENOUGH and len({int(one["a"]) - int(one["b"]) for one in alike}) == 1
-        case "linear_features":
-            always_as_many = len(alike) >= ENOUGH and len({one["got"] for one in alike}) == 1
-            return always_as_many or int(values["want"]) % maps_flattened(module, telling.image) != 0
-    return False
+    one, other = ("a", "b") if key in ("sizes_meet", "cat_sizes") else ("want", "got")
+    if key not in ("sizes_meet", "cat_sizes", "norm_channels", "linear_features"):
+        return False
+    as_far = len(alike) >= ENOUGH and len({int(values[one]) - int(values[other]) for values in alike}) == 1
+    return as_far or (key == "linear_features" and no_image_gives(int(telling.finding.values["want"]), module, telling.image))
 
 
-def maps_flattened(module: nn.Module, image: Shape) -> int:
-    """How many maps there were before they were flattened for the operator that stops the module; 1 where that is not seen."""
+def no_image_gives(features: int, module: nn.Module, image: Shape) -> bool:
+    """Whether so many features can never come to the linear layer that stops the module: they are no multiple of the maps, or fixed."""
     x = torch.randn(2, *image)
     recorder = ValueRecorder(module, x)
     with contextlib.suppress(Exception), torch.no_grad(), recorder:
         module(x)
     events = recorder.trace.events
     index = len(events) - 1
-    while index >= 0 and len(events[index].shape) == 1:
-        index = min(events[index].inputs, default=-1)
-    return events[index].shape[0] if index >= 0 else 1
+    while index >= 0:
+        event = events[index]
+        if event.op in FIXED:
+            return True
+        if len(event.shape) == 3:
+            return features % event.shape[0] != 0
+        index = event.inputs[0] if len(event.inputs) == 1 else -1
+    return False
 
 
 def logits(module: nn.Module, image: Image, images: int, classes: int | None) -> Tensor:
