@@ -163,7 +163,7 @@ class Judge:
     def adapt(self, run: Run) -> None:
         """Take the table for the image and the number of classes that were found."""
         own, classes, self.shape = self.network.input, self.steps[-1].shape[0], run.image
-        if run.classes not in (None, classes) and "classes" not in self.options:
+        if run.classes != classes and "classes" not in self.options:
             self.options = {**self.options, "classes": run.classes}
             self.adapted += (f"{run.classes} classes in place of {classes}",)
         self.own_input = self.shape == own

@@ -89,12 +89,12 @@ class Run:
     """The first run of a module that came to an end.
 
     image    (channels, height, width)
-    classes  of its first output, N×classes; None where that is something else
+    classes  of its first output, N×classes
     before   what stopped it on the images that were tried before
     """
 
     image: Image
-    classes: int | None
+    classes: int
     before: tuple[Stop, ...] = ()
 
 
@@ -110,8 +110,7 @@ def first_run(module: nn.Module, images: Iterator[Image] | Sequence[Image], clas
     for image in images:
         try:
             with torch.no_grad():
-                first = logits(module, image, 2, classes)
-            return Run(image, first.numel() // 2 if math.prod(first.shape[2:]) == 1 else None, tuple(stops))
+                return Run(image, logits(module, image, 2, classes).shape[1], tuple(stops))
         except Exception as error:
             stops.append(Stop.of(error, image))
             if stops[-1].always or is_out_of_memory(error):
@@ -158,19 +157,21 @@ def no_image_gives(features: int, module: nn.Module, image: Shape) -> bool:
     return False
 
 
-def logits(module: nn.Module, image: Image, images: int, classes: int | None) -> Tensor:
-    """The first output for random images, N×classes; N×… where it is something else. Raises NoLogits, and what the module raises."""
+def logits(module: nn.Module, image: Shape, images: int, classes: int) -> Tensor:
+    """The first output for random images, N×classes, as many classes as expected or others. Raises NoLogits and what the module raises."""
     result = module(torch.randn(images, *image))
     if result is None:
         raise NoLogits(module, "returns_nothing")
     first = next(tensors_in(result), None)
     if first is None:
         raise NoLogits(module, "no_tensor", found=type(result).__name__)
-    if classes is not None and first.numel() == images * classes:
+    if first.numel() == images * classes:
         return first.reshape(images, classes)
     if first.dim() == 0 or len(first) != images:
         raise NoLogits(module, "merges_images", images=images, found=size(first.shape) or "a number")
-    return first
+    if math.prod(first.shape[2:]) != 1:
+        raise NoLogits(module, "no_logits", images=images, found=size(first.shape))
+    return first.reshape(images, -1)
 
 
 def cannot_be_made(error: Exception) -> str:
@@ -189,7 +190,7 @@ def in_both_modes(module: nn.Module, run: Run, trained: nn.Module) -> None:
         logits(trained.train(), run.image, 4, run.classes)
     with during("through a step of training", run.image):
         out = logits(trained, run.image, 2, run.classes)
-        loss = F.cross_entropy(out, torch.zeros(2, *out.shape[2:], dtype=torch.int64))
+        loss = F.cross_entropy(out, torch.zeros(2, dtype=torch.int64))
         optimizer = torch.optim.SGD(trained.parameters(), lr=1e-3)
         loss.backward()
         optimizer.step()
