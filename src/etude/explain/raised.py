@@ -95,12 +95,14 @@ def learners_frame(error: BaseException, file: Path) -> tuple[FrameType | None, 
 
 
 def statement(file: Path, line: int | None, kind: type[ast.stmt] = ast.stmt) -> ast.stmt | None:
-    """The smallest statement of that kind in the file that covers a line."""
+    """The smallest statement of that kind in the file, as it stands now, that covers a line."""
     linecache.checkcache(str(file))
+    try:
+        nodes = list(ast.walk(ast.parse("".join(linecache.getlines(str(file))))))
+    except (SyntaxError, ValueError):  # somebody has gone on writing
+        return None
     covering = [
-        node
-        for node in ast.walk(ast.parse("".join(linecache.getlines(str(file)))))
-        if isinstance(node, kind) and line is not None and node.lineno <= line <= (node.end_lineno or node.lineno)
+        node for node in nodes if isinstance(node, kind) and line is not None and node.lineno <= line <= (node.end_lineno or node.lineno)
     ]
     return min(covering, key=lambda node: (node.end_lineno or node.lineno) - node.lineno, default=None)
 
