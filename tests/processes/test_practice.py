@@ -14,10 +14,10 @@ import mutants
 import places
 import shell
 from etude.cli import practice as commands
+from etude.explain.findings import Finding
 from etude.practice import checker
 from etude.practice.checker import Checked, checked
 from etude.practice.exercises import LANGUAGES, exercise, names
-from etude.practice.findings import Finding
 from etude.practice.sources import merged
 from etude.practice.words import diagnosis
 from etude.practice.workbook import STATE, Workbook
@@ -131,6 +131,7 @@ def test_an_unknown_mistake_is_placed(server: Server, tmp_path: Path) -> None:
     ("name", "old", "new", "id_", "place", "words"),
     [
         ("lecture_residual", "nn.Linear(512, 10)", "nn.Linear(500, 10)", "linear_features", "self.fc(x)", ("500", "512", "x 3×512")),
+        ("lecture_residual", "x = x.flatten(1)", "x.flatten(1)", "result_dropped", "x.flatten(1)", ("`x.flatten(1)`", "512")),
         ("conv_shortcut", "channels, channels, kernel_size=1", "channels, 4, kernel_size=1", "sizes_meet", "y = x + y", ("4", "x 3×4×")),
         ("preactivation", "self.bn2(y)", "self.bn3(y)", "no_attribute", "self.bn3", ("bn3", "bn1, conv1")),
         ("dense_layer", "self.conv(y)", "self.conv(z)", "no_name", "self.conv(z)", ("`z`",)),

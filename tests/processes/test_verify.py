@@ -10,6 +10,7 @@ import pytest
 import places
 import shell
 from etude.models import registry
+from etude.practice.exercises import exercise
 from etude.verification import apart
 from etude.verification.apart import Failed, Server
 from etude.verification.verdict import Verification
@@ -139,6 +140,31 @@ def test_another_size_of_image(capsys: pytest.CaptureFixture[str], quick: None) 
     code, out, _ = run(capsys, *arguments)
     levels = {level["id"]: level["state"] for level in json.loads(out)["levels"]}
     assert (code, levels["L2"], levels["L4"]) == (0, "n/a", "pass")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "sentence"),
+    [
+        (
+            "super().__init__()",
+            "pass",
+            1,
+            "it cannot be made: the constructor must call super().__init__() before it sets a layer (net.py line",
+        ),
+        ("x = x.flatten(1)", "x.flatten(1)", 1, "`x.flatten(1)` changes nothing by itself: its result must be kept"),
+        ("nn.Linear(512, 10)", "nn.Linear(512, 100)", 0, "all 18 operators of lecture_residual"),
+    ],
+)
+def test_a_slip_is_told_at_its_line(
+    capsys: pytest.CaptureFixture[str], quick: None, tmp_path: Path, old: str, new: str, code: int, sentence: str
+) -> None:
+    source = exercise("lecture_residual").solution.read_text(encoding="utf-8")
+    assert old in source
+    (tmp_path / "net.py").write_text(source.replace(old, new), encoding="utf-8")
+    found, out, _ = run(capsys, f"{tmp_path / 'net.py'}:LectureResidual", "--against", "lecture_residual", "--json")
+    report = json.loads(out)
+    assert (found, report["adapted"]) == (code, ["100 classes in place of 10"] if code == 0 else [])
+    assert sentence in report["sentence"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from etude.views.verification import verification_view
 @click.argument("target")
 @click.option("--against", required=True, metavar="NAME", help="The registered network, with options as in 'resnet20(depth=8)'.")
 @click.option("--set", "changes", multiple=True, metavar="OPTION=VALUE", help="The network with this option; may be repeated.")
-@click.option("--input", "image", metavar="CxHxW", help="Another size of image than the network's own.")
+@click.option("--input", "image", metavar="CxHxW", help="The image to run it on; else the network's own, or a usual one that it takes.")
 @click.option(
     "--seconds", type=click.FloatRange(min=0, min_open=True), help="Time limit; by default 60, and up to 300 for costly networks."
 )

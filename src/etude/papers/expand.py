@@ -13,6 +13,7 @@ from etude.operator import Operator, Shape
 from etude.papers.architecture import Architecture, Block, Layer
 from etude.papers.facts import Paper
 from etude.papers.words import Value, value_of, words_in
+from etude.wording import size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,9 +53,12 @@ def expand(paper: Paper, network: Architecture, /, **given: Value) -> tuple[Step
     words = checked(network, given, source.checks)
     expansion = Expansion(paper, network.input, source.at)
     expansion.run(source.layers, -1, "", words)
-    if empty := next((step for step in expansion.steps if step.shape[0] < 1), None):
+    if empty := next((step for step in expansion.steps if min(step.shape) < 1), None):
         changed = ", ".join(f"{word} = {value!r}" for word, value in given.items())
-        raise UsageError(f"{network.id}: {changed} leaves {empty.path} without a channel ({network.at})")
+        lacks = f"{changed} leaves {empty.path} without a channel"
+        if empty.shape[0] >= 1:
+            lacks = f"an image of {size(network.input)} leaves {empty.path or empty.op} without a pixel"
+        raise UsageError(f"{network.id}: {lacks} ({network.at})")
     if network.kind == "departs":  # the places of the table and its blocks are where the paper says something else
         return tuple(replace(step, at=network.at) for step in expansion.steps)
     return tuple(expansion.steps)

@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 
 from etude.explain.recorder import Call, tensors_in
 from etude.practice.exercises import Case
+from etude.verification.prepare import register_listed
 from etude.verification.trace import Trace, ValueRecorder, difference, randomise
 
 Stage = Literal["made", "run", "backward"]
@@ -129,26 +130,12 @@ class LineRecorder(ValueRecorder):
 
 
 def register_hidden(module: nn.Module) -> list[str]:
-    """Register layers in Python lists and plain tensors, so that they can be followed like others; their names.
-
-    No optimiser would see them, and `.to(device)` would leave them where they are.
-    """
+    """Register plain tensors, and layers in Python lists, so that they can be followed like others; their names."""
     found = []
-    for part in list(module.modules()):
+    for part in module.modules():
         for name, value in list(vars(part).items()):
-            if name.startswith("_") or name == "training":
-                continue
-            if isinstance(value, Tensor) and value.is_floating_point():
+            if isinstance(value, Tensor) and value.is_floating_point() and not name.startswith("_"):
                 del vars(part)[name]
                 part.register_parameter(name, value if isinstance(value, nn.Parameter) else nn.Parameter(value.detach()))
                 found.append(name)
-            elif isinstance(value, (list, tuple, dict)):
-                kept = value.values() if isinstance(value, dict) else value
-                for number, item in enumerate(kept):
-                    if isinstance(item, nn.Module) and item not in part.modules():
-                        part.add_module(f"{name}_{number}", item)
-                        found.append(name)
-                    elif isinstance(item, nn.Parameter):
-                        part.register_parameter(f"{name}_{number}", item)
-                        found.append(name)
-    return list(dict.fromkeys(found))
+    return [*found, *register_listed(module)]

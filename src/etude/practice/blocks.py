@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from etude.explain.findings import Finding
+from etude.explain.raised import explained
 from etude.practice.answers import Answer, NoAnswer, Raised, size
 from etude.practice.candidates import Candidate, Difference, difference_from, raises_alike
 from etude.practice.exercises import Exercise
-from etude.practice.findings import Finding
-from etude.practice.raised import explained
 from etude.practice.sources import loaded, merged
 from etude.source import code_only
 from etude.verification.diagnose import Diagnosis as Place

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 
 from etude.errors import EtudeError
+from etude.explain.findings import Finding, said
+from etude.explain.raised import explained
 from etude.practice import blocks, functions, loops
 from etude.practice.exercises import Exercise, exercise
-from etude.practice.findings import Finding
-from etude.practice.raised import KNOWN, explained
 from etude.targets.opening import imported
 from etude.verification.judge import default_dtype
 
-LOUD = frozenset({*KNOWN, "syntax", "raised", "exits"})
+LOUD = frozenset(said())
 
 
 def check(name: str, file: str) -> dict[str, Any]:

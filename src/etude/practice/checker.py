@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from etude.errors import UsageError
+from etude.explain.findings import Finding
 from etude.practice.exercises import LANGUAGES, Language, exercise
-from etude.practice.findings import Finding
 from etude.practice.words import Diagnosis, diagnosis, messages
 from etude.verification.apart import Failed, Server, call
 

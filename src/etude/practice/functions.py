@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from etude.explain.findings import Finding
+from etude.explain.raised import explained
 from etude.practice.exercises import Exercise
-from etude.practice.findings import Finding
-from etude.practice.raised import explained
 from etude.practice.sources import loaded, wrong_answers
 
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from etude.explain.findings import Finding
+from etude.explain.raised import explained
 from etude.practice.answers import Raised, raised
 from etude.practice.candidates import signature
 from etude.practice.exercises import Exercise
-from etude.practice.findings import Finding
-from etude.practice.raised import explained
 from etude.practice.sources import loaded, wrong_answers
 
 IMAGES, BATCH, FEATURES, CLASSES = 13, 5, 6, 4  # the last batch is smaller

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from etude.explain.findings import SAID, Finding
 from etude.practice.exercises import Exercise, Language, Words
-from etude.practice.findings import Finding
 from etude.tables import build, read_toml
 
-MESSAGES = Path(__file__).with_name("messages.toml")
+MESSAGES = (SAID, Path(__file__).with_name("messages.toml"))
 
 
 @functools.cache
 def messages() -> Mapping[str, Words]:
-    return {key: build(Words, table, f"{MESSAGES.name}: {key}") for key, table in read_toml(MESSAGES).items()}
+    return {key: build(Words, table, f"{file.name}: {key}") for file in MESSAGES for key, table in read_toml(file).items()}
 
 
 def say(language: Language, key: str, **values: Any) -> str:

@@ -1,7 +1,7 @@
 """What a registered network's paper says about it, without importing torch."""
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,12 @@ def steps_of(name: str, /, **options: Any) -> tuple[Step, ...]:
     """
     paper, network = facts_of(name)
     return expand(paper, network, **options)
+
+
+def steps_at(name: str, image: tuple[int, int, int], options: Mapping[str, Any]) -> tuple[Step, ...]:
+    """The same for another image. Raises UsageError where it is too small for the table."""
+    paper, network = facts_of(name)
+    return expand(paper, replace(network, input=image), **options)
 
 
 def seconds_for(steps: Sequence[Step]) -> float:

@@ -1,27 +1,27 @@
 """Holds anybody's module against a network of a paper. Numbers decide: no name and no structure is asked for."""
 
 import contextlib
-import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from etude.errors import UsageError
+from etude.explain.findings import Finding, in_english
 from etude.explain.graph import whole_output
-from etude.explain.recorder import tensors_in
 from etude.papers import Step
 from etude.values import write_call
 from etude.verification.align import Alignment, align, choices_in_words, run_table
 from etude.verification.diagnose import Departure, departure
-from etude.verification.facts import ends_of, facts_of, steps_of
+from etude.verification.facts import ends_of, facts_of, steps_at, steps_of
 from etude.verification.invariants import Invariants
+from etude.verification.prepare import bare, copied, eagerly, is_scripted, register_listed
+from etude.verification.running import Run, Stopped, first_run, images_to_try, in_both_modes
 from etude.verification.trace import EQUAL, Trace, difference, gradients_differ, randomise, same_numbers, traced
 from etude.verification.variants import variant_of
-from etude.verification.verdict import Level, State, Verification
+from etude.verification.verdict import Level, State, Verification, Word
 from etude.wording import size
 
 SMALL_SIDE = 64
@@ -39,16 +39,17 @@ def verify(
     """Hold `module` against a registered network, built with `options`; the module stays as it is.
 
     against      its name, such as "resnet50"
-    input_shape  (channels, height, width) of an image, where it is not the network's own
+    input_shape  (channels, height, width) of an image; else the network's own, or where the module does not take it, a usual one
     target       what to call the module in the report
     trained      whether its weights are no longer those it began with, so that nothing is asked of these
     The code of the module runs in this process; `etude.verification.apart` runs it in one of its own.
+    Another number of classes than the network's own is an option of it, unless `options` say how many there are.
     Raises       UsageError for an unknown network, or an option that its paper's table does not have
     """
     steps = steps_of(against, **options)
-    target = target or type(module).__name__
-    with torch.random.fork_rng(devices=[]), default_dtype(torch.float32):
-        return Judge(copied(module), against, options, steps, input_shape, target, trained).report()
+    with torch.random.fork_rng(devices=[]), default_dtype(torch.float32), eagerly():
+        module = bare(copied(module))
+        return Judge(module, against, options, steps, input_shape, target or type(module).__name__, trained).report()
 
 
 @contextlib.contextmanager
@@ -59,14 +60,6 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(before)
-
-
-def copied(module: nn.Module) -> nn.Module:
-    """A copy to work on. A module that cannot be copied is worked on itself."""
-    try:
-        return copy.deepcopy(module)
-    except Exception:
-        return module
 
 
 class CannotJudge(Exception):
@@ -97,16 +90,17 @@ class Judge:
         self.trained = trained
         self.module, self.against, self.options, self.steps, self.target = module, against, options, steps, target
         self.paper, self.network = facts_of(against)
-        self.own_input = input_shape is None or input_shape == self.network.input
+        self.called = write_call(against, options)
+        self.asked = input_shape
         self.shape = input_shape or self.network.input
+        self.own_input = self.shape == self.network.input
+        self.fits = True  # whether the steps are for that size of image
+        self.adapted: tuple[str, ...] = ()
+        self.slips: list[Departure] = []
         self.levels: list[Level] = []
         self.choices: tuple[str, ...] = ()
         self.initial: dict[int, Tensor] = {}
         self.traced: Trace | None = None
-
-    @property
-    def called(self) -> str:
-        return write_call(self.against, self.options)
 
     @property
     def whose(self) -> str:
@@ -131,12 +125,16 @@ class Judge:
             why = next(iter(str(error).strip().splitlines()), "")
             return self.finished("could not judge", f"while it was checked, it raised {type(error).__name__}: {why}")
         seen = f"all {len(self.steps):,} operators of {self.called}, outputs and gradients agree ({self.network.at})"
-        return self.finished("faithful", seen)
+        return self.finished("departs" if self.slips else "faithful", f"but for that, {seen}" if self.slips else seen)
 
-    def finished(self, verdict: Any, sentence: str, place: str = "", variant: str = "") -> Verification:
+    def finished(self, verdict: Word, sentence: str, place: str = "", variant: str = "") -> Verification:
+        """The report; what stands in the way of a use that the run does not show comes first."""
         known = {level.id for level in self.levels}
-        missing = [Level(id_, title, "n/a", ("not reached",)) for id_, title in TITLES.items() if id_ not in known]
-        return Verification(self.target, self.called, verdict, sentence, (*self.levels, *missing), place, variant, self.choices)
+        levels = (*self.levels, *(Level(id_, title, "n/a", ("not reached",)) for id_, title in TITLES.items() if id_ not in known))
+        slips = self.slips if verdict == "departs" else []
+        sentence = "; ".join((*(slip.sentence for slip in slips), sentence))
+        place = next((slip.place for slip in slips if slip.place), place)
+        return Verification(self.target, self.called, verdict, sentence, levels, place, variant, self.choices, self.adapted)
 
     def level(self, id_: str, state: State, *evidence: str) -> None:
         self.levels.append(Level(id_, TITLES[id_], state, evidence))
@@ -145,41 +143,45 @@ class Judge:
 
     def runs(self) -> None:
         """Eval mode on one, two and three images, training mode on two and four, and a step of training."""
+        if is_scripted(self.module):
+            raise CannotJudge("it is compiled by torch.jit, which hides its operators; give the module that it was made from")
+        listed = register_listed(self.module)
+        self.module.eval()
         try:
-            self.module.eval()
-            with torch.no_grad():
-                self.module(torch.randn(2, *self.shape))  # lazy layers are made now
+            images = images_to_try(self.network.input) if self.asked is None else [self.asked]
+            run = first_run(self.module, images, self.steps[-1].shape[0])  # lazy layers are made now
             self.initial = {id(parameter): parameter.detach().clone() for parameter in self.module.parameters()}
-            for images in (1, 3):
-                with torch.no_grad():
-                    self.logits(self.module, images)
-            trained = copied(self.module).train()
-            self.logits(trained, 4)
-            out = self.logits(trained, 2)
-            loss = F.cross_entropy(out, torch.zeros(2, dtype=torch.int64))
-            optimizer = torch.optim.SGD(trained.parameters(), lr=1e-3)
-            loss.backward()
-            optimizer.step()
-        except CannotJudge as error:
+            in_both_modes(self.module, run, copied(self.module))
+        except Stopped as error:
             self.level("L0", "fail", str(error))
-            raise
-        except Exception as error:
-            why = next(iter(str(error).strip().splitlines()), "")
-            sentence = f"it does not run on {'×'.join(map(str, self.shape))}: {type(error).__name__}: {why}"
-            self.level("L0", "fail", sentence)
-            raise CannotJudge(sentence) from error
-        self.level("L0", "pass", "eval mode on 1, 2 and 3 images, training mode on 2 and 4, one step of SGD")
+            raise (Departs(Departure("", str(error))) if error.certain else CannotJudge(str(error))) from error
+        self.adapt(run)
+        if listed:
+            self.slips.append(Departure("", in_english(Finding("hidden_layers", {"names": ", ".join(listed)}))))
+        self.level("L0", "pass", f"on {size(run.image)}: eval mode on 1, 2 and 3 images, training mode on 2 and 4, one step of SGD")
 
-    def logits(self, module: nn.Module, images: int) -> Tensor:
-        """The first output, N×classes."""
-        result = module(torch.randn(images, *self.shape))
-        first = next(tensors_in(result if not isinstance(result, dict) else tuple(result.values())), None)
-        if first is None:
-            raise CannotJudge(f"forward returns a {type(result).__name__} that holds no tensor; expected {images}×classes")
-        if first.numel() != images * self.steps[-1].shape[0]:
-            wanted = f"{images}×{self.steps[-1].shape[0]}"
-            raise CannotJudge(f"forward returns {'×'.join(map(str, first.shape))} for {images} images, expected {wanted}")
-        return first.reshape(images, -1)
+    def adapt(self, run: Run) -> None:
+        """Take the table for the image and the number of classes that were found."""
+        own, classes, self.shape = self.network.input, self.steps[-1].shape[0], run.image
+        if run.classes != classes and "classes" not in self.options:
+            self.options = {**self.options, "classes": run.classes}
+            self.adapted += (f"{run.classes} classes in place of {classes}",)
+        self.own_input = self.shape == own
+        if not self.own_input:
+            self.adapted += (f"images of {size(self.shape)} in place of {size(own)}",)
+        if self.asked is None and self.shape[0] != own[0]:
+            stop = next((stop for stop in run.before if stop.at_the_image), run.before[0])
+            self.slips.append(Departure(self.steps[0].path, f"on images of {size(own)} it does not run: {stop}"))
+        if self.adapted:
+            self.expand()
+
+    def expand(self) -> None:
+        try:
+            self.steps = steps_at(self.against, self.shape, self.options)
+        except UsageError as error:  # the table has larger kernels than such an image has pixels
+            if self.asked:
+                raise CannotJudge(str(error)) from error
+            self.steps, self.fits = steps_of(self.against, **self.options), False
 
     # ── L1, L2: counts and shapes ────────────────────────────────────────────────────────────────────────────────────
 
@@ -200,7 +202,7 @@ class Judge:
                 sum(step.parameters - step.bias * step.shape[0] for step in products),
             ),
         ]
-        if self.own_input:  # the table's multiply-adds are for its own size of image
+        if self.fits:
             counts.append(("MACs", counter.get_total_flops() // 4, sum(step.macs for step in self.steps if not step.side)))
         lines = [f"{what}: {found:,}, the table has {expected:,}" for what, found, expected in counts]
         same = all(found == expected for what, found, expected in counts if what != "weights without biases and BN")
@@ -245,10 +247,11 @@ class Judge:
         return trace, found
 
     def random_images(self) -> Tensor:
-        """Signed noise; of a smaller side than ImageNet's where the module takes it, for the numbers do not change with it."""
+        """Signed noise, as large as the network's own images and at most 64×64 where the module takes that: the numbers are the same."""
         torch.manual_seed(0)
-        if min(self.shape[1:]) > 2 * SMALL_SIDE and self.own_input:
-            small = torch.randn(4, self.shape[0], SMALL_SIDE, SMALL_SIDE)
+        side = min(SMALL_SIDE, *self.network.input[1:])
+        if self.shape[1:] != (side, side):
+            small = torch.randn(4, self.shape[0], side, side)
             with contextlib.suppress(Exception), torch.no_grad():
                 self.call(copied(self.module).train())(small)
                 return small

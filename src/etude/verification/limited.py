@@ -95,9 +95,13 @@ def raised_at(error: BaseException) -> str:
 def place(frames: Iterable[tuple[str, object]]) -> str:
     """ " (my_net.py line 8)": the first frame, innermost first, in a file that is no part of Python, of a package or of Etude."""
     for file, line in frames:
-        if not file.startswith(NOT_FOREIGN) and not {"site-packages", "dist-packages"} & set(Path(file).parts):
+        if is_foreign(file):
             return f" ({Path(file).name} line {line})"
     return ""
+
+
+def is_foreign(file: str) -> bool:
+    return not file.startswith(NOT_FOREIGN) and not {"site-packages", "dist-packages"} & set(Path(file).parts)
 
 
 def limit(megabytes: int | None) -> None:

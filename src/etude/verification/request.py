@@ -4,9 +4,13 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from etude.errors import EtudeError
 from etude.targets.opening import opened
 from etude.targets.target import Target
+from etude.values import write_call
 from etude.verification.judge import verify
+from etude.verification.running import cannot_be_made
+from etude.verification.verdict import Verification
 
 
 def check(target: str, against: str, options: dict[str, Any], input_shape: Sequence[int] | None) -> dict[str, Any]:
@@ -19,6 +23,11 @@ def check(target: str, against: str, options: dict[str, Any], input_shape: Seque
     given = {word: tuple(value) if isinstance(value, list) else value for word, value in options.items()}
     shape = None if input_shape is None else (input_shape[0], input_shape[1], input_shape[2])
     pointed = Target.read(target)
-    with opened(pointed) as (module, _):
-        found = verify(module, against, input_shape=shape, target=target, trained=pointed.kind == "run", **given)
+    try:
+        with opened(pointed) as (module, _):
+            found = verify(module, against, input_shape=shape, target=target, trained=pointed.kind == "run", **given)
+    except EtudeError as error:
+        if not (sentence := cannot_be_made(error)):
+            raise
+        found = Verification(target, write_call(against, options), "departs", sentence, ())
     return dataclasses.asdict(found)

@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import _engine_run_backward
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from etude.explain.operators import argument
 from etude.explain.recorder import Call, Function, Recorder, tensors_in
@@ -222,10 +224,33 @@ def gradients_differ(
     for pair in pairs:
         weights = torch.randn(pair[0].shape)
         losses = [loss + (out * weights).sum() for loss, out in zip(losses, pair, strict=True)]
-    theirs = torch.autograd.grad(losses[0], [images, *parameters], allow_unused=True, retain_graph=True)
-    ours = torch.autograd.grad(losses[1], [copies, *parameters], allow_unused=True)
+    theirs = gradients_of(losses[0], [images, *parameters], retain_graph=True)
+    ours = gradients_of(losses[1], [copies, *parameters])
     cold = frozenset(id(p) for p, gradient in zip(parameters, theirs[1:], strict=True) if gradient is None or not gradient.any())
     scale = max(gradient.abs().max().item() for gradient in ours if gradient is not None)
     none = torch.zeros(())
     both = [(none if a is None else a, none if b is None else b) for a, b in zip(theirs, ours, strict=True)]
     return max((a - b).abs().max().item() for a, b in both) / scale, cold
+
+
+def gradients_of(loss: Tensor, leaves: Sequence[Tensor], *, retain_graph: bool = False) -> list[Tensor | None]:
+    """The gradients of leaves, None where none comes; `grad` is emptied before and after.
+
+    By `backward`, since re-entrant checkpointing permits nothing else; what it runs again, it runs with `stand_in` for every dropout.
+    """
+    for leaf in leaves:
+        leaf.grad = None
+    with AgainWithoutChance():  # which `backward` itself would leave
+        arguments = ((loss,), (torch.ones_like(loss),), retain_graph, False, ())
+        _engine_run_backward(*arguments, allow_unreachable=True, accumulate_grad=True)
+    gradients = [leaf.grad for leaf in leaves]
+    for leaf in leaves:
+        leaf.grad = None
+    return gradients
+
+
+class AgainWithoutChance(TorchFunctionMode):
+    """Computes `stand_in` in place of every dropout, and notes nothing."""
+
+    def __torch_function__(self, func: Function, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        return DROPOUTS.get(func, func)(*args, **(kwargs or {}))

@@ -1,27 +1,30 @@
-"""What a learner's code raised, explained at their own line: what met what, with which shapes."""
+"""What somebody's code raised, explained at their own line: what met what, with which shapes, and which slip does that."""
 
 import ast
+import linecache
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from torch import Tensor, nn
 
-from etude.practice.answers import size
-from etude.practice.findings import Finding
+from etude.explain.findings import Finding
+from etude.wording import size
 
-# what torch and Python say, and the message that explains it
+# what torch and Python say, and the message in raised.toml that explains it
 KNOWN = {
     "conv_channels": r"expected input\[.*\] to have (?P<want>\d+) channels, but got (?P<got>\d+) channels",
     "norm_channels": r"running_mean should contain (?P<got>\d+) elements not (?P<want>\d+)",
     "linear_features": r"shapes cannot be multiplied \(\d+x(?P<got>\d+) and (?P<want>\d+)x\d+\)",
     "cat_sizes": r"except in dimension (?P<dim>\d+)\. Expected size (?P<a>\d+) but got size (?P<b>\d+) for tensor number (?P<at>\d+)",
     "sizes_meet": r"size of tensor a \((?P<a>\d+)\) must match the size of tensor b \((?P<b>\d+)\) at non-singleton dimension (?P<dim>\d+)",
+    "view_size": r"shape '\[(?P<shape>[-\d, ]+)\]' is invalid for input of size (?P<got>\d+)",
     "inplace": r"modified by an inplace operation|in-place operation",
     "no_forward": r"missing the required \"forward\" function",
+    "nothing_passed": r"must be Tensor, not NoneType|got \(NoneType,|operand type.*NoneType|'NoneType' object has no attribute",
     "no_attribute": r"object has no attribute '(?P<name>\w+)'",
     "no_name": r"name '(?P<name>\w+)' is not defined|local variable '(?P<local>\w+)'",
     "missing_argument": r"(?P<text>\w+\(\) missing \d+ required positional arguments?: .*)",
@@ -45,6 +48,8 @@ def explained(error: BaseException, file: Path) -> Finding:
     for key, pattern in KNOWN.items():
         if found := re.search(pattern, str(error)):
             values: dict[str, Any] = {name: value for name, value in found.groupdict().items() if value is not None}
+            if key in ("linear_features", "view_size") and (slip := flattened_wrongly(error, file, line, values)):
+                return slip
             values = completed(key, values, frame, line, file)
             break
     else:
@@ -68,18 +73,36 @@ def completed(key: str, values: dict[str, Any], frame: FrameType | None, line: i
     return values
 
 
+def flattened_wrongly(error: BaseException, file: Path, line: int | None, values: Mapping[str, Any]) -> Finding | None:
+    """Where features do not fit a linear layer: a flattened result that nobody keeps, a size of the batch that is written out, or maps."""
+    locals_ = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
+    given = next((known["input"] for known in locals_ if isinstance(known.get("self"), nn.Linear) and "input" in known), None)
+    maps = size(given.shape[1:]) if given is not None and given.dim() == 4 else ""
+    function = statement(file, line, ast.FunctionDef)
+    for node in ast.walk(function) if function else ():
+        match node:
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="view" | "reshape" | "flatten"))) if maps:
+                return Finding("result_dropped", {"text": ast.unparse(node), **values}, node.lineno)
+            case ast.Call(func=ast.Attribute(value=ast.Name(), attr="view" | "reshape"), args=[ast.Constant(value=int(images)), *_]):
+                return Finding("fixed_batch", {"text": ast.unparse(node), "images": images}, node.lineno)
+    return Finding("not_flattened", {"maps": maps, **values}, line) if maps else None
+
+
 def learners_frame(error: BaseException, file: Path) -> tuple[FrameType | None, int | None]:
     """The innermost frame in the learner's file, and its line."""
     frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == str(file)]
     return frames[-1] if frames else (None, None)
 
 
-def statement(file: Path, line: int | None) -> ast.AST | None:
-    """The smallest statement of the file that covers a line."""
+def statement(file: Path, line: int | None, kind: type[ast.stmt] = ast.stmt) -> ast.stmt | None:
+    """The smallest statement of that kind in the file, as it stands now, that covers a line."""
+    linecache.checkcache(str(file))
+    try:
+        nodes = list(ast.walk(ast.parse("".join(linecache.getlines(str(file))))))
+    except (SyntaxError, ValueError):  # somebody has gone on writing
+        return None
     covering = [
-        node
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.stmt) and line is not None and node.lineno <= line <= (node.end_lineno or node.lineno)
+        node for node in nodes if isinstance(node, kind) and line is not None and node.lineno <= line <= (node.end_lineno or node.lineno)
     ]
     return min(covering, key=lambda node: (node.end_lineno or node.lineno) - node.lineno, default=None)
 
