@@ -44,10 +44,11 @@ def predict(place: Path, images: tuple[Path, ...], top: int, device: str | None,
 
 def trained_network(place: Path, about: "Images", folders: tuple[str, ...]) -> "TrainedNetwork":
     """What a run has trained, or the network of a file of weights; where nothing names its outputs, they are those of the folders."""
+    from etude.models.weight_files import READERS
     from etude.train.trained import load, with_images
     from etude.verification.carry import weights_in
 
-    if not place.is_file():
+    if place.is_dir() or place.suffix.lower() not in READERS:
         if about.mean or about.std or about.classes:
             raise UsageError(f"{place}: --mean, --std and --classes are for a file of weights; a run knows its images")
         return load(place)

@@ -6,6 +6,7 @@ theirs stand elsewhere than ours, the channels are put in our order, through all
 compute the same is decided by their outputs on random images.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from etude.errors import EtudeError
-from etude.explain.graph import graph
+from etude.explain.graph import graph, whole_output
 from etude.explain.recorder import tensors_in
 from etude.models.network import Network
 from etude.models.weight_files import Converted, Images, read_converted, read_weights, write_converted
@@ -23,11 +24,11 @@ from etude.models.weights import KNOWN, families_of, load, named, options_of, re
 from etude.papers import Step
 from etude.targets.opening import opened
 from etude.targets.target import Target
-from etude.verification.align import PARAMETRIC, choices_in_words
+from etude.verification.align import PARAMETRIC, align, choices_in_words
 from etude.verification.facts import facts_of, steps_of
 from etude.verification.interpret import Choice, Weights, compute
-from etude.verification.judge import CannotJudge, Departs, Judge, default_dtype, verify
-from etude.verification.trace import difference
+from etude.verification.judge import SMALL_SIDE, default_dtype, verify
+from etude.verification.trace import Trace, difference, randomise, traced
 
 EQUAL = 1e-5  # the largest relative difference between equal networks in float32
 IMAGES = 4
@@ -129,13 +130,15 @@ def misfit(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str | None
 def aligned(module: nn.Module, own: Mapping[str, Tensor], network: Network, target: str) -> Theirs:
     """Which of the module's weights are whose: looked for among random ones, since trained ones may hide something."""
     steps = steps_of(network.name, **network.options)
-    judge = Judge(module, network.name, dict(network.options), steps, None, target, True)
-    try:
-        judge.runs()
-        _, found = judge.operators()
-    except (CannotJudge, Departs):
+    call = whole_output(module) if any(step.side for step in steps) else module
+    with default_dtype(torch.float64), torch.no_grad():
+        module.double().train()
+        images = some_images(module, network.input)
+        enliven(module, traced(module, images.clone(), call))
+        found = align(steps, traced(module, images.clone(), call), module)
+    if found.reached < len(steps):
         report = verify(module.float(), network.name, target=target, trained=True, **network.options)
-        raise EtudeError(f"{target} is not {network}: {report.sentence}") from None
+        raise EtudeError(f"{target} is not {network}: {report.sentence}")
     module.load_state_dict(own)
     names = {id(parameter): name for name, parameter in module.named_parameters()}
     buffers = dict(module.named_buffers())
@@ -144,6 +147,29 @@ def aligned(module: nn.Module, own: Mapping[str, Tensor], network: Network, targ
     with torch.no_grad():
         weights = {index: binding.weights() for index, binding in found.bindings.items()}
     return Theirs(steps, weights, tracked, found.choices, tuple(choices_in_words(steps, found)))
+
+
+def some_images(module: nn.Module, shape: tuple[int, int, int]) -> Tensor:
+    """Noise; of a smaller side than ImageNet's where the module takes it, for the weights do not change with it."""
+    side = min(SMALL_SIDE, *shape[1:])
+    small = torch.randn(IMAGES, shape[0], side, side)
+    with contextlib.suppress(Exception):
+        module(small.clone())
+        return small
+    return torch.randn(IMAGES // 2, *shape)
+
+
+def enliven(module: nn.Module, trace: Trace) -> None:
+    """Random weights under which no channel is silent: those that are 0 throughout could not be told apart, nor their order be seen.
+
+    A normalisation in front of it lets every ReLU through somewhere; without any, the weights are positive and keep the size of things.
+    """
+    randomise(module, trace)
+    if not any(event.op == "batch_norm" for event in trace.events):
+        for parameter in module.parameters():
+            parameter.abs_()
+            if parameter.dim() > 1:
+                parameter.mul_(len(parameter) / parameter.sum())
 
 
 # ── By names that are known ──────────────────────────────────────────────────────────────────────────────────────────
