@@ -1,8 +1,9 @@
 """`etude convert`: weights from elsewhere, in a file that a network here loads."""
 
 import json
+import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,12 +11,11 @@ import click
 
 from etude.cli.render import say
 from etude.errors import EtudeError, UsageError
-from etude.files import whole_file
 from etude.models.network import Network
 from etude.targets.target import Target
 
 if TYPE_CHECKING:
-    from etude.models.weight_files import Images
+    from etude.models.weight_files import Converted, Images
 
 SECONDS = 300  # for code that is not ours
 
@@ -69,43 +69,31 @@ def convert(file: Path, out: Path | None, to: str | None, like: str | None, **im
         raise UsageError("--like: for which network? Add --to, such as --to resnet20; `etude ls` lists them")
     network = Network.read(to) if to else None  # before torch is imported and anything is read
     about = images_of(**images)
-    with whole_file(out) as temporary:
-        if network and like:
-            network, how = apart(file, like, network, about, temporary)
-        else:
-            network, how = here(file, network, about, temporary)
+    from etude.models.weight_files import write_converted
     from etude.models.weights import in_python
+    from etude.verification.carry import from_names
 
-    count = sum(parameter.numel() for parameter in network.without_weights().parameters())
-    click.echo(f"{out}: {network.name}, {count:,} parameters; in Python:")
+    converted, how = apart(file, like, network) if network and like else from_names(file, network)
+    converted = replace(converted, images=about)
+    write_converted(out, converted)
+    count = sum(parameter.numel() for parameter in converted.module.parameters())
+    click.echo(f"{out}: {converted.network.name}, {count:,} parameters; in Python:")
     click.echo("  import etude, safetensors.torch")
-    click.echo(f"  model = {in_python(network.name, network.options)}")
+    click.echo(f"  model = {in_python(converted.network.name, converted.network.options)}")
     click.echo(f"  model.load_state_dict(safetensors.torch.load_file({json.dumps(str(out), ensure_ascii=False)}))")
     if how:
         say(how)
 
 
-def here(file: Path, network: Network | None, images: "Images", out: Path) -> tuple[Network, str]:
-    """Convert by names, which runs no code but ours."""
-    from etude.models.weight_files import write_converted
-    from etude.verification.carry import from_names
-
-    converted, how = from_names(file, network)
-    write_converted(out, replace(converted, images=images))
-    return converted.network, how
-
-
-def apart(file: Path, like: str, network: Network, images: "Images", out: Path) -> tuple[Network, str]:
+def apart(file: Path, like: str, network: Network) -> "tuple[Converted, str]":
     """Convert by the code that the weights belong to, in a process with limits."""
-    from etude.models.weight_files import as_tuples
+    from etude.models.weight_files import read_converted
     from etude.verification.apart import call
 
-    arguments = {
-        "weights": str(file.resolve()),
-        "like": str(Target.read(like).whole()),
-        "to": str(network),
-        "images": asdict(images),
-        "out": str(out.resolve()),
-    }
-    found = call("etude.verification.carry:carry", arguments, seconds=SECONDS)
-    return Network(network.name, as_tuples(found["options"])), found["how"]
+    with tempfile.TemporaryDirectory(prefix="etude-") as folder:
+        out = Path(folder).resolve() / "converted.safetensors"
+        arguments = {"weights": str(file.resolve()), "like": str(Target.read(like).whole()), "to": str(network), "out": str(out)}
+        how = call("etude.verification.carry:carry", arguments, seconds=SECONDS)
+        converted = read_converted(out)
+    assert converted is not None
+    return converted, how

@@ -52,7 +52,9 @@ def trained_network(place: Path, about: "Images", folders: tuple[str, ...]) -> "
         if about.mean or about.std or about.classes:
             raise UsageError(f"{place}: --mean, --std and --classes are for a file of weights; a run knows its images")
         return load(place)
-    converted = weights_in(place)
+    converted, how = weights_in(place)
+    if how:
+        say(f"{place.name}: {how}")
     known = converted.images
     classes = about.classes or known.classes or folders
     if classes is folders and folders:

@@ -16,6 +16,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from etude.errors import EtudeError, UsageError
+from etude.files import whole_file
 from etude.models.network import Network
 from etude.models.weights import tensors_of
 
@@ -113,10 +114,11 @@ def _complaint(error: Exception) -> str:
 
 
 def write_converted(file: Path, converted: Converted) -> None:
-    """Write them as safetensors; the metadata remember the network, its options and the images. Raises OSError."""
+    """Write it as safetensors, whole or not at all; the metadata remember the network, its options and the images. Raises OSError."""
     tensors = {key: value.detach().cpu().contiguous() for key, value in converted.module.state_dict().items()}
     network = {"network": converted.network.name, "options": json.dumps(dict(converted.network.options))}
-    file.write_bytes(to_bytes(tensors, metadata={**network, "images": json.dumps(asdict(converted.images))}))
+    with whole_file(file) as temporary:
+        temporary.write_bytes(to_bytes(tensors, metadata={**network, "images": json.dumps(asdict(converted.images))}))
 
 
 def read_converted(file: Path) -> Converted | None:

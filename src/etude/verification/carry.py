@@ -8,18 +8,17 @@ compute the same is decided by their outputs on random images.
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from etude.errors import EtudeError
-from etude.explain.graph import graph, whole_output
+from etude.explain.graph import graph, reason, whole_output
 from etude.explain.recorder import tensors_in
 from etude.models.network import Network
-from etude.models.weight_files import Converted, Images, read_converted, read_weights, write_converted
+from etude.models.weight_files import Converted, read_converted, read_weights, write_converted
 from etude.models.weights import KNOWN, families_of, load, named, options_of, recognise, shape, unwrapped
 from etude.papers import Step
 from etude.targets.opening import opened
@@ -33,6 +32,10 @@ from etude.verification.trace import Trace, difference, randomise, traced
 EQUAL = 1e-5  # the largest relative difference between equal networks in float32
 IMAGES = 4
 MAKE_CHANNELS = ("conv", "linear", "pad", "concat", "flatten")  # all others give the channels that they take
+
+
+class Unequal(EtudeError):
+    """Two networks do not compute the same."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +55,17 @@ class Theirs:
     words: tuple[str, ...] = ()
 
 
-def carry(weights: str, like: str, to: str, images: Mapping[str, Sequence[Any]], out: str) -> dict[str, Any]:
-    """What runs apart: carry a file of weights over with the code that it belongs to, and write the result. Plain values in and out."""
+def carry(weights: str, like: str, to: str, out: str) -> str:
+    """What runs apart: carry a file of weights over with the code that it belongs to, write the result, and say what was found."""
     converted, how = from_code(Path(weights), Target.read(like), Network.read(to))
-    write_converted(Path(out), replace(converted, images=Images(**{name: tuple(value) for name, value in images.items()})))
-    return {"options": dict(converted.network.options), "how": how}
+    write_converted(Path(out), converted)
+    return how
 
 
-def weights_in(file: Path) -> Converted:
-    """A network with the weights of a file that was converted, or that is recognised. Raises EtudeError for any other."""
-    return read_converted(file) or from_names(file)[0]
+def weights_in(file: Path) -> tuple[Converted, str]:
+    """A network with the weights of a file that was converted, or else as `from_names`."""
+    converted = read_converted(file)
+    return (converted, "") if converted else from_names(file)
 
 
 # ── With the code that the weights belong to ─────────────────────────────────────────────────────────────────────────
@@ -78,8 +82,13 @@ def from_code(file: Path, target: Target, network: Network) -> tuple[Converted, 
         own = fill(module.float().eval(), images, tensors, f"{file}: {target}")
         expected = logits(module, images)
         network = with_classes(network, expected)
-        theirs = aligned(module, own, network, str(target))
-    return proven(theirs, network, images, expected, f"{file} with {target}")
+        try:
+            theirs = aligned(module, own, network)
+            return proven(theirs, network, images, expected, f"{file} with {target}")
+        except Unequal as error:
+            report = verify(module.float(), network.name, target=str(target), trained=True, **network.options)
+            sentence = str(error) if report.verdict == "faithful" else report.sentence
+            raise EtudeError(f"{target} is not {network} as it stands here: {sentence}") from error
 
 
 @torch.no_grad()
@@ -103,8 +112,7 @@ def fill(module: nn.Module, images: Tensor, tensors: Mapping[str, Tensor], what:
     try:
         logits(module, images)  # lazy layers are made now
     except Exception as error:
-        why = next(iter(str(error).strip().splitlines()), "")
-        raise EtudeError(f"{what} does not run on {shape(images[0])}: {type(error).__name__}: {why}") from error
+        raise EtudeError(f"{what} does not run on {shape(images[0])}: {reason(error)}") from error
     own = {name: value for name, value in module.state_dict().items() if isinstance(value, Tensor)}
     problems = []
     for candidate in unwrapped(tensors):
@@ -127,18 +135,21 @@ def misfit(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str | None
     return f"has no `{extra}`, the weights have ({shape(given[extra])})" if extra else None
 
 
-def aligned(module: nn.Module, own: Mapping[str, Tensor], network: Network, target: str) -> Theirs:
+def aligned(module: nn.Module, own: Mapping[str, Tensor], network: Network) -> Theirs:
     """Which of the module's weights are whose: looked for among random ones, since trained ones may hide something."""
     steps = steps_of(network.name, **network.options)
     call = whole_output(module) if any(step.side for step in steps) else module
     with default_dtype(torch.float64), torch.no_grad():
         module.double().train()
-        images = some_images(module, network.input)
-        enliven(module, traced(module, images.clone(), call))
-        found = align(steps, traced(module, images.clone(), call), module)
+        try:
+            images = some_images(module, network.input)
+            enliven(module, traced(module, images.clone(), call))
+            trace = traced(module, images.clone(), call)
+        except Exception as error:
+            raise EtudeError(f"{type(module).__name__} does not run in training mode: {reason(error)}") from error
+        found = align(steps, trace, module)
     if found.reached < len(steps):
-        report = verify(module.float(), network.name, target=target, trained=True, **network.options)
-        raise EtudeError(f"{target} is not {network}: {report.sentence}")
+        raise Unequal(f"nothing in it gives the same as {steps[found.reached].path} of the table")
     module.load_state_dict(own)
     names = {id(parameter): name for name, parameter in module.named_parameters()}
     buffers = dict(module.named_buffers())
@@ -228,14 +239,14 @@ def computed(theirs: Theirs, images: Tensor) -> Tensor:
 
 
 def proven(theirs: Theirs, network: Network, images: Tensor, expected: Tensor, what: str) -> tuple[Converted, str]:
-    """Our network with their weights, which gives what is expected. Raises EtudeError where it does not."""
+    """Our network with their weights, which gives what is expected. Raises Unequal where it does not."""
     module = placed(theirs, network, what).eval()
     if not expected.isfinite().all():
         raise EtudeError(f"{what}: gives outputs that are infinite or NaN on random images, so nothing can be compared")
     apart = difference(logits(module, images), expected)
     if not apart <= EQUAL:
         why = f"; there, {'; '.join(theirs.words)}" if theirs.words else ""
-        raise EtudeError(f"{what}: {network} here computes something else with these weights, outputs differ by {apart:.0e}{why}")
+        raise Unequal(f"outputs of {what} on random images differ by {apart:.0e}{why}")
     return Converted(network, module), f"outputs on {len(images)} random images differ by {apart:.0e} of the largest"
 
 
