@@ -145,8 +145,11 @@ def load(module: nn.Module, state_dict: Mapping[str, Any], families: Sequence[Fa
 def recognise(state_dict: Mapping[str, Any], families: Sequence[Family] = FAMILIES) -> str | None:
     """The registered network whose tensors these are by the families' names and by shape, for any number of classes."""
     theirs = named(tensors_of(state_dict))
+    depth = 2 + sum(re.fullmatch(r"layer\d+\.\d+\.conv\d\.weight", name) is not None for name in theirs)  # of a ResNet for CIFAR
     for family in families:
         for name in family.names:
+            if family.their_name("fc.weight") not in theirs or registry.row(name).options.get("depth", depth) != depth:
+                continue  # before it is built
             with torch.device("meta"):
                 ours = registry.build(name, **options_of(name, theirs)).state_dict()
             if difference(family, ours, theirs) is None:

@@ -84,7 +84,7 @@ def from_code(file: Path, target: Target, network: Network) -> tuple[Converted, 
         network = with_classes(network, expected)
         try:
             theirs = aligned(module, own, network)
-            return proven(theirs, network, images, expected, f"{file} with {target}")
+            return proven(theirs, network, images, expected, str(file))
         except Unequal as error:
             report = verify(module.float(), network.name, target=str(target), trained=True, **network.options)
             sentence = str(error) if report.verdict == "faithful" else report.sentence
@@ -194,7 +194,7 @@ def from_names(file: Path, network: Network | None = None) -> tuple[Converted, s
     tensors = read_weights(file)
     name = network.name if network else recognise(tensors, KNOWN)
     if name is None:
-        known = "no network that torchvision, the ResNets for CIFAR and Etude share has exactly these tensors"
+        known = "no network that torchvision and Etude share has exactly these tensors, nor has a known ResNet for CIFAR"
         raise EtudeError(f"{file}: {known}; --to says where one differs, --like takes the code that they belong to")
     network = Network(name, {**options_of(name, named(tensors)), **(network.options if network else {})})
     module = network.build().eval()
@@ -246,7 +246,7 @@ def proven(theirs: Theirs, network: Network, images: Tensor, expected: Tensor, w
     apart = difference(logits(module, images), expected)
     if not apart <= EQUAL:
         why = f"; there, {'; '.join(theirs.words)}" if theirs.words else ""
-        raise Unequal(f"outputs of {what} on random images differ by {apart:.0e}{why}")
+        raise Unequal(f"outputs with {what} on random images differ by {apart:.0e}{why}")
     return Converted(network, module), f"outputs on {len(images)} random images differ by {apart:.0e} of the largest"
 
 
