@@ -110,7 +110,7 @@ def with_classes(network: Network, outputs: Tensor) -> Network:
 def fill(module: nn.Module, images: Tensor, tensors: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:
     """Load the weights into their module, strictly, and give them by the module's names."""
     try:
-        logits(module, images)  # lazy layers are made now
+        logits(module, images[:1])  # lazy layers are made now
     except Exception as error:
         raise EtudeError(f"{what} does not run on {shape(images[0])}: {reason(error)}") from error
     own = {name: value for name, value in module.state_dict().items() if isinstance(value, Tensor)}
