@@ -46,16 +46,14 @@ class Converted:
     images: Images = Images()
 
     def __post_init__(self) -> None:
-        channels, outputs = self.network.input[0], self.outputs
+        channels, classes = self.network.input[0], self.images.classes
         for name, numbers in (("mean", self.images.mean), ("std", self.images.std)):
             if numbers and len(numbers) != channels:
                 raise UsageError(f"--{name}: {len(numbers)} numbers, expected one for each of the {channels} channels of {self.network}")
         if self.images.std and min(self.images.std) <= 0:
             raise UsageError(f"--std: {min(self.images.std):g}, expected numbers above 0")
-        if self.images.classes and len(self.images.classes) != outputs:
-            raise UsageError(
-                f"{len(self.images.classes)} names of classes ({', '.join(self.images.classes)}), {self.network} has {outputs} outputs"
-            )
+        if classes and len(classes) != self.outputs:
+            raise UsageError(f"{len(classes)} names of classes ({', '.join(classes)}), {self.network} has {self.outputs} outputs")
 
     @property
     def outputs(self) -> int:
