@@ -211,7 +211,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, code in (("both", "resnet20_both_sides.py:resnet(depth=8)"), ("odd", "resnet20_odd_pixels.py:Guarded")):
         with opened(Target.read(f"{FOREIGN}/faithful/{code}")) as (module, _):
             torch.save(trained(module, (3, 32, 32)).state_dict(), folder / f"{name}.th")
-    weights = torch.load(folder / "both.th")
+    weights = {name: value for name, value in torch.load(folder / "both.th").items() if "num_batches" not in name}
+    torch.save(weights, folder / "both.th")  # as files from before PyTorch 0.4.1 are
     torch.save(cifar_names(etude.build("resnet20", depth=8).state_dict()), folder / "somewhere.pt")
     torch.save({**weights, "linear.bias": torch.full((10,), torch.nan)}, folder / "nan.pt")
     torch.save({**weights, "bn1.running_var": torch.full((16,), -1.0)}, folder / "negative.pt")

@@ -78,6 +78,7 @@ def from_code(file: Path, target: Target, network: Network) -> tuple[Converted, 
     """
     tensors = read_weights(file)
     with opened(target) as (module, _), torch.random.fork_rng(devices=[]), default_dtype(torch.float32):
+        torch.manual_seed(0)
         images = torch.randn(IMAGES, *network.input)
         own = fill(module.float().eval(), images, tensors, f"{file}: {target}")
         expected = logits(module, images)
@@ -114,14 +115,13 @@ def fill(module: nn.Module, images: Tensor, tensors: Mapping[str, Tensor], what:
     except Exception as error:
         raise EtudeError(f"{what} does not run on {shape(images[0])}: {reason(error)}") from error
     own = {name: value for name, value in module.state_dict().items() if isinstance(value, Tensor)}
-    problems = []
+    counts = {name: value.clone() for name, value in own.items() if name.endswith("num_batches_tracked")}  # which old files lack
     for candidate in unwrapped(tensors):
-        optional = {name: value for name, value in own.items() if name.endswith("num_batches_tracked")}
-        if (problem := misfit(own, {**optional, **candidate})) is None:
-            module.load_state_dict({**optional, **candidate})
-            return {**optional, **candidate}
-        problems.append(problem)
-    raise EtudeError(f"{what} {problems[-1]}")
+        given = {**counts, **candidate}
+        if (problem := misfit(own, given)) is None:
+            module.load_state_dict(given)
+            return given
+    raise EtudeError(f"{what} {problem}")
 
 
 def misfit(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str | None:
