@@ -1,5 +1,6 @@
 """Anybody's weights in the networks here: by the code that they belong to, by names that are known; the same numbers, or one message."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,12 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@contextlib.contextmanager
+def made(target: str) -> Iterator[nn.Module]:
+    with opened(Target.read(target)) as (module, _):
+        yield module
 
 
 @torch.no_grad()
@@ -85,7 +92,7 @@ FAITHFUL = [
 @pytest.mark.parametrize(("code", "network"), FAITHFUL)
 def test_whatever_the_style_ours_gives_the_same(tmp_path: Path, code: str, network: str) -> None:
     target, to, file = Target.read(f"{FOREIGN}/faithful/{code}"), Network.read(network), tmp_path / "theirs.th"
-    with opened(target) as (module, _):
+    with made(str(target)) as module:
         trained(module, to.input)
         images = torch.randn(2, *to.input)
         expected = logits(module, images)
@@ -109,7 +116,7 @@ def net():
 def test_another_epsilon_goes_into_the_variance(tmp_path: Path) -> None:
     (tmp_path / "eps.py").write_text(OTHER_EPSILON)
     target, to = Target.read(f"{tmp_path}/eps.py:net"), Network.read("resnet20(depth=8)")
-    with opened(target) as (module, _):
+    with made(str(target)) as module:
         safetensors.torch.save_file(trained(module, to.input).state_dict(), tmp_path / "w.safetensors")
         found, _ = carry.from_code(tmp_path / "w.safetensors", target, to)
         images = torch.randn(3, *to.input)
@@ -172,7 +179,7 @@ def test_whatever_is_around_the_tensors_is_taken_off(tmp_path: Path, file: str, 
 
 def test_the_usual_resnets_for_cifar_are_recognised(tmp_path: Path) -> None:
     """Option A with zeros on both sides: the channels of two stages are in another order."""
-    with opened(Target.read(f"{FOREIGN}/faithful/resnet20_both_sides.py:resnet(depth=20)")) as (theirs, _):
+    with made(f"{FOREIGN}/faithful/resnet20_both_sides.py:resnet(depth=20)") as theirs:
         trained(theirs, (3, 32, 32))
         torch.save({"state_dict": prefixed("module.", dict(theirs.state_dict()))}, tmp_path / "w.th")
         found, how = carry.from_names(tmp_path / "w.th")
@@ -209,7 +216,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of weights of small ResNets, good ones and others."""
     folder = tmp_path_factory.mktemp("files")
     for name, code in (("both", "resnet20_both_sides.py:resnet(depth=8)"), ("odd", "resnet20_odd_pixels.py:Guarded")):
-        with opened(Target.read(f"{FOREIGN}/faithful/{code}")) as (module, _):
+        with made(f"{FOREIGN}/faithful/{code}") as module:
             torch.save(trained(module, (3, 32, 32)).state_dict(), folder / f"{name}.th")
     weights = {name: value for name, value in torch.load(folder / "both.th").items() if "num_batches" not in name}
     torch.save(weights, folder / "both.th")  # as files from before PyTorch 0.4.1 are
