@@ -408,12 +408,12 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("script.pt",), 1, ("script.pt: is damaged, or holds something else than weights",)),
         (("checkpoint.pt",), 1, ("checkpoint.pt: holds no state_dict: `epoch` is no dense tensor but int",)),
         (("weights.onnx",), 2, ("weights.onnx: a file of weights ends in .safetensors, .pth, .pt",)),
-        (("whole.pt",), 1, ("whole.pt: no network that torchvision and Etude share has exactly these tensors", "--network")),
+        (("whole.pt",), 1, ("whole.pt: no network that torchvision and Etude share has exactly these tensors", "--to")),
         (("part.pt",), 1, ("part.pt: no network that torchvision and Etude share",)),
-        (("part.pt", "--network", "resnet18"), 1, ("part.pt: the weights have no `bn1.bias`, here `norm1.bias` (64)",)),
-        (("resnet18.pth", "--network", "resnet34"), 1, ("resnet18.pth: ", 'load them into etude.build("resnet18", classes=3)')),
-        (("resnet18.pth", "--network", "lecture_residual"), 1, ("torchvision has no LectureResidual",)),
-        (("resnet18.pth", "--network", "resnet19"), 2, ("no model `resnet19`; did you mean",)),
+        (("part.pt", "--to", "resnet18"), 1, ("part.pt: the weights have no `bn1.bias`, here `norm1.bias` (64)",)),
+        (("resnet18.pth", "--to", "resnet34"), 1, ("resnet18.pth: ", 'load them into etude.build("resnet18", classes=3)')),
+        (("resnet18.pth", "--to", "lecture_residual"), 1, ("torchvision has no LectureResidual",)),
+        (("resnet18.pth", "--to", "resnet19"), 2, ("no model `resnet19`; did you mean",)),
         (("resnet18.pth", "BAD/there.safetensors"), 1, ("there.safetensors: is there already; choose another name",)),
         (("resnet18.pth", "BAD/out.pth"), 2, ("out.pth: a converted file ends in .safetensors",)),
     ],
@@ -435,7 +435,7 @@ def test_a_bad_file_gets_one_line(
 
 def test_convert_takes_names_for_network_and_file(capsys: pytest.CaptureFixture[str], bad: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "weights.safetensors"
-    assert run(capsys, "convert", str(bad / "resnet18.pth"), str(out), "--network", "resnet18")[0] == 0
+    assert run(capsys, "convert", str(bad / "resnet18.pth"), str(out), "--to", "resnet18")[0] == 0
     model = etude.build("resnet18", classes=3)
     model.load_state_dict(safetensors.torch.load_file(out))
     assert torch.equal(model.state_dict()["fc.weight"], read_weights(bad / "resnet18.pth")["fc.weight"])

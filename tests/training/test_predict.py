@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from etude.cli import app as cli
-from etude.data import load
+from etude.data import load as load_data
 from etude.errors import EtudeError
 from etude.train.predict import predict
 from etude.train.run import Run
+from etude.train.trained import load
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def run(learned: Run) -> Run:
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Forty test images as PNG files, one folder a class."""
     folder = tmp_path_factory.mktemp("pictures")
-    data = load("strokes")
+    data = load_data("strokes")
     for index in range(40):
         place = folder / data.classes[data.test.labels[index]]
         place.mkdir(exist_ok=True)
@@ -36,7 +37,7 @@ def pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 def test_it_knows_what_it_was_trained_on(run: Run, pictures: dict[str, Path]) -> None:
-    answers = [(name, answer) for name, folder in pictures.items() for answer in predict(run.folder, [folder])]
+    answers = [(name, answer) for name, folder in pictures.items() for answer in predict(load(run.folder), [folder])]
     right = sum(answer.top(1)[0][0] == name for name, answer in answers)
     assert len(answers) == 40
     assert right >= 34
@@ -50,7 +51,7 @@ def test_ink_on_paper_in_colour_and_large_is_the_same_figure(run: Run, pictures:
     Image.fromarray(255 - pixels(file)).save(inverted)
     Image.open(file).convert("RGB").save(colour)
     Image.open(file).resize((280, 140)).save(large, quality=95)
-    whole, *others = predict(run.folder, [file, inverted, colour, large])
+    whole, *others = predict(load(run.folder), [file, inverted, colour, large])
     assert [other.changes for other in others] == [
         ("inverted: it is dark on light, the training images are light on dark",),
         ("made grey",),
@@ -88,15 +89,15 @@ def test_what_is_no_image_is_named(run: Run, tmp_path: Path, name: str, content:
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(EtudeError) as caught:
-        predict(run.folder, [tmp_path / name])
+        predict(load(run.folder), [tmp_path / name])
     assert message in str(caught.value)
 
 
 def test_a_folder_without_images_or_a_run_that_is_none(run: Run, tmp_path: Path) -> None:
     with pytest.raises(EtudeError, match="a folder without images"):
-        predict(run.folder, [tmp_path])
+        predict(load(run.folder), [tmp_path])
     with pytest.raises(EtudeError, match="is not the folder of a run"):
-        predict(tmp_path, [tmp_path / "x.png"])
+        predict(load(tmp_path), [tmp_path / "x.png"])
 
 
 def test_runs_are_listed_and_shown(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

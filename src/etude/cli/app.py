@@ -21,7 +21,7 @@ COMMANDS = {
     "explain": "explain",
     "ls": "listing",
     "practice": "practice",
-    "predict": "runs",
+    "predict": "predict",
     "read": "read",
     "reproduce": "reproduce",
     "runs": "runs",

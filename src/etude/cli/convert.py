@@ -1,46 +1,99 @@
 """`etude convert`: weights from elsewhere, in a file that a network here loads."""
 
 import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from etude.cli.render import say
 from etude.errors import EtudeError, UsageError
-from etude.models import registry
+from etude.models.network import Network
+from etude.targets.target import Target
+
+if TYPE_CHECKING:
+    from etude.models.weight_files import Converted, Images
+
+SECONDS = 300  # for code that is not ours
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def about_images(command: Command) -> Command:
+    """The options that say on which images weights were trained."""
+    command = click.option("--classes", metavar="NAME,…", help="The names of the outputs, in order.")(command)
+    command = click.option("--std", metavar="NUMBER,…", help="By what the training images were divided then.")(command)
+    what = "What was subtracted from the training images, one number a channel, of pixels from 0 to 1."
+    return click.option("--mean", metavar="NUMBER,…", help=what)(command)
+
+
+def images_of(mean: str | None, std: str | None, classes: str | None) -> "Images":
+    """What the options say. Raises UsageError for what is no number."""
+    from etude.models.weight_files import Images
+
+    return Images(numbers("--mean", mean), numbers("--std", std), tuple(classes.split(",")) if classes else ())
+
+
+def numbers(option: str, text: str | None) -> tuple[float, ...]:
+    try:
+        return tuple(map(float, text.split(","))) if text else ()
+    except ValueError as error:
+        raise UsageError(f"{option} {text}: expected numbers, such as {option} 0.485,0.456,0.406") from error
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", metavar="WEIGHTS", type=click.Path(path_type=Path))
 @click.argument("out", required=False, type=click.Path(path_type=Path))
-@click.option("--network", metavar="NAME", help="Which network the weights are for; by default found by their names and shapes.")
-def convert(file: Path, out: Path | None, network: str | None) -> None:
-    """Convert torchvision's weights in FILE (.safetensors, .pth, .pt) to those of Etude's network, as safetensors in OUT.
+@click.option("--to", metavar="NETWORK", help="Which network the weights are for; by default found by their names and shapes.")
+@click.option("--like", metavar="TARGET", help="The code that the weights belong to, such as net.py:Net.")
+@about_images
+def convert(file: Path, out: Path | None, to: str | None, like: str | None, **images: str | None) -> None:
+    """Convert WEIGHTS that others have trained to those of a network here, as safetensors in OUT.
 
-    OUT is FILE ending in .etude.safetensors if not given. The weights are float32. Nothing that FILE holds is run.
+    WEIGHTS ends in .safetensors, .pth, .pt, .th, .tar, .bin, .pkl or .ckpt; nothing that it holds is run. The names of torchvision and
+    timm, and those of the most used ResNets for CIFAR, are recognised. With --like FILE.py:NAME --to NETWORK any other network is
+    carried over that computes what NETWORK does: its code runs in a process of its own, as that of `etude verify`, and both have to
+    give the same on random images.
+
+    OUT is WEIGHTS ending in .etude.safetensors if not given. The weights are float32.
     """
     out = out or file.parent / f"{file.stem}.etude.safetensors"
     if out.suffix != ".safetensors":
         raise UsageError(f"{out}: a converted file ends in .safetensors")
     if out.exists():
         raise EtudeError(f"{out}: is there already; choose another name")
-    if network:
-        registry.row(network)  # before torch is imported and anything is read
+    if like and not to:
+        raise UsageError("--like: for which network? Add --to, such as --to resnet20; `etude ls` lists them")
+    network = Network.read(to) if to else None  # before torch is imported and anything is read
+    about = images_of(**images)
+    from etude.models.weight_files import write_converted
+    from etude.models.weights import in_python
+    from etude.verification.carry import from_names
 
-    from etude.models.weight_files import read_weights, write_weights
-    from etude.models.weights import in_python, load_torchvision, options_of, recognise
-
-    weights = read_weights(file)
-    name = network or recognise(weights)
-    if name is None:
-        raise EtudeError(f"{file}: no network that torchvision and Etude share has exactly these tensors; --network says where one differs")
-    options = options_of(name, weights)
-    model = registry.build(name, **options)
-    try:
-        load_torchvision(model, weights)
-    except EtudeError as error:
-        raise EtudeError(f"{file}: {error}") from error
-    write_weights(out, model, name, options)
-    click.echo(f"{out}: {name}, {sum(parameter.numel() for parameter in model.parameters()):,} parameters; in Python:")
+    converted, how = apart(file, like, network) if network and like else from_names(file, network)
+    converted = replace(converted, images=about)
+    write_converted(out, converted)
+    count = sum(parameter.numel() for parameter in converted.module.parameters())
+    click.echo(f"{out}: {converted.network.name}, {count:,} parameters; in Python:")
     click.echo("  import etude, safetensors.torch")
-    click.echo(f"  model = {in_python(name, options)}")
+    click.echo(f"  model = {in_python(converted.network.name, converted.network.options)}")
     click.echo(f"  model.load_state_dict(safetensors.torch.load_file({json.dumps(str(out), ensure_ascii=False)}))")
+    if how:
+        say(how)
+
+
+def apart(file: Path, like: str, network: Network) -> "tuple[Converted, str]":
+    """Convert by the code that the weights belong to, in a process with limits."""
+    from etude.models.weight_files import read_converted
+    from etude.verification.apart import call
+
+    with tempfile.TemporaryDirectory(prefix="etude-") as folder:
+        out = Path(folder).resolve() / "converted.safetensors"
+        arguments = {"weights": str(file.resolve()), "like": str(Target.read(like).whole()), "to": str(network), "out": str(out)}
+        how = call("etude.verification.carry:carry", arguments, seconds=SECONDS)
+        converted = read_converted(out)
+    assert converted is not None
+    return converted, how

@@ -50,7 +50,7 @@ def scan(root: Path) -> tuple[tuple[str, ...], Labelled, Labelled]:
         raise EtudeError(f"{root}: has {min(given)}/ but no {lacking}/; give both, or the class folders alone")
     if len(given) == 2:
         return _given_split(root)
-    classes = _classes(root)
+    classes = class_folders(root)
     train: Labelled = []
     test: Labelled = []
     for label, paths in enumerate(classes.values()):
@@ -61,7 +61,7 @@ def scan(root: Path) -> tuple[tuple[str, ...], Labelled, Labelled]:
 
 
 def _given_split(root: Path) -> tuple[tuple[str, ...], Labelled, Labelled]:
-    train, test = _classes(root / "train"), _classes(root / "test")
+    train, test = class_folders(root / "train"), class_folders(root / "test")
     if train.keys() != test.keys():
         odd = ", ".join(sorted(train.keys() ^ test.keys()))
         raise EtudeError(f"{root}: train/ and test/ differ in their class folders ({odd}); both need the same ones")
@@ -72,7 +72,7 @@ def _labelled(classes: dict[str, list[Path]]) -> Labelled:
     return [(path, label) for label, paths in enumerate(classes.values()) for path in paths]
 
 
-def _classes(root: Path) -> dict[str, list[Path]]:
+def class_folders(root: Path) -> dict[str, list[Path]]:
     """The images of each class folder in `root`, both in the order of their names."""
     folders = _folders(root)
     if not folders:
@@ -80,6 +80,12 @@ def _classes(root: Path) -> dict[str, list[Path]]:
     if len(folders) == 1:
         raise EtudeError(f"{root}: has one class folder only ({folders[0].name}), expected two or more")
     return {folder.name: images_in(folder) for folder in folders}
+
+
+def holds_classes(folder: Path) -> bool:
+    """Whether it has folders and no image beside them."""
+    entries = _entries(folder)
+    return any(path.is_dir() for path in entries) and not any(path.suffix.lower() in ENDINGS for path in entries)
 
 
 def _folders(root: Path) -> list[Path]:

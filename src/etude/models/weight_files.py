@@ -1,28 +1,73 @@
-"""Files of weights: other people's are read, and none of them is trusted; ours are written."""
+"""Files of weights: other people's are read, and none of them is trusted; ours are written, and read again."""
 
 import json
 import pickle
 import re
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from etude.errors import EtudeError, UsageError
 from etude.files import whole_file
+from etude.models.network import Network
 from etude.models.weights import tensors_of
 
 
-def read_weights(file: Path | str) -> dict[str, Tensor]:
-    """The tensors of a .safetensors, .pth or .pt file, on the CPU, under torchvision's names if they are torchvision's.
+@dataclass(frozen=True)
+class Images:
+    """What is known of the images that weights were trained on; empty where nothing is.
 
-    Nothing in the file is run. Raises EtudeError for a file that is missing, damaged, of another kind, that would run code, or that
-    holds no state_dict.
+    mean, std  one a channel, of pixels from 0 to 1
+    classes    the names of the outputs, in order
+    """
+
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A network here with weights from elsewhere.
+
+    Raises  UsageError where the images are said to be what the network does not take
+    """
+
+    network: Network
+    module: nn.Module
+    images: Images = Images()
+
+    def __post_init__(self) -> None:
+        channels, classes = self.network.input[0], self.images.classes
+        for name, numbers in (("mean", self.images.mean), ("std", self.images.std)):
+            if numbers and len(numbers) != channels:
+                raise UsageError(f"--{name}: {len(numbers)} numbers, expected one for each of the {channels} channels of {self.network}")
+        if self.images.std and min(self.images.std) <= 0:
+            raise UsageError(f"--std: {min(self.images.std):g}, expected numbers above 0")
+        if classes and len(classes) != self.outputs:
+            raise UsageError(f"{len(classes)} names of classes ({', '.join(classes)}), {self.network} has {self.outputs} outputs")
+
+    @property
+    def outputs(self) -> int:
+        """How many classes it tells apart."""
+        blank = torch.empty(1, *self.network.input, device="meta")
+        logits: Tensor = self.network.without_weights().eval()(blank)
+        return logits.shape[1]
+
+
+def read_weights(file: Path | str) -> dict[str, Tensor]:
+    """The tensors of a file, on the CPU, by the names that they have there.
+
+    Nothing in the file is run. Raises EtudeError for a file that is missing, damaged, of another kind, that would run code, that
+    holds no state_dict, or numbers that are none.
     """
     file = Path(file)
     reader = READERS.get(file.suffix.lower())
@@ -34,11 +79,16 @@ def read_weights(file: Path | str) -> dict[str, Tensor]:
     except OSError as error:
         raise EtudeError(f"{file}: cannot be read ({error.strerror})") from error
     try:
-        return tensors_of(reader(file))
+        tensors = tensors_of(reader(file))
     except EtudeError as error:
         raise EtudeError(f"{file}: holds {error}; save model.state_dict() alone") from error
     except Exception as error:  # whatever the bytes of a damaged file make a reader stumble over
         raise EtudeError(f"{file}: {_complaint(error)}") from error
+    if not tensors:
+        raise EtudeError(f"{file}: holds no tensor")
+    if broken := next((name for name, tensor in tensors.items() if not tensor.isfinite().all()), None):
+        raise EtudeError(f"{file}: `{broken}` holds numbers that are infinite or NaN; take a file from before the training went wrong")
+    return tensors
 
 
 def _unpickle(file: Path) -> Any:
@@ -47,7 +97,8 @@ def _unpickle(file: Path) -> Any:
         return torch.load(file, map_location="cpu", weights_only=True)
 
 
-READERS: Mapping[str, Callable[[Path], Any]] = {".safetensors": load_file, ".pth": _unpickle, ".pt": _unpickle}
+PICKLES = (".pth", ".pt", ".th", ".tar", ".bin", ".pkl", ".ckpt")
+READERS: Mapping[str, Callable[[Path], Any]] = {".safetensors": load_file, **dict.fromkeys(PICKLES, _unpickle)}
 
 
 def _complaint(error: Exception) -> str:
@@ -57,8 +108,36 @@ def _complaint(error: Exception) -> str:
     return "is damaged, or holds something else than weights; fetch it again"
 
 
-def write_weights(file: Path, module: nn.Module, name: str, options: Mapping[str, Any]) -> None:
-    """Write the weights as safetensors, whole or not at all; its metadata remember network and options. Raises OSError."""
-    tensors = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
+# ── Ours ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def write_converted(file: Path, converted: Converted) -> None:
+    """Write it as safetensors, whole or not at all; the metadata remember the network, its options and the images. Raises OSError."""
+    tensors = {key: value.detach().cpu().contiguous() for key, value in converted.module.state_dict().items()}
+    network = {"network": converted.network.name, "options": json.dumps(dict(converted.network.options))}
     with whole_file(file) as temporary:
-        temporary.write_bytes(to_bytes(tensors, metadata={"network": name, "options": json.dumps(dict(options))}))
+        temporary.write_bytes(to_bytes(tensors, metadata={**network, "images": json.dumps(asdict(converted.images))}))
+
+
+def read_converted(file: Path) -> Converted | None:
+    """What `write_converted` has written, in eval mode; None for any other file. Raises EtudeError for one that is damaged."""
+    try:
+        with safe_open(file, framework="pt") as opened:
+            metadata = opened.metadata() or {}
+    except (SafetensorError, OSError):
+        return None
+    if "network" not in metadata:
+        return None
+    try:
+        options, images = (json.loads(metadata.get(key, "{}")) for key in ("options", "images"))
+        network = Network(metadata["network"], as_tuples(options))
+        module = network.build()
+        module.load_state_dict(read_weights(file))
+    except (ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise EtudeError(f"{file}: is damaged, or of another version of Etude; convert the weights again") from error
+    return Converted(network, module.eval(), Images(**as_tuples(images)))
+
+
+def as_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists, as which JSON writes tuples, as tuples again."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -1,12 +1,13 @@
-"""Weights from elsewhere: torchvision's, loaded into the networks here that compute the same.
+"""Weights from elsewhere under names that are known: loaded into the networks here that have the same layers.
 
 A file fits a network when, under the names below, both have the same tensors with the same shapes. Nothing is guessed, left over or
-half loaded. The names are those of torchvision 0.28.0 (models/resnet.py, densenet.py, googlenet.py).
+half loaded. The names are those of torchvision 0.28.0 (models/resnet.py, densenet.py, googlenet.py), which timm has too, and for CIFAR
+those of the most used ResNets. Weights under other names need the code that they belong to (`verification/carry.py`).
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any
@@ -18,17 +19,24 @@ from etude.errors import EtudeError
 from etude.models import registry
 from etude.models.densenet import DenseNet
 from etude.models.googlenet import GoogLeNet, TorchvisionGoogLeNet
-from etude.models.resnet import Bottleneck, ResNet
+from etude.models.pieces import ZeroPadShortcut
+from etude.models.resnet import Bottleneck, CifarResNet, ResNet
 
 Tensors = Mapping[str, Tensor]
 Renames = tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]
 
-# our name of a tensor becomes torchvision's, by one replacement after the other
+# our name of a tensor becomes theirs, by one replacement after the other
 
 RESNET: Renames = (
     (r"^conv([2-5])_x\.", lambda stage: f"layer{int(stage[1]) - 1}."),
     (r"\bnorm([1-3])\.", r"bn\1."),
     (r"\.shortcut\.", ".downsample."),
+)
+
+CIFAR: Renames = (
+    (r"^conv([2-4])_x\.", lambda stage: f"layer{int(stage[1]) - 1}."),
+    (r"\bnorm([1-3])\.", r"bn\1."),
+    (r"^fc\.", "linear."),
 )
 
 DENSENET: Renames = (
@@ -60,23 +68,30 @@ HEADS = ("aux1.", "aux2.")
 OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.((?:[12])\.(?:weight|bias|running_mean|running_var))$")
 
 
+# how the names of tensors begin where a network was wrapped: by DataParallel, by torch.compile, in a class for training
+WRAPPERS = ("module.", "_orig_mod.", "model.", "net.")
+
+
 @dataclass(frozen=True)
 class Family:
-    """Networks that torchvision has too.
+    """Networks that others have too, under names of their own.
 
-    network  their class here
-    names    the registered ones, where they compute what torchvision's compute
-    renames  from our names to theirs
-    heads    how the names of tensors begin that serve training alone: a network without them leaves them out
+    network     their class here
+    names       the registered ones, where they compute what the others' compute
+    renames     from our names to theirs
+    heads       how the names of tensors begin that serve training alone: a network without them leaves them out
+    both_sides  whether option A has half of its zero channels in front of the others: these networks compute what ours do only once
+                their channels are put in another order
     """
 
     network: type[nn.Module]
     names: tuple[str, ...]
     renames: Renames
     heads: tuple[str, ...] = ()
+    both_sides: bool = False
 
     def their_name(self, name: str) -> str:
-        """Torchvision's name of our tensor."""
+        """The others' name of our tensor."""
         for pattern, replacement in self.renames:
             name = re.sub(pattern, replacement, name)
         return name
@@ -87,6 +102,13 @@ FAMILIES = (
     Family(DenseNet, ("densenet121", "densenet161", "densenet169", "densenet201"), DENSENET),
     Family(TorchvisionGoogLeNet, ("googlenet@torchvision",), GOOGLENET, heads=HEADS),
 )
+
+PROJECTED = ("resnet20@b", "resnet32@b", "resnet44@b", "resnet56@b", "resnet110@b")
+CIFAR_FAMILIES = (
+    Family(CifarResNet, (*(name.removesuffix("@b") for name in PROJECTED), *PROJECTED, "resnet1202"), CIFAR, both_sides=True),
+    Family(CifarResNet, PROJECTED, RESNET),
+)
+KNOWN = (*FAMILIES, *CIFAR_FAMILIES)
 
 
 def load_torchvision(module: nn.Module, state_dict: Mapping[str, Any]) -> None:
@@ -99,22 +121,35 @@ def load_torchvision(module: nn.Module, state_dict: Mapping[str, Any]) -> None:
     Raises EtudeError, before anything is changed, for a network that torchvision has not, for weights that differ from it in names or
     shapes, and for a ResNet with the stride of its bottlenecks in the 1×1, where torchvision's weights fit but compute something else.
     """
-    family, ours, theirs = family_of(module), module.state_dict(), tensors_of(state_dict)
-    if problem := difference(family, ours, theirs):
-        raise EtudeError(f"{problem}; {advice(ours, theirs)}")
+    load(module, state_dict, (family_of(module),))
+
+
+def load(module: nn.Module, state_dict: Mapping[str, Any], families: Sequence[Family]) -> Family:
+    """Load the weights by the names of the first of these families that has exactly these tensors. Raises as `load_torchvision`."""
+    ours, theirs = module.state_dict(), named(tensors_of(state_dict))
+    problems = [difference(family, ours, theirs) for family in families]
+    if None not in problems:
+        raise EtudeError(f"{problems[0]}; {advice(ours, theirs)}")
+    family = families[problems.index(None)]
     if any(isinstance(unit, Bottleneck) and unit.conv1.stride != (1, 1) for unit in module.modules()):
         strides = 'torchvision has the stride of a bottleneck in its 3×3 (v1.5, stride_in="3x3"), this network in the first 1×1'
         raise EtudeError(f"{strides}, where the weights fit but compute something else; {advice(ours, theirs)}")
+    if not family.both_sides and any(isinstance(part, ZeroPadShortcut) for part in module.modules()):
+        raise EtudeError("the names do not say where the zero channels of option A stand; the code that the weights belong to does")
     if any(tensor.is_meta for tensor in ours.values()):
         raise EtudeError(f"{type(module).__name__} is on the meta device and has no memory for weights; build it on a real one")
     module.load_state_dict({name: theirs.get(family.their_name(name), value) for name, value in ours.items()})
+    return family
 
 
-def recognise(state_dict: Mapping[str, Any]) -> str | None:
-    """The registered network whose tensors these are by torchvision's names and by shape, for any number of classes."""
-    theirs = tensors_of(state_dict)
-    for family in FAMILIES:
+def recognise(state_dict: Mapping[str, Any], families: Sequence[Family] = FAMILIES) -> str | None:
+    """The registered network whose tensors these are by the families' names and by shape, for any number of classes."""
+    theirs = named(tensors_of(state_dict))
+    depth = 2 + sum(re.fullmatch(r"layer\d+\.\d+\.conv\d\.weight", name) is not None for name in theirs)  # of a ResNet for CIFAR
+    for family in families:
         for name in family.names:
+            if family.their_name("fc.weight") not in theirs or registry.row(name).options.get("depth", depth) != depth:
+                continue  # before it is built
             with torch.device("meta"):
                 ours = registry.build(name, **options_of(name, theirs)).state_dict()
             if difference(family, ours, theirs) is None:
@@ -124,7 +159,7 @@ def recognise(state_dict: Mapping[str, Any]) -> str | None:
 
 def options_of(name: str, theirs: Tensors) -> dict[str, Any]:
     """The options by which the registered network gets as many classes as the weights have, and heads if they have them."""
-    last = theirs.get("fc.weight", theirs.get("classifier.weight"))
+    last = next((theirs[key] for key in ("fc.weight", "classifier.weight", "linear.weight") if key in theirs), None)
     found: dict[str, Any] = {"classes": len(last)} if last is not None and last.dim() == 2 else {}
     found["auxiliary"] = any(tensor.startswith(HEADS) for tensor in theirs)
     known = signature(registry.row(name).factory()).parameters
@@ -137,10 +172,14 @@ def in_python(name: str, options: Mapping[str, Any]) -> str:
 
 
 def family_of(module: nn.Module) -> Family:
-    """Raises EtudeError for a network that torchvision has not."""
-    for family in FAMILIES:
-        if isinstance(module, family.network):
-            return family
+    """Torchvision's networks of that kind. Raises EtudeError for a network that torchvision has not."""
+    return families_of(module, FAMILIES)[0]
+
+
+def families_of(module: nn.Module, families: Sequence[Family] = KNOWN) -> list[Family]:
+    """Those that have a network of that class. Raises EtudeError where there is none."""
+    if found := [family for family in families if isinstance(module, family.network)]:
+        return found
     if isinstance(module, GoogLeNet):
         raise EtudeError("torchvision's GoogLeNet is not the published one; load its weights into googlenet@torchvision")
     known = ", ".join(name for family in FAMILIES for name in family.names)
@@ -148,11 +187,11 @@ def family_of(module: nn.Module) -> Family:
 
 
 def tensors_of(content: Any) -> dict[str, Tensor]:
-    """The tensors of a state_dict, or of a checkpoint around one, by the names that torchvision uses today.
+    """The tensors of a state_dict, or of a checkpoint around one, by the names that they have there.
 
     Raises EtudeError where there are none, or something beside them.
     """
-    for entry in ("state_dict", "model"):
+    for entry in ("state_dict", "model_state_dict", "model", "net"):
         if isinstance(content, Mapping) and isinstance(content.get(entry), Mapping):
             content = content[entry]
     if not isinstance(content, Mapping):
@@ -160,8 +199,22 @@ def tensors_of(content: Any) -> dict[str, Tensor]:
     for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided or value.is_quantized:
             raise EtudeError(f"no state_dict: `{name}` is no dense tensor but {type(value).__name__}")
-    parallel = all(name.startswith("module.") for name in content)  # DataParallel's
-    return {OLD_DENSENET.sub(r"\1\2", name.removeprefix("module.") if parallel else name): value for name, value in content.items()}
+    return dict(content)
+
+
+def unwrapped(tensors: Tensors) -> Iterator[dict[str, Tensor]]:
+    """The tensors as they are named, and without the prefixes that all of them have, one after the other."""
+    found = dict(tensors)
+    yield found
+    while prefix := next((prefix for prefix in WRAPPERS if found and all(name.startswith(prefix) for name in found)), ""):
+        found = {name.removeprefix(prefix): value for name, value in found.items()}
+        yield found
+
+
+def named(tensors: Tensors) -> dict[str, Tensor]:
+    """The tensors by the names that torchvision uses today, without any prefix."""
+    *_, bare = unwrapped(tensors)
+    return {OLD_DENSENET.sub(r"\1\2", name): value for name, value in bare.items()}
 
 
 def difference(family: Family, ours: Tensors, theirs: Tensors) -> str | None:
@@ -188,9 +241,11 @@ def advice(ours: Tensors, theirs: Tensors) -> str:
     """Whose weights these are, and what to do with them."""
     if ours.keys() <= theirs.keys():
         return "they are in Etude's own names, which load_state_dict takes"
-    name = recognise(theirs)
+    name = recognise(theirs, KNOWN)
     if name is None:
         return "no network that torchvision and Etude share has exactly these tensors: part of them is missing, or they are of another"
     options = options_of(name, theirs)
     heads = "" if options.get("auxiliary", True) else " without auxiliary heads"
-    return f"they are those of {name}{heads} for {options['classes']} classes: load them into {in_python(name, options)}"
+    whose = f"they are those of {name}{heads} for {options['classes']} classes"
+    known = any(name in family.names for family in FAMILIES)
+    return f"{whose}: load them into {in_python(name, options)}" if known else f"{whose}, as which `etude convert` takes them"

@@ -1,6 +1,7 @@
 """Using what was trained: image files in, class names and probabilities out."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from etude.data.folder import fitted, images_in, opened
 from etude.data.idx import Bytes
 from etude.errors import EtudeError
 from etude.train import machine
-from etude.train.trained import load
+from etude.train.trained import TrainedNetwork
 
+BATCH = 50
 GREY_MODES = ("1", "L", "LA")
 
 
@@ -41,21 +43,55 @@ class Prediction:
         return {"image": str(self.image), "top": guesses, "changes": list(self.changes)}
 
 
-@torch.no_grad()
-def predict(folder: Path, images: Sequence[Path], *, device: str | None = None) -> list[Prediction]:
-    """Classify image files, or every image of a folder among `images`, by the last checkpoint of the run in `folder`.
+@dataclass(frozen=True)
+class Errors:
+    """How often a network is wrong about images whose classes are known.
 
-    Raises EtudeError for a folder that is no run, a damaged checkpoint, a missing file, or one that is no image.
+    changes  what had to be done to images, and to how many
     """
-    trained = load(folder)
+
+    images: int
+    wrong: int
+    changes: Mapping[str, int]
+
+    @property
+    def rate(self) -> float:
+        return self.wrong / self.images
+
+
+def predict(trained: TrainedNetwork, images: Sequence[Path], *, device: str | None = None) -> list[Prediction]:
+    """Classify image files, or every image of a folder among `images`.
+
+    Raises EtudeError for a missing file, or one that is no image.
+    """
+    return list(predictions(trained, every_file(images), device))
+
+
+def error_rate(trained: TrainedNetwork, folders: Mapping[str, Sequence[Path]], *, device: str | None = None) -> Errors:
+    """Classify the image files of every class. Raises EtudeError for a class that the network does not know, and as `predict`."""
+    if unknown := [name for name in folders if name not in trained.classes]:
+        known = ", ".join(trained.classes)
+        raise EtudeError(f"{unknown[0]}: a folder of images, but no class of {trained.network}, which knows {known}")
+    wrong, changes = 0, Counter[str]()
+    for name, files in folders.items():
+        for prediction in predictions(trained, files, device):
+            wrong += prediction.top(1)[0][0] != name
+            changes.update(prediction.changes)
+    return Errors(sum(map(len, folders.values())), wrong, changes)
+
+
+@torch.no_grad()
+def predictions(trained: TrainedNetwork, files: Iterable[Path], device: str | None) -> Iterator[Prediction]:
+    """Image by image, computed a batch at a time."""
     where, dark = machine.choose_device(device), trained.mean.mean().item() < 0.5
     trained = trained.to(where)
-    predictions = []
-    for path in every_file(images):
-        pixels, changes = prepared(opened(path), trained.image, dark=dark)
-        logits = trained(torch.from_numpy(pixels.copy())[None].to(where))
-        predictions.append(Prediction(path, trained.classes, tuple(logits.softmax(dim=1)[0].tolist()), tuple(changes)))
-    return predictions
+    files = list(files)
+    for start in range(0, len(files), BATCH):
+        paths = files[start : start + BATCH]
+        made = [prepared(opened(path), trained.image, dark=dark) for path in paths]
+        logits = trained(torch.from_numpy(np.stack([pixels for pixels, _ in made])).to(where))
+        for path, likely, (_, changes) in zip(paths, logits.softmax(dim=1).tolist(), made, strict=True):
+            yield Prediction(path, trained.classes, tuple(likely), tuple(changes))
 
 
 def every_file(images: Sequence[Path]) -> Iterable[Path]:

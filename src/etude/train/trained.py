@@ -1,11 +1,13 @@
-"""What a run has trained, taken from its folder: `etude.load(RUN)`."""
+"""What was trained, by a run here or by others: `etude.load(RUN)`, `etude.load("converted.safetensors")`."""
 
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from etude.errors import EtudeError
 from etude.models.network import Network
+from etude.models.weight_files import Converted, read_converted
 from etude.train import checkpoint
 from etude.train.run import Run
 
@@ -42,12 +44,19 @@ class TrainedNetwork(nn.Module):
         return logits
 
 
-def load(folder: Path | str) -> TrainedNetwork:
-    """The network of the run in `folder` with the weights of its last checkpoint, in eval mode, on the CPU.
+def load(place: Path | str) -> TrainedNetwork:
+    """The network of the run in a folder with the weights of its last checkpoint, or that of a converted file; in eval mode, on the CPU.
 
-    Raises  EtudeError for a folder that is no run, or whose checkpoint is missing or damaged
+    Raises  EtudeError for a folder that is no run, whose checkpoint is missing or damaged, and for a file that `etude convert` has
+            not written, or that does not know its images
     """
-    run = Run(Path(folder))
+    place = Path(place)
+    if place.is_file():
+        converted = read_converted(place)
+        if converted is None:
+            raise EtudeError(f"{place}: was not written by `etude convert`, which takes the weights of others")
+        return with_images(converted, place)
+    run = Run(place)
     network, environment = run.recipe().model, run.environment()
     named = environment["classes"]
     count = network.options.get("classes", len(named))
@@ -55,3 +64,15 @@ def load(folder: Path | str) -> TrainedNetwork:
     checkpoint.load_model(run.checkpoint, module)
     classes = (*named, *(f"output {index}" for index in range(len(named), count)))  # which no image of the data belongs to
     return TrainedNetwork(network, module, classes, tuple(environment["mean"]), tuple(environment["std"])).eval()
+
+
+def with_images(converted: Converted, file: Path) -> TrainedNetwork:
+    """A converted network with what belongs to it. Raises EtudeError where that is not known."""
+    images = converted.images
+    if not images.mean or not images.std:
+        example = "--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225"
+        raise EtudeError(
+            f"{file}: how were its training images normalised? Say so to `etude predict`, or to `etude convert`, which keeps it: {example}"
+        )
+    classes = images.classes or tuple(f"output {index}" for index in range(converted.outputs))
+    return TrainedNetwork(converted.network, converted.module, classes, images.mean, images.std).eval()

@@ -1,0 +1,83 @@
+"""`etude predict`: using what was trained, here or elsewhere."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from etude.cli.convert import about_images, images_of
+from etude.cli.render import as_json, percent, say
+from etude.errors import UsageError
+
+if TYPE_CHECKING:
+    from etude.models.weight_files import Images
+    from etude.train.predict import Errors, Prediction
+    from etude.train.trained import TrainedNetwork
+
+
+@click.command()
+@click.argument("place", metavar="RUN|WEIGHTS", type=click.Path(path_type=Path))
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--top", default=3, show_default=True, type=click.IntRange(min=1), help="How many classes to print.")
+@click.option("--device", help="cpu, cuda or mps; by default the best there is.")
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
+@about_images
+def predict(place: Path, images: tuple[Path, ...], top: int, device: str | None, json_: bool, **about: str | None) -> None:
+    """Classify PNG or JPEG files, or every image in a folder, by the network trained in RUN, or by one with WEIGHTS from elsewhere.
+
+    A folder with a folder for each class gives the error rate. WEIGHTS is a file that `etude convert` has written, or one that it
+    recognises; --mean, --std and --classes say what that file does not know of its images.
+    """
+    from etude.data.folder import class_folders, holds_classes
+    from etude.train.predict import error_rate
+    from etude.train.predict import predict as run_predict
+
+    folder = images[0]
+    folders = class_folders(folder) if len(images) == 1 and folder.is_dir() and holds_classes(folder) else {}
+    trained = trained_network(place, images_of(**about), tuple(folders))
+    if folders:
+        show_errors(folder, error_rate(trained, folders, device=device), json_)
+    else:
+        show_predictions(run_predict(trained, images, device=device), top, json_)
+
+
+def trained_network(place: Path, about: "Images", folders: tuple[str, ...]) -> "TrainedNetwork":
+    """What a run has trained, or the network of a file of weights; where nothing names its outputs, they are those of the folders."""
+    from etude.models.weight_files import READERS
+    from etude.train.trained import load, with_images
+    from etude.verification.carry import weights_in
+
+    if place.is_dir() or place.suffix.lower() not in READERS:
+        if about.mean or about.std or about.classes:
+            raise UsageError(f"{place}: --mean, --std and --classes are for a file of weights; a run knows its images")
+        return load(place)
+    converted, how = weights_in(place)
+    if how:
+        say(f"{place.name}: {how}")
+    known = converted.images
+    classes = about.classes or known.classes or folders
+    if classes is folders and folders:
+        say(f"{place.name} names no classes: its outputs are taken to be {', '.join(folders)}, in that order")
+    about = replace(about, mean=about.mean or known.mean, std=about.std or known.std, classes=classes)
+    return with_images(replace(converted, images=about), place)
+
+
+def show_predictions(answers: list["Prediction"], top: int, json_: bool) -> None:
+    if json_:
+        as_json([answer.as_dict(top) for answer in answers])
+        return
+    for answer in answers:
+        guesses = "  ".join(f"{name} {percent(probability, 1)}" for name, probability in answer.top(top))
+        click.echo(f"{answer.image}: {guesses}")
+        if answer.changes:
+            say(f"  {answer.image.name} was {', '.join(answer.changes)}")
+
+
+def show_errors(folder: Path, errors: "Errors", json_: bool) -> None:
+    if json_:
+        as_json({"folder": str(folder), "images": errors.images, "wrong": errors.wrong, "error": errors.rate})
+        return
+    click.echo(f"{folder}: {errors.wrong:,} of {errors.images:,} images wrong, {percent(errors.rate)} error")
+    for change, count in errors.changes.items():
+        say(f"  {count:,} images were {change}")
