@@ -318,8 +318,9 @@ def test_a_note_folds_what_is_alike() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "there", "absent"),
     [
-        ("resnet20", {}, ["option_a_pixel", "option_a_zeros"], ["stem_padding"]),
-        ("resnet50", {}, ["stem_padding"], ["option_a_pixel"]),
+        ("resnet20", {}, ["option_a_pixel", "option_a_zeros"], ["imagenet_stem_padding"]),
+        ("resnet50", {}, ["imagenet_stem_padding"], ["option_a_pixel"]),
+        ("resnet50@cifar", {}, [], ["imagenet_stem_padding", "option_a_pixel"]),
         ("densenet121", {}, ["imagenet_stem_padding"], []),
         ("densenet_bc_100_12", {}, [], ["imagenet_stem_padding"]),
         ("googlenet", {}, ["local_response_norm_size", "initialisation", "table_1_5a_macs"], []),

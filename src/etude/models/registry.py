@@ -70,12 +70,22 @@ GOOGLENET = (
 
 UNITS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}  # He 2015, Table 1
 V15 = "stride 2 in the 3×3 of a bottleneck; the paper's cost asks for the first 1×1"
+CIFAR_STEM = "3×3 conv1 of stride 1 without a pool behind it, for 3×32×32, in place of 7×7 of stride 2 and the max pool"
 PROJECTIONS = "1×1 convolutions where the shape changes; on CIFAR the paper uses option A, zero-padding, in all cases"
 
 
 def _imagenet_resnet(depth: int, suffix: str = "", about: str = "", departures: tuple[str, ...] = (), **options: Any) -> Row:
     options = {"units": UNITS[depth], "bottleneck": depth >= 50, **options}
     return Row(f"resnet{depth}{suffix}", f"ResNet-{depth}{about}", "resnet:ResNet", "resnet", IMAGENET, options, departures)
+
+
+def _cifar_stem_resnet(depth: int) -> Row:
+    """The network of Table 1 for small images, as most code for CIFAR has it under the name of ResNet."""
+    options = {"units": UNITS[depth], "bottleneck": depth >= 50, "stem": "3x3", "classes": 10}
+    departures: tuple[str, ...] = (CIFAR_STEM,)
+    if depth >= 50:
+        options, departures = {**options, "stride_in": "3x3"}, (CIFAR_STEM, V15)
+    return Row(f"resnet{depth}@cifar", f"ResNet-{depth} with a CIFAR stem", "resnet:ResNet", "resnet", CIFAR, options, departures)
 
 
 def _cifar(name: str, about: str, departures: tuple[str, ...] = (), **options: Any) -> Row:
@@ -85,6 +95,7 @@ def _cifar(name: str, about: str, departures: tuple[str, ...] = (), **options: A
 RESNET = (
     *(_imagenet_resnet(depth) for depth in (18, 34, 50, 101, 152)),
     *(_imagenet_resnet(depth, "@v15", ", stride in the 3×3", (V15,), stride_in="3x3") for depth in (50, 101, 152)),
+    *(_cifar_stem_resnet(depth) for depth in (18, 34, 50, 101, 152)),
     *(
         Row(f"plain{depth}", f"{depth} layers without shortcuts", "resnet:ResNet", "resnet", IMAGENET, options)
         for depth in (18, 34)
