@@ -115,6 +115,22 @@ def _identity(name: str, about: str, depth: int, **options: Any) -> Row:
     return Row(name, about, "identity_mappings:CifarIdentityMappings", "identity_mappings", CIFAR, options)
 
 
+def _cifar_stem_preact(depth: int) -> Row:
+    """kuangliu's, as most code for CIFAR has it; 101 and 152 are the same with other `units`."""
+    options = {"units": UNITS[depth], "bottleneck": depth >= 50}
+    about = f"ResNet-{depth}, pre-activation, with a CIFAR stem"
+    departures = (
+        "four stages of Table 1 of He 2015 for 3×32×32, which the paper has for ImageNet alone; " + CIFAR_STEM,
+        "the first unit's activation behind the split: its shortcut begins with conv1's output as it is",
+        "no BN and ReLU behind the last addition",
+        "stride 2 in the 3×3 of a bottleneck, in place of the first 1×1"
+        if depth >= 50
+        else "a 1×1 convolution where channels change in a network of basic blocks, in place of option A",
+    )
+    target = "identity_mappings:CifarStemPreActResNet"
+    return Row(f"preact_resnet{depth}@cifar", about, target, "identity_mappings", CIFAR, options, departures)
+
+
 IDENTITY_MAPPINGS = (
     _identity("ablation_resnet110", "ResNet-110 with other shortcuts and orders", 110),
     _identity("ablation_resnet164", "ResNet-164 with other shortcuts and orders", 164),
@@ -124,6 +140,7 @@ IDENTITY_MAPPINGS = (
         for depth in (110, 164, 1001)
     ),
     Row("preact_resnet200", "ResNet-200, pre-activation", "identity_mappings:PreActResNet", "identity_mappings", IMAGENET),
+    *(_cifar_stem_preact(depth) for depth in (18, 34, 50)),
 )
 
 
