@@ -151,9 +151,19 @@ def _cifar_densenet(depth: int, growth_rate: int, bc: bool = False) -> Row:
     return Row(f"{name}_{depth}_{growth_rate}", about, "densenet:CifarDenseNet", "densenet", CIFAR, options)
 
 
-def _densenet(depth: int, layers: tuple[int, int, int, int], growth_rate: int = 32) -> Row:
-    options = {"layers": layers, "growth_rate": growth_rate}
-    return Row(f"densenet{depth}", f"DenseNet-{depth}, k = {growth_rate}", "densenet:DenseNet", "densenet", IMAGENET, options)
+LAYERS = {121: (6, 12, 24, 16), 161: (6, 12, 36, 24), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32), 264: (6, 12, 64, 48)}  # Table 1
+DENSENET_STEM = "3×3 conv1 of stride 1 and nothing behind it, for 3×32×32, in place of 7×7 of stride 2, BN, ReLU and the max pool"
+
+
+def _densenet(depth: int) -> Row:
+    options = {"layers": LAYERS[depth], "growth_rate": 48 if depth == 161 else 32}
+    about = f"DenseNet-{depth}, k = {options['growth_rate']}"
+    return Row(f"densenet{depth}", about, "densenet:DenseNet", "densenet", IMAGENET, options)
+
+
+def _cifar_stem_densenet(depth: int) -> Row:
+    about, options = f"DenseNet-{depth} with a CIFAR stem", {**_densenet(depth).options, "stem": "3x3", "classes": 10}
+    return Row(f"densenet{depth}@cifar", about, "densenet:DenseNet", "densenet", CIFAR, options, (DENSENET_STEM,))
 
 
 DENSENET = (
@@ -163,11 +173,17 @@ DENSENET = (
     _cifar_densenet(100, 12, bc=True),
     _cifar_densenet(250, 24, bc=True),
     _cifar_densenet(190, 40, bc=True),
-    _densenet(121, (6, 12, 24, 16)),
-    _densenet(161, (6, 12, 36, 24), growth_rate=48),
-    _densenet(169, (6, 12, 32, 32)),
-    _densenet(201, (6, 12, 48, 32)),
-    _densenet(264, (6, 12, 64, 48)),
+    *(_densenet(depth) for depth in LAYERS),
+    *(_cifar_stem_densenet(depth) for depth in (121, 161, 169, 201)),
+    Row(
+        "densenet121_k12@cifar",
+        "DenseNet-121 with a CIFAR stem, k = 12",
+        "densenet:DenseNet",
+        "densenet",
+        CIFAR,
+        {**_cifar_stem_densenet(121).options, "growth_rate": 12},
+        (DENSENET_STEM, "growth rate 12 in place of 32"),
+    ),
 )
 
 ROWS = (*LECTURE, *GOOGLENET, *RESNET, *IDENTITY_MAPPINGS, *DENSENET)
