@@ -66,6 +66,20 @@ GOOGLENET = (
             "dropout of 20 % in place of 40 %",
         ),
     ),
+    Row(
+        "googlenet@cifar",
+        "GoogLeNet for CIFAR as kuangliu has it",
+        "googlenet:CifarGoogLeNet",
+        "googlenet",
+        CIFAR,
+        departures=(
+            "one 3×3 convolution to 192 in front of inception (3a), for 3×32×32, in place of three, two max pools and normalisations",
+            "batch normalisation behind every convolution and its bias",
+            "two 3×3 in place of the 5×5 in every Inception module",
+            "max pools padded by 1, in place of windows that reach over the edge",
+            "neither auxiliary heads nor dropout",
+        ),
+    ),
 )
 
 UNITS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}  # He 2015, Table 1
