@@ -351,7 +351,7 @@ def test_the_command_prints_source_and_notes() -> None:
     assert torch.equal(state, torch.get_rng_state())
     lines = done.output.splitlines()
     assert "shortcut = A; the network itself has B" in done.output
-    assert "   69  class BasicBlock(PlainBlock):" in lines
+    assert "   70  class BasicBlock(PlainBlock):" in lines
     assert lines.index("class BasicBlock  resnet.py:69") < lines.index("  · 16 times, conv2_x.0 … conv5_x.2")
     assert "class ZeroPadShortcut  pieces.py:10" in lines
     assert "class Bottleneck" not in done.output
