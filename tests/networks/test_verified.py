@@ -39,7 +39,7 @@ SIBLINGS: list[tuple[str, dict[str, Any], str, dict[str, Any], str]] = [
     ("resnet18@cifar", {"units": (1, 1, 1, 1)}, "resnet18", {"units": (1, 1, 1, 1), "classes": 10}, "it is resnet18@cifar"),
     ("resnet18", {"units": (1, 1, 1, 1), "classes": 7}, "resnet18@cifar", {"units": (1, 1, 1, 1), "classes": 7}, "it is resnet18"),
     ("resnet18@cifar", {"units": (1, 1, 1, 1), "classes": 1000}, "resnet18", {"units": (1, 1, 1, 1)}, "resnet18@cifar with classes=1000"),
-    ("densenet121_k12@cifar", {"layers": (1, 1, 1, 1)}, "densenet121", {"layers": (1, 1, 1, 1), "classes": 10}, "it is densenet121_k12@cifar"),
+    ("densenet121_k12@cifar", {"layers": (1, 1, 1, 1)}, "densenet121", {"layers": (1, 1, 1, 1), "classes": 10}, "densenet121_k12@cifar"),
     *(
         ("ablation_resnet110", {"depth": 8, "shortcut": kind}, "ablation_resnet110", {"depth": 8}, f"with shortcut={kind}")
         for kind in SHORTCUTS
