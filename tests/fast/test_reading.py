@@ -352,7 +352,7 @@ def test_the_command_prints_source_and_notes() -> None:
     lines = done.output.splitlines()
     assert "shortcut = A; the network itself has B" in done.output
     assert "   70  class BasicBlock(PlainBlock):" in lines
-    assert lines.index("class BasicBlock  resnet.py:69") < lines.index("  · 16 times, conv2_x.0 … conv5_x.2")
+    assert lines.index("class BasicBlock  resnet.py:70") < lines.index("  · 16 times, conv2_x.0 … conv5_x.2")
     assert "class ZeroPadShortcut  pieces.py:10" in lines
     assert "class Bottleneck" not in done.output
     assert max(len(line) for line in lines if not line[:5].strip().isdecimal()) <= 100
