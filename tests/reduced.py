@@ -7,15 +7,17 @@ from torch.nn import functional as F
 
 from etude.models import registry
 
-# by the class of the model: its options, and the side of the image where another one than its own is large enough
+# by the class of the model: its options, and the side of the image where less than half of its own is large enough
 REDUCED: dict[str, tuple[dict[str, Any], int | None]] = {
     "resnet:ResNet": ({"units": (1, 2, 1, 1)}, 64),
     "resnet:CifarResNet": ({"depth": 14}, None),
     "identity_mappings:CifarIdentityMappings": ({"depth": 20}, None),  # 6n + 2 and 9n + 2
     "identity_mappings:PreActResNet": ({"units": (1, 2, 1, 1)}, 64),
+    "identity_mappings:CifarStemPreActResNet": ({"units": (1, 2, 1, 1)}, 16),
     "googlenet:TorchvisionGoogLeNet": ({}, 96),  # 6×6 in front of the heads, which pool it to 4×4
+    "googlenet:CifarGoogLeNet": ({}, 16),
     "densenet:CifarDenseNet": ({"depth": 16}, None),
-    "densenet:DenseNet": ({"layers": (2, 3, 2, 2)}, 64),
+    "densenet:DenseNet": ({"layers": (2, 3, 2, 2), "growth_rate": 12}, 64),
 }
 
 
@@ -28,7 +30,7 @@ def image(name: str) -> tuple[int, int, int]:
     """A small image that it takes."""
     channels, height, width = registry.row(name).input
     side = REDUCED.get(registry.row(name).target, ({}, None))[1]
-    return (channels, side or height, side or width)
+    return (channels, min(side, height // 2), min(side, width // 2)) if side else (channels, height, width)
 
 
 def distinct() -> list[str]:

@@ -318,8 +318,9 @@ def test_a_note_folds_what_is_alike() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "there", "absent"),
     [
-        ("resnet20", {}, ["option_a_pixel", "option_a_zeros"], ["stem_padding"]),
-        ("resnet50", {}, ["stem_padding"], ["option_a_pixel"]),
+        ("resnet20", {}, ["option_a_pixel", "option_a_zeros"], ["imagenet_stem_padding"]),
+        ("resnet50", {}, ["imagenet_stem_padding"], ["option_a_pixel"]),
+        ("resnet50@cifar", {}, [], ["imagenet_stem_padding", "option_a_pixel"]),
         ("densenet121", {}, ["imagenet_stem_padding"], []),
         ("densenet_bc_100_12", {}, [], ["imagenet_stem_padding"]),
         ("googlenet", {}, ["local_response_norm_size", "initialisation", "table_1_5a_macs"], []),
@@ -350,8 +351,8 @@ def test_the_command_prints_source_and_notes() -> None:
     assert torch.equal(state, torch.get_rng_state())
     lines = done.output.splitlines()
     assert "shortcut = A; the network itself has B" in done.output
-    assert "   69  class BasicBlock(PlainBlock):" in lines
-    assert lines.index("class BasicBlock  resnet.py:69") < lines.index("  · 16 times, conv2_x.0 … conv5_x.2")
+    assert "   70  class BasicBlock(PlainBlock):" in lines
+    assert lines.index("class BasicBlock  resnet.py:70") < lines.index("  · 16 times, conv2_x.0 … conv5_x.2")
     assert "class ZeroPadShortcut  pieces.py:10" in lines
     assert "class Bottleneck" not in done.output
     assert max(len(line) for line in lines if not line[:5].strip().isdecimal()) <= 100

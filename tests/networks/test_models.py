@@ -82,7 +82,7 @@ def test_every_operator_is_the_papers(whole: Whole) -> None:
 def test_stages_have_the_sizes_that_the_table_prints(whole: Whole) -> None:
     paper, network = etude.facts(whole.name)
     stages = paper.tables[network.table].stages if network.table else ()
-    assert bool(stages) == (paper.id != "lecture")
+    assert bool(stages) == (paper.id != "lecture" and not whole.name.endswith("@cifar")), "the lecture and other people's code print none"
     for stage in stages:
         ran = [node for node in whole.graph.nodes if node.path == stage.place or node.path.startswith(f"{stage.place}.")]
         assert ran, stage.place

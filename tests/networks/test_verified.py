@@ -36,6 +36,10 @@ SIBLINGS: list[tuple[str, dict[str, Any], str, dict[str, Any], str]] = [
     ("densenet_40_12", {"depth": 16, "compression": 0.5}, "densenet_40_12", {"depth": 16}, "with compression=0.5"),
     ("googlenet@torchvision", {}, "googlenet", {}, "it is googlenet@torchvision"),
     ("googlenet", {}, "googlenet@torchvision", {}, "it is googlenet"),
+    ("resnet18@cifar", {"units": (1, 1, 1, 1)}, "resnet18", {"units": (1, 1, 1, 1), "classes": 10}, "it is resnet18@cifar"),
+    ("resnet18", {"units": (1, 1, 1, 1), "classes": 7}, "resnet18@cifar", {"units": (1, 1, 1, 1), "classes": 7}, "it is resnet18"),
+    ("resnet18@cifar", {"units": (1, 1, 1, 1), "classes": 1000}, "resnet18", {"units": (1, 1, 1, 1)}, "resnet18@cifar with classes=1000"),
+    ("densenet121_k12@cifar", {"layers": (1, 1, 1, 1)}, "densenet121", {"layers": (1, 1, 1, 1), "classes": 10}, "densenet121_k12@cifar"),
     *(
         ("ablation_resnet110", {"depth": 8, "shortcut": kind}, "ablation_resnet110", {"depth": 8}, f"with shortcut={kind}")
         for kind in SHORTCUTS

@@ -66,6 +66,7 @@ NOT_PLACED = {  # refused, but at another place than the planted, or in other wo
     "resnet20_stride_in_second",
     "resnet20_unit_too_many",
 }
+NAMED = {"bottleneck_v15": "resnet50@v15", "cifar_resnet18": "resnet18@cifar"}  # they are no network of the paper, and one of ours
 
 
 @pytest.mark.parametrize("file", DEPARTING, ids=lambda file: f"{file.parent.name}-{file.stem}")
@@ -75,6 +76,7 @@ def test_a_planted_departure_is_refused_and_placed(server: Server, file: Path) -
     place = report.place.replace("norm1", "conv1")  # the stem's normalisation belongs to its convolution
     placed = place.startswith(known["WHERE"]) and any(kind in report.sentence for kind in known["KINDS"])
     assert placed == (file.stem not in NOT_PLACED), f"{report.place}: {report.sentence}"
+    assert report.variant == NAMED.get(file.stem, report.variant)
 
 
 def test_nine_planted_places_of_ten_are_named() -> None:

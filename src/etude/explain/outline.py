@@ -181,7 +181,7 @@ def _common_path(paths: Sequence[str]) -> str:
 def _belongs(place: str, before: str, tree: Dominators) -> bool:
     """Whether an activation at `place` follows what stands `before`, rather than opening a block of its own."""
     within = place in ("", before) or place.startswith(f"{before}.")
-    return within or (place not in tree.blocks and "." not in before)
+    return within or ("." not in before and tree.blocks.isdisjoint({place, *_parents(place)}))
 
 
 def _followed(line: Line, follower: Line) -> Line:

@@ -12,17 +12,19 @@ Layer l of a block sees the k₀ + k·(l − 1) maps before it and adds k = grow
   B   a 1×1 convolution to 4k maps in front of each 3×3     `bottleneck`
   C   transitions keep ⌊θ·m⌋ of m maps                       `compression`, θ; 1 keeps all
 Two independent options: L = depth counts (L − 4)/3 layers a block, half as many with B.
+Variant  `stem="3x3"`, the networks of Table 1 behind a 3×3 conv1 of stride 1 alone (densenet121@cifar, kuangliu's)
 Deduced  a ReLU behind the BN of a transition and in front of the last pool (Table 1's caption; authors' code)
 Dropout  `dropout`, behind every convolution but the first (section 4.2): 0.2 without augmentation, else 0
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from etude.models.pieces import check_list, check_sizes, he_init
+from etude.models.pieces import check, check_list, check_sizes, he_init
 
 
 class DenseLayer(nn.Module):
@@ -136,6 +138,7 @@ class DenseNet(nn.Module):
 
     layers       dense layers in each of the four blocks
     growth_rate  k
+    stem         conv1 of stride 2 with BN, ReLU and a max pool behind it, or one of stride 1 with nothing
     """
 
     def __init__(
@@ -143,16 +146,21 @@ class DenseNet(nn.Module):
         layers: tuple[int, int, int, int] = (6, 12, 24, 16),
         growth_rate: int = 32,
         *,
+        stem: Literal["7x7", "3x3"] = "7x7",
         dropout: float = 0.0,
         classes: int = 1000,
     ) -> None:
         super().__init__()
+        check(stem=(stem, ("7x7", "3x3")))
         check_list("layers", layers, 4)
         check_sizes(growth_rate=growth_rate, classes=classes)
-        stem = 2 * growth_rate
-        self.conv1 = nn.Conv2d(3, stem, kernel_size=7, stride=2, padding=3, bias=False)
-        self.norm1 = nn.BatchNorm2d(stem)
-        self.dense_block_1, channels = dense_block(BottleneckLayer, layers[0], stem, growth_rate, dropout)
+        self.stem, channels = stem, 2 * growth_rate
+        if stem == "7x7":
+            self.conv1 = nn.Conv2d(3, channels, kernel_size=7, stride=2, padding=3, bias=False)
+            self.norm1 = nn.BatchNorm2d(channels)
+        else:
+            self.conv1 = nn.Conv2d(3, channels, kernel_size=3, padding=1, bias=False)
+        self.dense_block_1, channels = dense_block(BottleneckLayer, layers[0], channels, growth_rate, dropout)
         self.transition_1, channels = transition(channels, 0.5, dropout)
         self.dense_block_2, channels = dense_block(BottleneckLayer, layers[1], channels, growth_rate, dropout)
         self.transition_2, channels = transition(channels, 0.5, dropout)
@@ -164,8 +172,9 @@ class DenseNet(nn.Module):
         he_init(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.norm1(self.conv1(x)))
-        x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)
+        x = self.conv1(x)
+        if self.stem == "7x7":
+            x = F.max_pool2d(F.relu(self.norm1(x)), kernel_size=3, stride=2, padding=1)
         x = self.transition_1(self.dense_block_1(x))
         x = self.transition_2(self.dense_block_2(x))
         x = self.transition_3(self.dense_block_3(x))

@@ -9,8 +9,10 @@
 
 Silent   parameters of the normalisation (5 channels, α = 10⁻⁴ divided by 5, β = 0.75, k = 1: Caffe's formula); padding of conv1 (3);
          pools reach over the edge; initial values (He, fan in)
-Variant  googlenet@torchvision: BN in place of bias and normalisation, 3×3 in place of the 5×5, last pool 2×2, heads pooled to 4×4
+Variants googlenet@torchvision: BN in place of bias and normalisation, 3×3 in place of the 5×5, last pool 2×2, heads pooled to 4×4
          whatever the map, dropout of 20 %
+         googlenet@cifar: for 3×32×32; conv1 3×3 to 192 in place of all before 3a, BN behind every bias, two 3×3 in place of the 5×5,
+         pools padded by 1, neither heads nor dropout
 """
 
 from typing import ClassVar
@@ -54,10 +56,22 @@ class ConvBN(nn.Module):
         return F.relu(self.norm(self.conv(x)))
 
 
+class BiasedConvBN(nn.Module):
+    """relu(BN(conv(x))), with a bias that BN takes off again (kuangliu)."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
+        self.norm = nn.BatchNorm2d(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.norm(self.conv(x)))
+
+
 class Inception(nn.Module):
     """Four branches joined along the channels (Fig. 2b): N×in×H×W to N×(n1x1 + n3x3 + n5x5 + pool_proj)×H×W."""
 
-    conv: ClassVar[type[Conv | ConvBN]] = Conv
+    conv: ClassVar[type[Conv | ConvBN | BiasedConvBN]] = Conv
     largest: ClassVar[int] = 5
 
     def __init__(self, in_channels: int, n1x1: int, reduce_3x3: int, n3x3: int, reduce_5x5: int, n5x5: int, pool_proj: int) -> None:
@@ -66,7 +80,7 @@ class Inception(nn.Module):
         self.reduce_3x3 = self.conv(in_channels, reduce_3x3, 1)
         self.branch3x3 = self.conv(reduce_3x3, n3x3, 3)
         self.reduce_5x5 = self.conv(in_channels, reduce_5x5, 1)
-        self.branch5x5 = self.conv(reduce_5x5, n5x5, self.largest)
+        self.branch5x5: nn.Module = self.conv(reduce_5x5, n5x5, self.largest)
         self.pool_proj = self.conv(in_channels, pool_proj, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -81,6 +95,16 @@ class TorchvisionInception(Inception):
     """With BN, and 3×3 where the paper has 5×5 (torchvision)."""
 
     conv, largest = ConvBN, 3
+
+
+class CifarInception(Inception):
+    """With BN behind biases, and two 3×3 where the paper has a 5×5 (kuangliu)."""
+
+    conv, largest = BiasedConvBN, 3
+
+    def __init__(self, in_channels: int, n1x1: int, reduce_3x3: int, n3x3: int, reduce_5x5: int, n5x5: int, pool_proj: int) -> None:
+        super().__init__(in_channels, n1x1, reduce_3x3, n3x3, reduce_5x5, n5x5, pool_proj)
+        self.branch5x5 = nn.Sequential(self.branch5x5, self.conv(n5x5, n5x5, 3))
 
 
 class AuxiliaryHead(nn.Module):
@@ -190,6 +214,35 @@ class TorchvisionGoogLeNet(GoogLeNet):
 
     def local_response_norm(self, x: Tensor) -> Tensor:
         return x
+
+
+class CifarGoogLeNet(nn.Module):
+    """kuangliu's GoogLeNet for CIFAR, from 3a on that of Table 1 with other pools: N×3×32×32 to N×classes."""
+
+    def __init__(self, *, classes: int = 10) -> None:
+        super().__init__()
+        check_sizes(classes=classes)
+        self.conv1 = BiasedConvBN(3, 192, 3)
+        self.inception_3a = CifarInception(192, *INCEPTION_3A)
+        self.inception_3b = CifarInception(256, *INCEPTION_3B)
+        self.inception_4a = CifarInception(480, *INCEPTION_4A)
+        self.inception_4b = CifarInception(512, *INCEPTION_4B)
+        self.inception_4c = CifarInception(512, *INCEPTION_4C)
+        self.inception_4d = CifarInception(512, *INCEPTION_4D)
+        self.inception_4e = CifarInception(528, *INCEPTION_4E)
+        self.inception_5a = CifarInception(832, *INCEPTION_5A)
+        self.inception_5b = CifarInception(832, *INCEPTION_5B)
+        self.fc = nn.Linear(1024, classes)
+        self.apply(initialise)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.inception_3b(self.inception_3a(self.conv1(x)))
+        x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)
+        x = self.inception_4c(self.inception_4b(self.inception_4a(x)))
+        x = self.inception_4e(self.inception_4d(x))
+        x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)
+        x = self.inception_5b(self.inception_5a(x))
+        return self.fc(x.mean(dim=(2, 3)))
 
 
 def max_pool(x: Tensor, kernel: int = 3) -> Tensor:

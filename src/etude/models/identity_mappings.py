@@ -8,6 +8,7 @@ ImageNet: ResNet-200, bottlenecks, 3, 24, 36, 3 units
 One unit is  after(join(shortcut(a), F(a))),  a = before(x):
   Table 1, Fig. 2   what happens on the shortcut      `shortcut=`, always in the original order
   Table 2, Fig. 4   where BN and ReLU stand           `order=`, always with the identity
+Variant  preact_resnet18@cifar: four stages from 64 channels behind a 3×3 conv1, basic blocks too, by other rules (kuangliu's)
 Rules of the appendix for pre-activation
   the first unit's activation comes right after conv1, before the paths split; an extra one follows the last addition;
   where the shortcut is a 1×1 convolution, it sees the activated input
@@ -130,12 +131,23 @@ class DropoutShortcut(nn.Module):
 class Unit(nn.Module):
     """after(join(shortcut, F(a))), a = before(x): N×in_channels×H×W to N×out×⌈H/stride⌉×⌈W/stride⌉, out = w or 4w.
 
-    projects  the shortcut is a 1×1 convolution of a; otherwise it is x itself, with zeros in new channels
-    first     the network has already applied `before`
+    projects   the shortcut is a 1×1 convolution of a; otherwise it is x itself, with zeros in new channels
+    first      the network has already applied `before`
+    stride_in  the convolution of a bottleneck that has the stride
     """
 
     def __init__(
-        self, in_channels: int, width: int, stride: int, *, bottleneck: bool, order: Order, projects: bool, join: Join, first: bool
+        self,
+        in_channels: int,
+        width: int,
+        stride: int,
+        *,
+        bottleneck: bool,
+        order: Order,
+        projects: bool,
+        join: Join = torch.add,
+        first: bool = False,
+        stride_in: Literal["1x1", "3x3"] = "1x1",
     ) -> None:
         super().__init__()
         out_channels = 4 * width if bottleneck else width
@@ -143,7 +155,8 @@ class Unit(nn.Module):
         self.projects = projects
         self.shortcut = make_shortcut(in_channels, out_channels, stride, projects, "bn" if "bn" in order.last else "")
         if bottleneck:
-            weights = [conv(in_channels, width, 1, stride), conv(width, width, 3), conv(width, out_channels, 1)]
+            strides = (stride, 1) if stride_in == "1x1" else (1, stride)
+            weights = [conv(in_channels, width, 1, strides[0]), conv(width, width, 3, strides[1]), conv(width, out_channels, 1)]
         else:
             weights = [conv(in_channels, width, 3, stride), conv(width, width, 3)]
         self.residual = nn.Sequential()
@@ -273,4 +286,35 @@ class PreActResNet(nn.Module):
         x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)
         x = self.conv5_x(self.conv4_x(self.conv3_x(self.conv2_x(x))))
         x = self.activation_last(x)
+        return self.fc(x.mean(dim=(2, 3)))
+
+
+class CifarStemPreActResNet(nn.Module):
+    """PreActResNet of kuangliu/pytorch-cifar, in no paper: N×3×32×32 to N×classes.
+
+    conv1 is 3×3 of stride 1 without a pool. The first unit activates for itself, so that an identity carries conv1's output as it is;
+    every unit that widens projects, basic ones too; the stride of a bottleneck is in its 3×3; nothing follows the last addition.
+    """
+
+    def __init__(self, units: tuple[int, int, int, int] = (2, 2, 2, 2), *, bottleneck: bool = False, classes: int = 10) -> None:
+        super().__init__()
+        check_list("units", units, 4)
+        check_sizes(classes=classes)
+
+        def unit(in_channels: int, width: int, stride: int, _: bool) -> nn.Module:
+            projects = in_channels != wider * width
+            order = ORDERS["full_preactivation"]
+            return Unit(in_channels, width, stride, bottleneck=bottleneck, order=order, projects=projects, stride_in="3x3")
+
+        wider = 4 if bottleneck else 1
+        self.conv1 = conv(3, 64, 3)
+        self.conv2_x = stage(unit, units[0], 64, 64, 64 * wider, stride=1)
+        self.conv3_x = stage(unit, units[1], 64 * wider, 128, 128 * wider, stride=2)
+        self.conv4_x = stage(unit, units[2], 128 * wider, 256, 256 * wider, stride=2)
+        self.conv5_x = stage(unit, units[3], 256 * wider, 512, 512 * wider, stride=2)
+        self.fc = nn.Linear(512 * wider, classes)
+        he_init(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv5_x(self.conv4_x(self.conv3_x(self.conv2_x(self.conv1(x)))))
         return self.fc(x.mean(dim=(2, 3)))

@@ -66,16 +66,40 @@ GOOGLENET = (
             "dropout of 20 % in place of 40 %",
         ),
     ),
+    Row(
+        "googlenet@cifar",
+        "GoogLeNet for CIFAR as kuangliu has it",
+        "googlenet:CifarGoogLeNet",
+        "googlenet",
+        CIFAR,
+        departures=(
+            "one 3×3 convolution to 192 in front of inception (3a), for 3×32×32, in place of three, two max pools and normalisations",
+            "batch normalisation behind every convolution and its bias",
+            "two 3×3 in place of the 5×5 in every Inception module",
+            "max pools padded by 1, in place of windows that reach over the edge",
+            "neither auxiliary heads nor dropout",
+        ),
+    ),
 )
 
 UNITS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}  # He 2015, Table 1
 V15 = "stride 2 in the 3×3 of a bottleneck; the paper's cost asks for the first 1×1"
+CIFAR_STEM = "3×3 conv1 of stride 1 without a pool behind it, for 3×32×32, in place of 7×7 of stride 2 and the max pool"
 PROJECTIONS = "1×1 convolutions where the shape changes; on CIFAR the paper uses option A, zero-padding, in all cases"
 
 
 def _imagenet_resnet(depth: int, suffix: str = "", about: str = "", departures: tuple[str, ...] = (), **options: Any) -> Row:
     options = {"units": UNITS[depth], "bottleneck": depth >= 50, **options}
     return Row(f"resnet{depth}{suffix}", f"ResNet-{depth}{about}", "resnet:ResNet", "resnet", IMAGENET, options, departures)
+
+
+def _cifar_stem_resnet(depth: int) -> Row:
+    """The network of Table 1 for small images, as most code for CIFAR has it under the name of ResNet."""
+    options = {"units": UNITS[depth], "bottleneck": depth >= 50, "stem": "3x3", "classes": 10}
+    departures: tuple[str, ...] = (CIFAR_STEM,)
+    if depth >= 50:
+        options, departures = {**options, "stride_in": "3x3"}, (CIFAR_STEM, V15)
+    return Row(f"resnet{depth}@cifar", f"ResNet-{depth} with a CIFAR stem", "resnet:ResNet", "resnet", CIFAR, options, departures)
 
 
 def _cifar(name: str, about: str, departures: tuple[str, ...] = (), **options: Any) -> Row:
@@ -85,6 +109,7 @@ def _cifar(name: str, about: str, departures: tuple[str, ...] = (), **options: A
 RESNET = (
     *(_imagenet_resnet(depth) for depth in (18, 34, 50, 101, 152)),
     *(_imagenet_resnet(depth, "@v15", ", stride in the 3×3", (V15,), stride_in="3x3") for depth in (50, 101, 152)),
+    *(_cifar_stem_resnet(depth) for depth in (18, 34, 50, 101, 152)),
     *(
         Row(f"plain{depth}", f"{depth} layers without shortcuts", "resnet:ResNet", "resnet", IMAGENET, options)
         for depth in (18, 34)
@@ -104,6 +129,22 @@ def _identity(name: str, about: str, depth: int, **options: Any) -> Row:
     return Row(name, about, "identity_mappings:CifarIdentityMappings", "identity_mappings", CIFAR, options)
 
 
+def _cifar_stem_preact(depth: int) -> Row:
+    """kuangliu's, as most code for CIFAR has it; 101 and 152 are the same with other `units`."""
+    options = {"units": UNITS[depth], "bottleneck": depth >= 50}
+    about = f"ResNet-{depth}, pre-activation, with a CIFAR stem"
+    departures = (
+        "four stages of Table 1 of He 2015 for 3×32×32, which the paper has for ImageNet alone; " + CIFAR_STEM,
+        "the first unit's activation behind the split: its shortcut begins with conv1's output as it is",
+        "no BN and ReLU behind the last addition",
+        "stride 2 in the 3×3 of a bottleneck, in place of the first 1×1"
+        if depth >= 50
+        else "a 1×1 convolution where channels change in a network of basic blocks, in place of option A",
+    )
+    target = "identity_mappings:CifarStemPreActResNet"
+    return Row(f"preact_resnet{depth}@cifar", about, target, "identity_mappings", CIFAR, options, departures)
+
+
 IDENTITY_MAPPINGS = (
     _identity("ablation_resnet110", "ResNet-110 with other shortcuts and orders", 110),
     _identity("ablation_resnet164", "ResNet-164 with other shortcuts and orders", 164),
@@ -113,6 +154,7 @@ IDENTITY_MAPPINGS = (
         for depth in (110, 164, 1001)
     ),
     Row("preact_resnet200", "ResNet-200, pre-activation", "identity_mappings:PreActResNet", "identity_mappings", IMAGENET),
+    *(_cifar_stem_preact(depth) for depth in (18, 34, 50)),
 )
 
 
@@ -123,9 +165,19 @@ def _cifar_densenet(depth: int, growth_rate: int, bc: bool = False) -> Row:
     return Row(f"{name}_{depth}_{growth_rate}", about, "densenet:CifarDenseNet", "densenet", CIFAR, options)
 
 
-def _densenet(depth: int, layers: tuple[int, int, int, int], growth_rate: int = 32) -> Row:
-    options = {"layers": layers, "growth_rate": growth_rate}
-    return Row(f"densenet{depth}", f"DenseNet-{depth}, k = {growth_rate}", "densenet:DenseNet", "densenet", IMAGENET, options)
+LAYERS = {121: (6, 12, 24, 16), 161: (6, 12, 36, 24), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32), 264: (6, 12, 64, 48)}  # Table 1
+DENSENET_STEM = "3×3 conv1 of stride 1 and nothing behind it, for 3×32×32, in place of 7×7 of stride 2, BN, ReLU and the max pool"
+
+
+def _densenet(depth: int) -> Row:
+    options = {"layers": LAYERS[depth], "growth_rate": 48 if depth == 161 else 32}
+    about = f"DenseNet-{depth}, k = {options['growth_rate']}"
+    return Row(f"densenet{depth}", about, "densenet:DenseNet", "densenet", IMAGENET, options)
+
+
+def _cifar_stem_densenet(depth: int) -> Row:
+    about, options = f"DenseNet-{depth} with a CIFAR stem", {**_densenet(depth).options, "stem": "3x3", "classes": 10}
+    return Row(f"densenet{depth}@cifar", about, "densenet:DenseNet", "densenet", CIFAR, options, (DENSENET_STEM,))
 
 
 DENSENET = (
@@ -135,11 +187,17 @@ DENSENET = (
     _cifar_densenet(100, 12, bc=True),
     _cifar_densenet(250, 24, bc=True),
     _cifar_densenet(190, 40, bc=True),
-    _densenet(121, (6, 12, 24, 16)),
-    _densenet(161, (6, 12, 36, 24), growth_rate=48),
-    _densenet(169, (6, 12, 32, 32)),
-    _densenet(201, (6, 12, 48, 32)),
-    _densenet(264, (6, 12, 64, 48)),
+    *(_densenet(depth) for depth in LAYERS),
+    *(_cifar_stem_densenet(depth) for depth in (121, 161, 169, 201)),
+    Row(
+        "densenet121_k12@cifar",
+        "DenseNet-121 with a CIFAR stem, k = 12",
+        "densenet:DenseNet",
+        "densenet",
+        CIFAR,
+        {**_cifar_stem_densenet(121).options, "growth_rate": 12},
+        (DENSENET_STEM, "growth rate 12 in place of 32"),
+    ),
 )
 
 ROWS = (*LECTURE, *GOOGLENET, *RESNET, *IDENTITY_MAPPINGS, *DENSENET)

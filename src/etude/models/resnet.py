@@ -14,7 +14,8 @@ Shortcuts (sections 3.3 and 4.1), where a unit changes the shape:
   C  1×1 convolution in every unit
 Deduced  the stride of a bottleneck stands in its first 1×1: only so Table 1's 3.8×10⁹ multiply-adds come out for 50 layers
 Silent   padding of conv1 and the pool (3 and 1), which pixel option A keeps and where its zeros stand
-Variants `stride_in="3x3"` (resnet50@v15, torchvision's), `shortcut="B"` on CIFAR (resnet20@b)
+Variants `stride_in="3x3"` (resnet50@v15, torchvision's), `shortcut="B"` on CIFAR (resnet20@b), `stem="3x3"`: the networks of Table 1
+         behind a 3×3 conv1 of stride 1, without a pool (resnet18@cifar, kuangliu's)
 """
 
 from collections.abc import Callable
@@ -109,6 +110,7 @@ class ResNet(nn.Module):
     """The networks of Table 1, and their plain counterparts with `shortcut=None` (Fig. 3): N×3×H×W to N×classes.
 
     units   how many units conv2_x, conv3_x, conv4_x and conv5_x have
+    stem    conv1 of stride 2 with a max pool behind it, or one of stride 1 and no pool
     norm    what makes a normalisation for so many channels; None for experiments without any
     """
 
@@ -119,12 +121,13 @@ class ResNet(nn.Module):
         bottleneck: bool = True,
         shortcut: Option | None = "B",
         stride_in: Literal["1x1", "3x3"] = "1x1",
+        stem: Literal["7x7", "3x3"] = "7x7",
         classes: int = 1000,
         in_channels: int = 3,
         norm: Norm = nn.BatchNorm2d,
     ) -> None:
         super().__init__()
-        check(shortcut=(shortcut, ("A", "B", "C", None)), stride_in=(stride_in, ("1x1", "3x3")))
+        check(shortcut=(shortcut, ("A", "B", "C", None)), stride_in=(stride_in, ("1x1", "3x3")), stem=(stem, ("7x7", "3x3")))
         check_sizes(classes=classes, in_channels=in_channels)
         check_list("units", units, 4)
         if stride_in != "1x1" and not bottleneck:
@@ -140,7 +143,8 @@ class ResNet(nn.Module):
             return BasicBlock(in_channels, width, stride, norm, shortcut)
 
         wider = 4 if bottleneck else 1
-        self.conv1 = weight(in_channels, 64, 7, norm, stride=2)
+        self.stem = stem
+        self.conv1 = weight(in_channels, 64, 7, norm, stride=2) if stem == "7x7" else weight(in_channels, 64, 3, norm)
         self.norm1 = normalise(norm, 64)
         self.conv2_x = stage(unit, units[0], 64, 64, 64 * wider, stride=1)
         self.conv3_x = stage(unit, units[1], 64 * wider, 128, 128 * wider, stride=2)
@@ -151,7 +155,8 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.norm1(self.conv1(x)))
-        x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)
+        if self.stem == "7x7":
+            x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)
         x = self.conv5_x(self.conv4_x(self.conv3_x(self.conv2_x(x))))
         return self.fc(x.mean(dim=(2, 3)))
 

@@ -71,7 +71,7 @@ class Layer:
     kernel: Size | None = None
     stride: Size = 1
     padding: Size = 0
-    ceil: bool = False
+    ceil: bool | str = False
     out: Size | None = None
     bias: bool | str = True
     factor: float | str | None = None
@@ -101,7 +101,7 @@ class Layer:
     @property
     def sizes(self) -> tuple[Size | None, ...]:
         """Everything in the row that may be an expression."""
-        window = (self.kernel, self.stride, self.padding)
+        window = (self.kernel, self.stride, self.padding, self.ceil)
         return (*window, self.out, self.bias, self.factor, self.repeat, self.when, *self.given.values())
 
 

@@ -177,7 +177,7 @@ class Expansion:
                 counts = {"parameters": (shape[0] + bias) * out, "macs": shape[0] * out}
                 return self.add(path, "linear", inputs, (out,), bias=bias, **counts)
             case "max_pool" | "avg_pool":
-                window["ceil"] = layer.ceil
+                window["ceil"] = value_of(layer.ceil, words)
                 return self.add(path, layer.op, inputs, (shape[0], *sides(shape, **window)), **window)
             case "slice":
                 return self.add(path, "slice", inputs, (shape[0], *(-(-side // stride) for side in shape[1:])), stride=stride)

@@ -7,9 +7,9 @@ from torch import nn
 
 from etude.errors import UsageError
 from etude.models import registry
-from etude.papers import Step, load
+from etude.papers import Step
 from etude.verification.align import align
-from etude.verification.facts import steps_of
+from etude.verification.facts import facts_of, steps_of
 from etude.verification.trace import Trace
 
 # what a word of a table may be, where the word is a choice and not a size
@@ -20,7 +20,6 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "compression": (1.0, 0.5),
     "auxiliary": (True, False),
 }
-FREE = {*CHOICES, "shortcut", "depth", "dropout"}
 SHORTCUTS = {
     "resnet": ("A", "B", "C"),
     "identity_mappings": ("identity", "constant_scaling", "exclusive_gating", "shortcut_only_gating", "conv", "dropout"),
@@ -36,7 +35,8 @@ def variant_of(name: str, options: dict[str, Any], module: nn.Module, trace: Tra
         except UsageError:  # a combination that no paper has
             continue
         if sum(step.parameters for step in steps) == parameters and computes(steps, module, trace):
-            given = ", ".join(f"{word}={value}" for word, value in words.items() if options.get(word) != value)
+            known = {**facts_of(other)[1].given, **options}
+            given = ", ".join(f"{word}={value}" for word, value in words.items() if known[word] != value)
             return f"{other} with {given}" if given else other
     return ""
 
@@ -50,20 +50,16 @@ def computes(steps: Sequence[Step], module: nn.Module, trace: Trace) -> bool:
 
 
 def siblings(name: str, options: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The networks of the same paper with the same sizes, the named ones first, then the same network with other choices."""
-    row = registry.row(name)
-    networks = load(row.paper).networks
-    own = {**networks[name].given, **options}
-    for other in registry.names():
-        network = networks.get(other)
-        if network is None or other == name or network.input != row.input:
-            continue
-        words = {**network.given, **{word: value for word, value in options.items() if word in network.given}}
-        same_sizes = all(own[word] == value for word, value in words.items() if word in own and word not in FREE)
-        other_table = (network.table, network.fixed) != (networks[name].table, networks[name].fixed)
-        if same_sizes and (other_table or words != own):
-            yield other, {word: value for word, value in options.items() if word in network.given}
-    choices = {word: values for word, values in {**CHOICES, "shortcut": SHORTCUTS.get(row.paper, ())}.items() if word in own}
+    """The other networks of the same paper for as many classes, whatever image they are for; then the same one with other choices."""
+    paper, asked = facts_of(name)
+    own = {**asked.given, **options}
+    carried = {"classes": own["classes"], **options}
+    for other in registry.names(paper.id):
+        network = paper.networks[other]
+        words = {word: value for word, value in carried.items() if word in network.given}
+        if (network.table, network.fixed, {**network.given, **words}) != (asked.table, asked.fixed, own):
+            yield other, words
+    choices = {word: values for word, values in {**CHOICES, "shortcut": SHORTCUTS.get(paper.id, ())}.items() if word in own}
     for word, values in choices.items():
         for value in values:
             if value != own[word]:
