@@ -30,7 +30,7 @@ def read_set(paths: Sequence[Path]) -> tuple[Labelled, Labelled]:
         batches = _archived(paths[0]) if paths[0].name.endswith(".tar.gz") else {path.name: path.read_bytes() for path in paths}
         found = {name: _batch(name, data) for name, data in batches.items() if any(_is_of(name, part) for part in BATCHES)}
         training, test = (_joined(part, [found[name] for name in sorted(found) if _is_of(name, part)]) for part in BATCHES)
-    except (tarfile.TarError, EOFError, OSError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
+    except (tarfile.TarError, pickle.UnpicklingError, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise EtudeError(f"{paths[0]}: is not as the official files are ({error}); remove it and fetch the set again") from error
     return training, test
 
