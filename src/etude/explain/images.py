@@ -13,8 +13,9 @@ MOST_PADDING = 4
 def real_images(shape: tuple[int, int, int], count: int, source: str = "mnist", data_dir: Path | None = None) -> tuple[Tensor, Tensor]:
     """The first `count` training images of a data set as N×C×H×W with mean 0 and spread 1, and their labels.
 
-    shape   (channels, height, width) of the network's images: grey ones are repeated for every channel, and colours made grey for a single one; a few pixels
-            more are filled with the background, as 28×28 becomes 32×32; any other size is reached by bilinear interpolation
+    shape   (channels, height, width) of the network's images: grey ones are repeated for every channel, and colours made grey for a single
+            one; a few pixels more are filled with the background, as 28×28 becomes 32×32; any other size is reached by bilinear
+            interpolation
     source, data_dir  a data set of Etude's ("mnist"; "strokes" are drawn from a seed, with no download) or a folder, as for `data.load`
     Raises  as `etude.data.load`
     """

@@ -246,8 +246,9 @@ class Recipe(Budget):
             data = str(Path(data).expanduser().resolve())
         if data == self.data:
             return self
-        own = {} if self.mean == PER_PIXEL else {"mean": (), "std": ()}
-        return dataclasses.replace(self, data=data, **own)
+        if self.mean == PER_PIXEL:
+            return dataclasses.replace(self, data=data)
+        return dataclasses.replace(self, data=data, mean=(), std=())
 
 
 @dataclass(frozen=True)
