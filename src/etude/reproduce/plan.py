@@ -15,7 +15,8 @@ from etude.train.recipe import Recipe
 class Planned:
     """One claim and the jobs that answer it, a seed each.
 
-    data  that the published value is for
+    data          that the published value is for
+    seeds_needed  to judge it at the paper's budget
     """
 
     claim: Claim
@@ -23,6 +24,7 @@ class Planned:
     seeds: int
     published: PublishedValue | None
     data: str
+    seeds_needed: int
 
     @property
     def unit(self) -> str:
@@ -54,5 +56,5 @@ def plan(held: Claims, *, budget: str, seeds: int, data: str | None = None) -> t
     for claim in held.trained:
         recipe = recipes.load(claim.recipe, budget, reader)
         published = published_value(paper, claim.published) if claim.published else None
-        found.append(Planned(claim, recipe.on(data) if data else recipe, seeds, published, recipe.data))
+        found.append(Planned(claim, recipe.on(data) if data else recipe, seeds, published, recipe.data, held.seeds))
     return tuple(found)
