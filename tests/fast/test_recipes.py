@@ -107,7 +107,7 @@ def test_settings_change_one_value(recipe: Recipe) -> None:
         ('warm_up={"lr": 0.1, "steps": 0}', "warm_up.steps = 0, expected at least 1"),
         ('warm_up={"lr": 0, "steps": 9}', "lr = 0, expected a number above 0"),
         ('warm_up={"lr": 0.1, "until_error": 80}', "until_error = 80, expected 0 ≤ until_error < 1"),
-        ('reports="lowest validation error"', "reports the lowest validation error, and `validation` holds no images out"),
+        ('result="lowest validation error"', "result is that of the lowest validation error, and `validation` holds no images out"),
         ("validation=0", "validation = 0, expected at least 1"),
         ('schedule={"kind": "steps", "at": [3, 2], "of": 4, "divisor": 10}', "at = [3.0, 2.0] of 4, expected places in the run"),
         ('schedule={"kind": "steps", "at": [4], "of": 4, "divisor": 10}', "at = [4.0] of 4, expected places in the run"),

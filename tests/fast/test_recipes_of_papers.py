@@ -43,7 +43,7 @@ def test_the_residual_networks(paper: str, name: str) -> None:
         assert (recipe.flip, first["flip"]) == (True, "random horizontal flip")
         assert (recipe.mean, recipe.std, first["preprocessing"]) == ("per pixel", (1, 1, 1), "per-pixel mean subtracted")
         assert (recipe.model.options, first["dropout"]) == ({}, "none")
-        assert (recipe.images, recipe.validation, recipe.reports, recipe.label_smoothing) == (None, None, "last", 0)
+        assert (recipe.images, recipe.validation, recipe.result, recipe.label_smoothing) == (None, None, "last", 0)
         assert recipe.data == ("cifar100" if "c100" in name else "cifar10")
 
 
@@ -74,12 +74,12 @@ def test_the_dense_networks(column: str) -> None:
         if column == "svhn":
             assert (recipe.epochs, recipe.batch, recipe.validation) == (svhn["epochs"], svhn["batch"], svhn["validation"])
             assert (recipe.mean, recipe.std, svhn["preprocessing"]) == ((0, 0, 0), (1, 1, 1), "divided by 255, nothing else")
-            assert recipe.data == "svhn" and recipe.reports == "lowest validation error"
+            assert recipe.data == "svhn" and recipe.result == "lowest validation error"
         else:
             assert (recipe.data, recipe.epochs, recipe.batch) == (column.split("_")[0].replace("c", "cifar"), fact["epochs"], fact["batch"])
             assert (recipe.mean, recipe.std) == ((), ())
             assert (recipe.validation, catalog.row(recipe.data).train) == (None, fact["images"])
-            assert (recipe.reports, fact["reporting"]) == ("last", "test error of the last epoch")
+            assert (recipe.result, fact["reporting"]) == ("last", "test error of the last epoch")
 
 
 def published() -> Iterator[tuple[Paper, Network, str]]:

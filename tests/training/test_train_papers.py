@@ -128,7 +128,7 @@ def test_a_mean_image_is_subtracted_and_kept_with_the_run(tmp_path: Path, tiny: 
 
 
 def test_what_is_held_out_is_not_trained_on_and_chooses_the_epoch(tmp_path: Path, tiny: Dataset) -> None:
-    recipe = small("validation=15", "reports=lowest validation error", "optimizer.lr=1")
+    recipe = small("validation=15", "result=lowest validation error", "optimizer.lr=1")
     run = Run(tmp_path / "run")
     result = engine.fit(recipe, run=run)
     rows = run.metrics()

@@ -58,4 +58,6 @@ def train(
         f"{result.recipe.model}: {percent(result.test_accuracy)} of the test images right ({right:,} of {result.test_images:,}) after "
         f"{result.recipe.length}, {result.seconds:.1f} s, seed {result.seed}"
     )
+    if run.environment().get("reencoded"):
+        click.echo(f"data: {run.environment()['images']}")
     click.echo(f"run: {result.folder}")

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from etude.data import folder
 from etude.data.sources import NoSource
 from etude.explain.gradients import GradientReport, gradients
 from etude.explain.graph import graph
@@ -210,7 +209,7 @@ def _verdict(planned: Planned, sample: Sample, missing: str) -> Verdict:
     if (published := planned.published) is None:
         return Verdict("not judged", planned.claim.unjudged)
     if planned.recipe.data != planned.data:
-        if folder.declared(Path(planned.recipe.data)) == planned.data:
+        if planned.reencoded:
             why = f"{planned.recipe.data} holds {planned.data} in another encoding, and is so another data set; the two stand side by side"
             return Verdict("not judged: re-encoded", why)
         return Verdict("not judged", f"trained on {planned.recipe.data}; the published value is for another data set")

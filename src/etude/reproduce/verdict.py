@@ -87,7 +87,9 @@ def judge(
     if half > widest:
         how = f"our 95 % prediction interval is {centre:.2f} ± {half:.2f}, at most ± {widest:g} was to be judged; more seeds narrow it"
         return Verdict("not judged: too wide", how)
-    interval = f"our 95 % prediction interval [{centre - half:.2f}, {centre + half:.2f}] (± {half:.2f})"
+    interval = f"our 95 % prediction interval [{centre - half:.2f}, {centre + half:.2f}]"
+    if widest < math.inf:
+        interval += f" (± {half:.2f}, at most ± {widest:g} is judged)"
     if abs(published - centre) <= half:
         return Verdict("reproduced", f"published {published:.2f} lies in {interval}")
     below = published < centre

@@ -287,7 +287,7 @@ class Training:
         self.save()
         tests = self.run.metrics()
         reported = tests[-1]
-        if self.recipe.reports == "lowest validation error":
+        if self.recipe.result == "lowest validation error":
             reported = max((row for row in tests if row["test_images"] == len(self.test)), key=lambda row: row["validation_accuracy"])
         numbers = {key: reported[key] for key in ("test_accuracy", "test_images")}
         self.run.finish({**numbers, "seconds": tests[-1]["seconds"], "warning": self.state["warning"]})

@@ -168,7 +168,7 @@ class Budget:
     warm_up          a lower learning rate before the schedule is followed; none when absent
     images           how many of the training images to use, the first ones; all when absent
     validation       how many of the training images are held out, always the same ones; none when absent
-    reports          the result: the test accuracy after the last step, or after the epoch with the lowest validation error
+    result           the test accuracy after the last step, or after the epoch with the lowest validation error
     """
 
     epochs: float | None = None
@@ -182,15 +182,15 @@ class Budget:
     warm_up: WarmUp | None = None
     images: int | None = None
     validation: int | None = None
-    reports: Literal["last", "lowest validation error"] = "last"
+    result: Literal["last", "lowest validation error"] = "last"
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
             raise ValueError("expected either `epochs` or `steps`")
         if self.epochs is not None:
             _check_rates(epochs=self.epochs)
-        if self.reports != "last" and not self.validation:
-            raise ValueError("reports the lowest validation error, and `validation` holds no images out")
+        if self.result != "last" and not self.validation:
+            raise ValueError("result is that of the lowest validation error, and `validation` holds no images out")
         _check_shares(label_smoothing=self.label_smoothing)
         if self.shift < 0:
             raise ValueError(f"shift = {self.shift}, expected a number of pixels, 0 for none")

@@ -25,7 +25,7 @@ def plan_view(name: str, planned: Sequence[Planned], store: Store, command: str)
             "seed": job.seed,
             "epochs": one.recipe.length if one.recipe.epochs is None else one.recipe.epochs,
             "images": one.recipe.images,
-            "data": one.recipe.data,
+            "data": f"{one.recipe.data} ({one.data} in another encoding)" if one.reencoded else one.recipe.data,
             "run": str((run := store.found(job, {})).folder),
             "state": state_of(run),
         }
