@@ -20,6 +20,8 @@ from etude.data.catalog import File, Form, Row
 from etude.data.dataset import Dataset, load
 from etude.data.idx import Bytes, Labelled
 from etude.errors import EtudeError
+from etude.explain.images import real_images
+from shell import run
 
 IMAGE = (3, 32, 32)
 NAMES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch")
@@ -121,7 +123,7 @@ def assert_right(small: Small, data: Dataset) -> None:
 
 
 @pytest.mark.parametrize(("form", "inside"), [(0, ""), (1, ""), (2, "as in torchvision"), (2, "")])
-def test_every_form_gives_the_same_images_in_order(small: Small, cache: Path, form: int, inside: str) -> None:
+def test_every_form_gives_the_same_images_in_order(small: Small, capsys: pytest.CaptureFixture[str], form: int, inside: str) -> None:
     folder = small.row.forms[2].folders[0] if inside else ""
     own = small.put(form, folder)
     data = load(small.row.name, image=IMAGE, data_dir=own)
@@ -130,7 +132,11 @@ def test_every_form_gives_the_same_images_in_order(small: Small, cache: Path, fo
     for file in (own / folder).iterdir():
         file.unlink()
     assert sources.is_cached(small.row.name)
-    assert_right(small, load(small.row.name, image=IMAGE))
+    again = load(small.row.name, image=IMAGE)
+    assert_right(small, again)
+    code, out, _ = run(capsys, "data", "info", small.row.name)
+    mean = ", ".join(f"{value:.4f}" for value in again.statistics()[0])
+    assert (code, f"MD5 {small.row.files[0].digest}" in out, f"mean     {mean} (computed" in out) == (0, True, True)
 
 
 def test_the_unpacked_files_help_where_the_archive_is_not(small: Small) -> None:
@@ -270,6 +276,10 @@ def test_a_declared_folder_says_what_it_is(jpegs: Path) -> None:
     data = load(jpegs, image=IMAGE)
     assert (data.reencoded, data.classes, len(data.train), len(data.test)) == ("cifar10", ("ant", "bee", "cat"), 12, 6)
     assert data.source == f"images in {jpegs}, cifar10 in another encoding"
+    images, _ = real_images(IMAGE, 12, str(jpegs))
+    assert images.shape == (12, *IMAGE) and images[8:, 0].min() > images[:4, 0].max() - 1e-6, "in colour: the third class is the reddest"
+    grey, _ = real_images((1, 28, 28), 12, str(jpegs))
+    assert grey.shape == (12, 1, 28, 28)
     (jpegs / "dataset.toml").unlink()
     assert load(jpegs, image=IMAGE).reencoded == ""
 

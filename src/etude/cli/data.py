@@ -60,6 +60,6 @@ def info(name: str) -> None:
     if here:
         from etude.data import load
 
-        mean, std = load(name).statistics()
+        mean, std = load(name, image=row.image).statistics()
         click.echo(f"mean     {', '.join(f'{value:.4f}' for value in mean)} (computed now, pixels from 0 to 1)")
         click.echo(f"std      {', '.join(f'{value:.4f}' for value in std)}")

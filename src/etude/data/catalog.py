@@ -207,7 +207,7 @@ ROWS = (
     ),
     Row(
         name="svhn",
-        title="house numbers, cropped to a digit, the 531,131 extra ones included (Netzer and others)",
+        title="house numbers, the extra images included (Netzer and others)",
         classes=DIGITS,
         image=(3, 32, 32),
         train=604_388,
