@@ -44,6 +44,7 @@ def test_the_residual_networks(paper: str, name: str) -> None:
         assert (recipe.mean, recipe.std, first["preprocessing"]) == ("per pixel", (1, 1, 1), "per-pixel mean subtracted")
         assert (recipe.model.options, first["dropout"]) == ({}, "none")
         assert (recipe.images, recipe.validation, recipe.result, recipe.label_smoothing) == (None, None, "last", 0)
+        assert recipe.fitted is None
         assert recipe.data == ("cifar100" if "c100" in name else "cifar10")
 
 

@@ -111,15 +111,18 @@ def test_a_warm_up_ends_when_the_error_is_low_enough_and_survives_a_break(tmp_pa
 
 
 def test_a_mean_image_is_subtracted_and_kept_with_the_run(tmp_path: Path, tiny: Dataset) -> None:
+    """And how well a part of the training images is fitted is measured on them as they are, in eval mode."""
     run = Run(tmp_path / "run")
-    result = engine.fit(small(), run=run)
+    result = engine.fit(small("fitted=40"), run=run)
     image = (tiny.train.images.double() / 255).mean(0)
     assert torch.allclose(torch.tensor(run.environment()["mean"], dtype=torch.float64), image, atol=1e-6)
     assert len((run.folder / "env.json").read_text(encoding="utf-8").splitlines()) < 25
     trained = etude.load(run.folder)
     with torch.no_grad():
         right = (trained(tiny.test.images).argmax(1) == tiny.test.labels).sum().item()
+        fitted = (trained(tiny.train.images[:40]).argmax(1) == tiny.train.labels[:40]).sum().item()
     assert right == round(30 * result.test_accuracy)
+    assert fitted == round(40 * run.metrics()[-1]["fitted_accuracy"])
     batches = Batches(tiny.train, tiny.mean_image(), (1.0, 1.0, 1.0))
     x, _ = batches.cut(torch.arange(90))
     assert x.mean(0).abs().max() < 1e-5

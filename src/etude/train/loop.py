@@ -53,7 +53,9 @@ class Training:
         dataset = data.load(self.recipe.data, image=self.recipe.model.input, data_dir=means.data_dir, say=means.say)
         self.mean, self.std = normalisation(self.recipe, dataset)
         training, validation = held_out(dataset.train, self.recipe.validation or 0)
-        self.train, self.validation, self.test = map(self.batches, (first(training, self.recipe.images), validation, dataset.test))
+        self.train, self.test = (self.batches(split) for split in (first(training, self.recipe.images), dataset.test))
+        others = {"validation_accuracy": validation, "fitted_accuracy": first(training, self.recipe.fitted or 0)}
+        self.others = {name: self.batches(split) for name, split in others.items() if len(split)}  # what is tested beside the test set
         torch.manual_seed(job.seed)
         model = self.recipe.model.build(**outputs(self.recipe, dataset))
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -202,9 +204,8 @@ class Training:
         count = len(batches)
         self.test_accuracy = right / count
         tested = {"test_loss": loss / count, "test_accuracy": right / count, "test_images": count}
-        if held_out := len(self.validation):
-            _, right = test(self.model, self.validation)
-            tested["validation_accuracy"] = right / held_out
+        for part, others in self.others.items():
+            tested[part] = test(self.model, others)[1] / len(others)
         self.write({**self.means_of("epoch"), **tested})
         self.run.sync()
 
@@ -258,7 +259,7 @@ class Training:
             step=step,
             steps=self.steps,
             epoch=step / self.steps_per_epoch,
-            epochs=self.steps / self.steps_per_epoch,
+            epochs=self.recipe.epochs or self.steps / self.steps_per_epoch,
             loss=or_nan(so_far["train_loss"]),
             accuracy=or_nan(so_far["train_accuracy"]),
             test_accuracy=self.test_accuracy,
@@ -298,7 +299,7 @@ def first(split: Split, count: int | None) -> Split:
     if count is None:
         return split
     in_order = bool((split.labels.diff() >= 0).all())
-    index = torch.arange(min(count, len(split))) * (len(split) // count if in_order and count < len(split) else 1)
+    index = torch.arange(min(count, len(split))) * (len(split) // count if in_order and 0 < count < len(split) else 1)
     return chosen(split, index)
 
 

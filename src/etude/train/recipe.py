@@ -168,6 +168,7 @@ class Budget:
     warm_up          a lower learning rate before the schedule is followed; none when absent
     images           how many of the training images to use, the first ones; all when absent
     validation       how many of the training images are held out, always the same ones; none when absent
+    fitted           how many of the training images are tested too, as they are, to see how well they are fitted; none when absent
     result           the test accuracy after the last step, or after the epoch with the lowest validation error
     """
 
@@ -182,6 +183,7 @@ class Budget:
     warm_up: WarmUp | None = None
     images: int | None = None
     validation: int | None = None
+    fitted: int | None = None
     result: Literal["last", "lowest validation error"] = "last"
 
     def __post_init__(self) -> None:
@@ -194,7 +196,7 @@ class Budget:
         _check_shares(label_smoothing=self.label_smoothing)
         if self.shift < 0:
             raise ValueError(f"shift = {self.shift}, expected a number of pixels, 0 for none")
-        for key in ("steps", "batch", "images", "validation"):
+        for key in ("steps", "batch", "images", "validation", "fitted"):
             value = getattr(self, key)
             if value is not None and value < 1:
                 raise ValueError(f"{key} = {value}, expected at least 1")
