@@ -89,6 +89,7 @@ def test_settings_change_one_value(recipe: Recipe) -> None:
         ("optimizer.lrr=3", "unknown key `optimizer.lrr`; did you mean optimizer.lr"),
         ("optimiser.lr=3", "unknown key `optimiser.lr`; did you mean optimizer.lr"),
         ("epochs=three", "epochs = 'three', expected a number"),
+        ("mean=0", "mean = 0, expected a list"),
         ("std=[]", "mean = [0.1307] and std = [], expected one of each a channel"),
         ("steps=0", "steps = 0, expected at least 1"),
         ("epochs=0", "epochs = 0, expected a number above 0"),
@@ -170,6 +171,23 @@ def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
         recipes.load(str(file), "paper")
     with pytest.raises(TableError, match=r"gone\.toml: cannot be read"):
         recipes.load(str(tmp_path / "gone.toml"), "paper")
+
+
+def test_a_file_may_say_only_what_differs_from_another(tmp_path: Path) -> None:
+    (tmp_path / "first.toml").write_text('base = "huang2017_c10"\n[budget.paper.optimizer]\nlr = 0.2', encoding="utf-8")
+    (tmp_path / "mine.toml").write_text('base = "first"\ndata = "cifar100"\n[budget]\npaper = {epochs = 2}', encoding="utf-8")
+    mine, theirs = (recipes.load(f"densenet_40_12.{file}", "paper") for file in (str(tmp_path / "mine.toml"), "huang2017_c10"))
+    optimizer = dataclasses.replace(theirs.optimizer, lr=0.2)
+    assert mine == dataclasses.replace(theirs, name="mine", data="cifar100", epochs=2, optimizer=optimizer)
+    assert mine.model == Network("densenet_40_12", {"dropout": 0.2})
+    assert recipes.load("densenet_40_12(dropout=0.1).huang2017_c10", "paper").model == Network("densenet_40_12", {"dropout": 0.1})
+    copied = tmp_path / "copied.toml"
+    copied.write_text(recipes.copied("densenet_40_12.huang2017_c10"), encoding="utf-8")
+    assert recipes.load(str(copied), "paper") == dataclasses.replace(theirs, name="copied")
+    for base, message in (("mine", "is its own base"), ("gone", r"gone\.toml: cannot be read"), (3, r"3\.toml: cannot be read")):
+        (tmp_path / "first.toml").write_text(f"base = {base!r}", encoding="utf-8")
+        with pytest.raises(TableError, match=message):
+            recipes.read(tmp_path / "mine.toml")
 
 
 def test_a_file_for_several_networks_wants_to_know_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -232,7 +232,7 @@ class Recipe(Budget):
         if self.mean == PER_PIXEL and not self.std:
             raise ValueError("mean = 'per pixel' without std, expected one a channel, 1.0 to divide by nothing")
         if (self.mean != PER_PIXEL and len(self.mean) != len(self.std)) or not all(0 < value < math.inf for value in self.std):
-            raise ValueError(f"mean = {list(self.mean)} and std = {list(self.std)}, expected one of each a channel, std above 0")
+            raise ValueError(f"mean = {_plain(self.mean)} and std = {list(self.std)}, expected one of each a channel, std above 0")
 
     @property
     def title(self) -> str:
@@ -339,12 +339,16 @@ def read(path: Path) -> File:
     return file
 
 
-def based(path: Path) -> dict[str, Any]:
-    """The table of a recipe file; where it names another one beside it as its `base`, the table of that with its own changes."""
+def based(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The table of a recipe file; where it names a `base`, a file beside it or one of Etude's, the table of that with its own changes."""
+    if path in above:
+        raise TableError(f"{path.name}: is its own base; expected another file")
     table = read_toml(path)
-    if not isinstance(base := table.pop("base", None), str):
+    if "base" not in table:
         return table
-    return merged(based(path.with_name(f"{base}.toml")), table)
+    name = f"{table.pop('base')}.toml"
+    beside = path.with_name(name)
+    return merged(based(beside if beside.exists() else FOLDER / name, (*above, path)), table)
 
 
 def load(name: str, budget: str, reader: Callable[[Path], File] = read) -> Recipe:
