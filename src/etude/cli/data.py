@@ -52,13 +52,14 @@ def info(name: str) -> None:
     for key, value in facts.items():
         click.echo(f"{key:<9}{value}")
     for file in row.files:
-        click.echo(f"file     {file.name}, {file.size:,} bytes, SHA-256 {file.sha256}")
+        size_of = f"{file.size:,} bytes, " if file.size else ""
+        click.echo(f"file     {file.name}, {size_of}{'MD5' if file.algorithm == 'md5' else 'SHA-256'} {file.digest}")
     here = is_cached(name)
     if row.files:
         click.echo(f"here     {cache_folder() / name if here else f'no; etude data get {name}'}")
     if here:
         from etude.data import load
 
-        mean, std = load(name).statistics()
+        mean, std = load(name, image=row.image).statistics()
         click.echo(f"mean     {', '.join(f'{value:.4f}' for value in mean)} (computed now, pixels from 0 to 1)")
         click.echo(f"std      {', '.join(f'{value:.4f}' for value in std)}")

@@ -30,7 +30,7 @@ def show(name: str, changes: tuple[str, ...], measure: bool, facts: bool, html: 
         if facts and (network.options or changes or measure):
             raise UsageError("--facts shows the facts of the whole paper; leave out --set and --measure")
         show_view(facts_view(name) if facts else card_view(network.name, network.options, measure), html, json_)
-    elif name.endswith(".toml") or name.rpartition(".")[2] in recipe.files():
+    elif name.endswith(".toml") or name.rpartition(".")[2] in (*recipe.files(), *recipe.INCOMPLETE):
         if html:
             raise UsageError(f"{name}: a recipe has no page; `etude show {name}` prints its file")
         click.echo(recipe.copied(name), nl=False)

@@ -56,6 +56,8 @@ def train(
     right = round(result.test_accuracy * result.test_images)
     click.echo(
         f"{result.recipe.model}: {percent(result.test_accuracy)} of the test images right ({right:,} of {result.test_images:,}) after "
-        f"{result.recipe.epochs:g} epochs, {result.seconds:.1f} s, seed {result.seed}"
+        f"{result.recipe.length}, {result.seconds:.1f} s, seed {result.seed}"
     )
+    if run.environment().get("reencoded"):
+        click.echo(f"data: {run.environment()['images']}")
     click.echo(f"run: {result.folder}")

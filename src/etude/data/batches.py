@@ -1,7 +1,7 @@
 """Batches cut from tensors in memory: no worker processes, and no state that a resumed run would have to restore."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +25,7 @@ class Batches:
     """Cuts batches out of a split.
 
     mean, std      one number per channel, a pixel running from 0 to 1, as `Dataset.statistics` gives them; a channel that is
-                   constant (std 0) comes out as zeros
+                   constant (std 0) comes out as zeros. The mean may be an image instead, as `Dataset.mean_image` gives it
     device         where the batches go; the split stays where it is
     memory_format  torch.channels_last or torch.contiguous_format
     Raises         ValueError if there is not one mean and std for each channel
@@ -34,7 +34,7 @@ class Batches:
     def __init__(
         self,
         split: Split,
-        mean: tuple[float, ...],
+        mean: tuple[float, ...] | Tensor,
         std: tuple[float, ...],
         *,
         device: torch.device | str = "cpu",
@@ -46,13 +46,10 @@ class Batches:
         self.split = split
         self.device = torch.device(device)
         self.memory_format = memory_format
-        scale = [1 / deviation if deviation else 1.0 for deviation in std]
         # (x / 255 - mean) / std, as one multiplication and one addition in place
-        self._scale = self._per_channel([factor / 255 for factor in scale])
-        self._shift = self._per_channel([-centre * factor for centre, factor in zip(mean, scale, strict=True)])
-
-    def _per_channel(self, values: list[float]) -> Tensor:
-        return torch.tensor(values, dtype=torch.float32, device=self.device).view(1, -1, 1, 1)
+        scale = per_channel([1 / deviation if deviation else 1.0 for deviation in std])
+        self._scale = (scale / 255).float().to(self.device)
+        self._shift = (-per_channel(mean) * scale).float().to(self.device, memory_format=memory_format)
 
     def __len__(self) -> int:
         """The number of images."""
@@ -69,6 +66,12 @@ class Batches:
         images = _laid_out(images.to(self.device), self.memory_format)
         x = images.float().mul_(self._scale).add_(self._shift)
         return x, self.split.labels.index_select(0, index).to(self.device)
+
+
+def per_channel(values: Sequence[float] | Tensor) -> Tensor:
+    """Numbers to compute with images, float64: one a channel, or an image, to 1×C×1×1 or 1×C×H×W."""
+    numbers = torch.as_tensor(values, dtype=torch.float64)
+    return numbers[None] if numbers.dim() == 3 else numbers.view(1, -1, 1, 1)
 
 
 def _laid_out(images: Tensor, memory_format: torch.memory_format) -> Tensor:

@@ -10,8 +10,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from etude.data import catalog, folder, idx, sources, strokes
+from etude.data import catalog, cifar, folder, idx, sources, strokes, svhn
 from etude.errors import UsageError, nearest
+
+READERS = {"idx": idx.read_set, "cifar": cifar.read_set, "svhn": svhn.read_set}
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +29,18 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A training and a test set over the same classes; `source` says in words where they come from."""
+    """A training and a test set over the same classes.
+
+    source     where they come from, in words
+    reencoded  the set of the catalog whose images these are in another encoding, "" if none
+    """
 
     name: str
     classes: tuple[str, ...]
     train: Split
     test: Split
     source: str
+    reencoded: str = ""
 
     def digest(self) -> str:
         """A digest of every image and label, by which a run knows its data again."""
@@ -47,6 +54,11 @@ class Dataset:
         """Mean and population standard deviation of each channel of the training images, a pixel running from 0 to 1."""
         pairs = [_mean_std(self.train.images[:, channel]) for channel in range(self.train.images.shape[1])]
         return tuple(mean for mean, _ in pairs), tuple(std for _, std in pairs)
+
+    def mean_image(self) -> Tensor:
+        """The mean of each single value over the training images, C×H×W float64 to six places, a pixel running from 0 to 1."""
+        sums = torch.stack([part.sum(0, dtype=torch.int64) for part in self.train.images.split(10_000)]).sum(0)
+        return (sums.double() / 255 / len(self.train)).round(decimals=6)
 
 
 def _mean_std(pixels: Tensor) -> tuple[float, float]:
@@ -77,7 +89,7 @@ def load(
         return _from_catalog(catalog.row(name), image, data_dir, say)
     path = Path(name).expanduser()
     if path.is_dir():
-        return _from_folder(path, image)
+        return _from_folder(path, image, say)
     raise UsageError(f"no data set and no folder of images {name!r}; {nearest(name, catalog.names())}")
 
 
@@ -88,15 +100,16 @@ def _from_catalog(row: catalog.Row, image: tuple[int, int, int], data_dir: str |
         drawn = strokes.draw(seed=0, train=row.train, test=row.test)
         train, test = (_split(part.images[:, None], part.labels) for part in drawn)
         return Dataset(row.name, row.classes, train, test, "drawn from seed 0")
-    where = sources.fetch(row.name, data_dir, say)
-    arrays = [idx.read(where / file.name) for file in row.files]
-    train, test = (_split(images[:, None], labels) for images, labels in (arrays[:2], arrays[2:]))
-    return Dataset(row.name, row.classes, train, test, f"the official files, SHA-256 checked, in {where}")
+    where, form = sources.fetched(row, data_dir, say)
+    train, test = (_split(*part) for part in READERS[form.reader]([where / file.name for file in form.files]))
+    return Dataset(row.name, row.classes, train, test, f"the official files, their digests checked, in {where}")
 
 
-def _from_folder(path: Path, image: tuple[int, int, int]) -> Dataset:
-    classes, train, test = folder.read(path, image)
-    return Dataset(path.resolve().name, classes, _split(*train), _split(*test), f"images in {path}")
+def _from_folder(path: Path, image: tuple[int, int, int], say: Callable[[str], None]) -> Dataset:
+    classes, train, test = folder.read(path, image, say)
+    reencoded = folder.declared(path)
+    source = f"images in {path}" + (f", {reencoded} in another encoding" if reencoded else "")
+    return Dataset(path.resolve().name, classes, _split(*train), _split(*test), source, reencoded)
 
 
 def _split(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Split:

@@ -9,6 +9,7 @@ import gzip
 import io
 import struct
 import zlib
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from etude.errors import EtudeError
 from etude.files import whole_file
 
 Bytes = npt.NDArray[np.uint8]
+Labelled = tuple[Bytes, Bytes]  # images N×C×H×W, and their labels N
 
 
 def read(path: Path) -> Bytes:
@@ -33,6 +35,12 @@ def read(path: Path) -> Bytes:
     except ValueError as error:
         raise EtudeError(f"{path}: {error}, expected a whole IDX file; fetch it again") from error
     return decode(data, str(path))
+
+
+def read_set(paths: Sequence[Path]) -> tuple[Labelled, Labelled]:
+    """Training and test set of its four files, in the catalog's order; images N×1×H×W. Raises as `read`."""
+    images, labels, test_images, test_labels = map(read, paths)
+    return (images[:, None], labels), (test_images[:, None], test_labels)
 
 
 def write(path: Path, array: Bytes) -> None:

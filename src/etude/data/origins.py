@@ -31,23 +31,31 @@ class Damaged(Unavailable):
 
 
 def checked(file: File, data: bytes, where: str) -> bytes:
-    """The uncompressed bytes of `file` from `data`, plain or gzip. Raises Damaged if they are not bit for bit the official ones."""
+    """The bytes of `file` from `data`; of an IDX file uncompressed. Raises Damaged if they are not bit for bit the official ones."""
+    if file.size is not None:
+        data = _unpacked(file.size, data, where)
+    digest = hashlib.new(file.algorithm, data, usedforsecurity=False).hexdigest()
+    if digest != file.digest:
+        name = {"md5": "MD5", "sha256": "SHA-256"}[file.algorithm]
+        raise Damaged(f"{where}: {len(data):,} bytes of {name} {digest[:12]}…{_owner(digest)}, expected {file.digest[:12]}…")
+    return data
+
+
+def _unpacked(size: int, data: bytes, where: str) -> bytes:
     try:
-        data = idx.gunzip(data, limit=file.size + 1)
+        data = idx.gunzip(data, limit=size + 1)
     except ValueError as error:
-        raise Damaged(f"{where}: {error}, expected {file.size:,} bytes of IDX in it") from error
-    if len(data) != file.size:
-        found = f"{len(data):,}" if len(data) < file.size else f"more than {file.size:,}"
-        raise Damaged(f"{where}: {found} bytes uncompressed, expected {file.size:,}")
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != file.sha256:
-        raise Damaged(f"{where}: SHA-256 {digest[:12]}…{_owner(digest)}, expected {file.sha256[:12]}…")
+        raise Damaged(f"{where}: {error}, expected {size:,} bytes of IDX in it") from error
+    if len(data) != size:
+        found = f"{len(data):,}" if len(data) < size else f"more than {size:,}"
+        raise Damaged(f"{where}: {found} bytes uncompressed, expected {size:,}")
     return data
 
 
 def _owner(digest: str) -> str:
     """Which set a digest belongs to: MNIST and Fashion-MNIST use the same file names, and are easily mixed up."""
-    return next((f" (the file of {row.name})" for row in catalog.rows() for file in row.files if file.sha256 == digest), "")
+    official = ((row.name, file) for row in catalog.rows() for form in row.forms for file in form.files)
+    return next((f" (the file of {name})" for name, file in official if file.digest == digest), "")
 
 
 def from_folders(files: Sequence[File], folders: Sequence[Path]) -> Arrivals:
@@ -58,7 +66,7 @@ def from_folders(files: Sequence[File], folders: Sequence[Path]) -> Arrivals:
     """
     absent = []
     for file in files:
-        path = _find(file, folders)
+        path = find(file, folders)
         if path is None:
             absent.append(file.name)
         else:
@@ -67,9 +75,12 @@ def from_folders(files: Sequence[File], folders: Sequence[Path]) -> Arrivals:
         raise Unavailable("none of the files there" if len(absent) == len(files) else f"no {' or '.join(absent)} there")
 
 
-def _find(file: File, folders: Sequence[Path]) -> Path | None:
-    spellings = (file.name, file.name.replace("-idx", ".idx"))
-    candidates = (folder / (name + ending) for folder in folders for name in spellings for ending in ("", ".gz"))
+def find(file: File, folders: Sequence[Path]) -> Path | None:
+    """The file in the first of the folders that has it. Raises Damaged where one cannot be read."""
+    spellings = [file.name]
+    if file.shape:
+        spellings = [name + ending for name in (file.name, file.name.replace("-idx", ".idx")) for ending in ("", ".gz")]
+    candidates = (folder / name for folder in folders for name in spellings)
     try:
         return next((path for path in candidates if path.is_file()), None)
     except OSError as error:
@@ -87,7 +98,7 @@ def from_mirror(files: Sequence[File], address: str) -> Arrivals:
     """From an official mirror, over HTTP. Its first failure ends it, so a dead mirror costs one time-out. Raises Unavailable."""
     _check_connection(address)
     for file in files:
-        name = file.name + ".gz"
+        name = file.name + (".gz" if file.shape else "")
         yield file, checked(file, _download(address + name), name)
 
 

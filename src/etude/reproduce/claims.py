@@ -1,5 +1,6 @@
 """What is claimed, as data: one TOML file a reproduction, and the published values that it refers to. Imports no torch."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from etude.papers import Curve, Paper, Statistic
 from etude.tables import TableError, build, read_toml
 
 FOLDER = Path(__file__).parent
+SEEDS_NEEDED = 3
 T = TypeVar("T")
 
 
@@ -57,6 +59,7 @@ class Claim:
     recipe: str
     published: Reference | None = None
     margin: float = 0.0
+    widest: float = math.inf
     beside: str = ""
     unjudged: str = ""
 
@@ -65,6 +68,8 @@ class Claim:
             raise ValueError("expected either `published`, or `unjudged` with the reason")
         if self.published and not self.margin > 0:
             raise ValueError("a `published` claim needs a `margin` above 0")
+        if not self.widest > 0:
+            raise ValueError(f"widest = {self.widest:g}, expected points above 0")
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ class Claims:
 
     costs   whether the paper's worked example of a convolution's cost is measured too
     note    what a reader of the page should know of its recipes
+    seeds   that a value of the paper's budget needs to be judged
     """
 
     name: str
@@ -81,8 +87,11 @@ class Claims:
     trained: tuple[Claim, ...]
     costs: bool = False
     note: str = ""
+    seeds: int = SEEDS_NEEDED
 
     def __post_init__(self) -> None:
+        if self.seeds < SEEDS_NEEDED:
+            raise ValueError(f"seeds = {self.seeds}, expected at least {SEEDS_NEEDED}")
         if not self.trained:
             raise ValueError("trained names no network; expected at least one [[trained]]")
         known = [claim.recipe for claim in self.trained]

@@ -3,7 +3,9 @@
 import functools
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 
+from etude.data import folder
 from etude.papers import load as load_paper
 from etude.reproduce.claims import Claim, Claims, PublishedValue, published_value
 from etude.train import recipe as recipes
@@ -15,7 +17,9 @@ from etude.train.recipe import Recipe
 class Planned:
     """One claim and the jobs that answer it, a seed each.
 
-    data  that the published value is for
+    data          that the published value is for
+    reencoded     whether the recipe's is a folder that declares to hold that in another encoding
+    seeds_needed  to judge it at the paper's budget
     """
 
     claim: Claim
@@ -23,6 +27,8 @@ class Planned:
     seeds: int
     published: PublishedValue | None
     data: str
+    reencoded: bool
+    seeds_needed: int
 
     @property
     def unit(self) -> str:
@@ -50,9 +56,11 @@ def plan(held: Claims, *, budget: str, seeds: int, data: str | None = None) -> t
     Raises  UsageError and TableError for what claims, recipes or papers do not have
     """
     paper, reader = load_paper(held.paper), functools.cache(recipes.read)
+    declared = folder.declared(Path(data)) if data else ""
     found = []
     for claim in held.trained:
         recipe = recipes.load(claim.recipe, budget, reader)
         published = published_value(paper, claim.published) if claim.published else None
-        found.append(Planned(claim, recipe.on(data) if data else recipe, seeds, published, recipe.data))
+        own = recipe.on(data) if data else recipe
+        found.append(Planned(claim, own, seeds, published, recipe.data, declared == recipe.data, held.seeds))
     return tuple(found)

@@ -209,6 +209,9 @@ def _verdict(planned: Planned, sample: Sample, missing: str) -> Verdict:
     if (published := planned.published) is None:
         return Verdict("not judged", planned.claim.unjudged)
     if planned.recipe.data != planned.data:
+        if planned.reencoded:
+            why = f"{planned.recipe.data} holds {planned.data} in another encoding, and is so another data set; the two stand side by side"
+            return Verdict("not judged: re-encoded", why)
         return Verdict("not judged", f"trained on {planned.recipe.data}; the published value is for another data set")
     return judge(
         sample.values,
@@ -218,6 +221,8 @@ def _verdict(planned: Planned, sample: Sample, missing: str) -> Verdict:
         lower_is_better=published.is_error,
         budget=planned.recipe.budget,
         margin=planned.claim.margin,
+        widest=planned.claim.widest,
+        seeds_needed=planned.seeds_needed,
     )
 
 

@@ -9,9 +9,20 @@ from typing import Literal
 import mpmath
 
 from etude.papers import Statistic
+from etude.reproduce.claims import SEEDS_NEEDED
 
-Word = Literal["reproduced", "exceeded", "consistent", "not reproduced", "not judged"]
-SEEDS_NEEDED = 3
+Word = Literal[
+    "reproduced",
+    "exceeded",
+    "consistent",
+    "not reproduced",
+    "not judged",
+    "not judged: re-encoded",
+    "not judged: too wide",
+    "order holds",
+    "order reversed",
+    "undecided",
+]
 COMPARABLE = ("single run", "mean", "median")
 
 
@@ -51,11 +62,14 @@ def judge(
     margin: float,
     statistic: Statistic = "mean",
     lower_is_better: bool = False,
+    widest: float = math.inf,
+    seeds_needed: int = SEEDS_NEEDED,
 ) -> Verdict:
     """Judge results of ours, one a seed, against a published one of the same unit; its `statistic` of `runs` runs.
 
     budget  "paper" followed the published protocol: the published value has to lie in the 95 % prediction interval around our mean,
             or our median where a median is published. "smoke" is never judged. Any other is smaller: `margin` points are allowed.
+    widest  half the width of that interval, in points, beyond which nearly every value would lie in it and none is judged
     """
     sample = Sample(tuple(ours))
     if budget == "smoke":
@@ -67,10 +81,15 @@ def judge(
     centre = statistics.median(ours) if statistic == "median" else sample.mean
     if budget != "paper":
         return _judge_smaller(centre - published, budget, margin, lower_is_better)
-    if sample.n < SEEDS_NEEDED:
-        return Verdict("not judged", f"n = {sample.n}; the rule needs n ≥ {SEEDS_NEEDED}: --seeds {SEEDS_NEEDED}")
+    if sample.n < seeds_needed:
+        return Verdict("not judged", f"n = {sample.n}; the rule needs n ≥ {seeds_needed}: --seeds {seeds_needed}")
     half = prediction_half_width(sample, runs, statistic)
+    if half > widest:
+        how = f"our 95 % prediction interval is {centre:.2f} ± {half:.2f}, at most ± {widest:g} was to be judged; more seeds narrow it"
+        return Verdict("not judged: too wide", how)
     interval = f"our 95 % prediction interval [{centre - half:.2f}, {centre + half:.2f}]"
+    if widest < math.inf:
+        interval += f" (± {half:.2f}, at most ± {widest:g} is judged)"
     if abs(published - centre) <= half:
         return Verdict("reproduced", f"published {published:.2f} lies in {interval}")
     below = published < centre
@@ -108,3 +127,9 @@ def student_t(probability: float, degrees: int) -> float:
 
     x = float(mpmath.findroot(excess, (1e-9, 1 - 1e-9), solver="bisect", tol=1e-12))
     return math.sqrt(degrees * (1 - x) / x)
+
+
+def student_tail(t: float, degrees: int) -> float:
+    """The probability that Student's t exceeds `t`."""
+    beyond = float(mpmath.betainc(degrees / 2, 0.5, 0, degrees / (degrees + t * t), regularized=True)) / 2
+    return beyond if t >= 0 else 1 - beyond

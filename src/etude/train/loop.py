@@ -20,22 +20,25 @@ from etude.errors import EtudeError, UsageError
 from etude.train import checkpoint, machine
 from etude.train.job import Interrupted, Job, Means, Progress
 from etude.train.optimizers import make_optimizers, set_learning_rates
-from etude.train.recipe import Recipe
+from etude.train.recipe import Recipe, WarmUp
 from etude.train.run import Run, differences
 
 CHECKPOINT_SECONDS = 15.0
 REPORT_SECONDS = 0.25
 EVALUATION_BATCH = 500
 CURVE_POINTS = 100  # of training loss and accuracy, over a whole run
+WARM_UP_WINDOW = 100  # steps over which a training error is taken that ends a warm-up
 TESTS_WITHIN_AN_EPOCH = 4  # of a run that ends before its first epoch does; all but the last on every fifth test image
 NOTHING_YET = {"loss": 0.0, "right": 0, "seen": 0}
+SUMS = ("epoch", "recent", "warm_up")
 
 
 class Training:
     """One run in progress. Everything that a continued run needs to know is in `model`, `optimizers` and `state`.
 
-    state  step and seconds so far; lines of metrics; loss, right answers and images since the epoch began (`epoch`) and since the last
-           line without a test (`recent`); why the run may not be bit-identical
+    state  step and seconds so far; lines of metrics; loss, right answers and images since the epoch began (`epoch`), since the last
+           line without a test (`recent`) and in the warm-up's window (`warm_up`); whether that is over; why the run may not be
+           bit-identical
     """
 
     def __init__(self, run: Run, job: Job, means: Means) -> None:
@@ -49,19 +52,25 @@ class Training:
         self.recipe.model.without_weights()  # a wrong option is said before anything is loaded
         dataset = data.load(self.recipe.data, image=self.recipe.model.input, data_dir=means.data_dir, say=means.say)
         self.mean, self.std = normalisation(self.recipe, dataset)
-        self.train, self.test = (self.batches(split) for split in (first(dataset.train, self.recipe.images), dataset.test))
+        training, validation = held_out(dataset.train, self.recipe.validation or 0)
+        self.train, self.test = (self.batches(split) for split in (first(training, self.recipe.images), dataset.test))
+        others = {"validation_accuracy": validation, "fitted_accuracy": first(training, self.recipe.fitted or 0)}
+        self.others = {name: self.batches(split) for name, split in others.items() if len(split)}  # what is tested beside the test set
         torch.manual_seed(job.seed)
         model = self.recipe.model.build(**outputs(self.recipe, dataset))
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizers = make_optimizers(self.recipe, self.model, self.device)
         self.steps_per_epoch = math.ceil(len(self.train) / self.recipe.batch)
-        self.steps = max(1, round(self.recipe.epochs * self.steps_per_epoch))
-        self.state: dict[str, Any] = {"step": 0, "seconds": 0.0, "rows": 0, "warning": "", "epoch": NOTHING_YET, "recent": NOTHING_YET}
+        self.steps = self.recipe.steps or max(1, round((self.recipe.epochs or 0) * self.steps_per_epoch))
+        self.state: dict[str, Any] = {"step": 0, "seconds": 0.0, "rows": 0, "warning": "", "warm": self.recipe.warm_up is None}
+        self.state |= dict.fromkeys(SUMS, NOTHING_YET)
         self.environment = machine.environment(self.device) | {
             "source": machine.source_digest(self.recipe.model),
             "data": dataset.digest(),
+            "images": dataset.source,
+            "reencoded": dataset.reencoded,
             "classes": list(dataset.classes),
-            "mean": list(self.mean),
+            "mean": self.mean.tolist() if isinstance(self.mean, Tensor) else list(self.mean),
             "std": list(self.std),
         }
         self.part = self.batches(every_fifth(dataset.test)) if self.is_short else self.test  # for tests before the end
@@ -86,7 +95,7 @@ class Training:
         if self.device.type != "cpu":
             changed.append(f"{self.device.type} does not promise the same numbers twice")
         if self.run.checkpoint.exists():
-            self.state = checkpoint.restore(self.run.checkpoint, self.model, self.optimizers)
+            self.state |= checkpoint.restore(self.run.checkpoint, self.model, self.optimizers)
         self.run.cut(self.state["rows"])
         if self.state["rows"]:
             self.test_accuracy = self.run.metrics()[-1]["test_accuracy"]
@@ -135,12 +144,31 @@ class Training:
         loss, right = loss_and_right(self.model, x, y, self.recipe.label_smoothing)
         self.model.zero_grad()
         loss.backward()
-        set_learning_rates(self.optimizers, self.recipe.schedule.share(self.state["step"] / self.steps))
+        set_learning_rates(self.optimizers, self.rate())
         for optimizer in self.optimizers:
             optimizer.step()
         self.losses.append(torch.stack((loss.detach() * len(y), right.to(loss.dtype))))
         self.counts.append(len(y))
         self.state["step"] += 1
+
+    def rate(self) -> float:
+        """The learning rate of this step, as a share of its peak."""
+        if (warm_up := self.recipe.warm_up) and not self.state["warm"]:
+            self.state["warm"] = self.is_over(warm_up)
+            if not self.state["warm"]:
+                return warm_up.lr / self.recipe.optimizer.lr
+        return self.recipe.schedule.share(self.state["step"] / self.steps)
+
+    def is_over(self, warm_up: WarmUp) -> bool:
+        """Whether the steps of a warm-up are done, or the training error of the last window is low enough."""
+        step = self.state["step"]
+        if warm_up.steps is not None:
+            return step >= warm_up.steps
+        if step == 0 or step % WARM_UP_WINDOW:
+            return False
+        accuracy = self.means_of("warm_up")["train_accuracy"]
+        self.state["warm_up"] = NOTHING_YET
+        return accuracy is not None and warm_up.until_error is not None and 1 - accuracy < warm_up.until_error
 
     def augment(self, images: Tensor) -> Tensor:
         """The images of this step, moved and mirrored as the recipe says, by numbers that depend on seed and step alone."""
@@ -175,7 +203,10 @@ class Training:
             raise self.diverged(loss, self.state["step"])
         count = len(batches)
         self.test_accuracy = right / count
-        self.write({**self.means_of("epoch"), "test_loss": loss / count, "test_accuracy": right / count, "test_images": count})
+        tested = {"test_loss": loss / count, "test_accuracy": right / count, "test_images": count}
+        for part, others in self.others.items():
+            tested[part] = test(self.model, others)[1] / len(others)
+        self.write({**self.means_of("epoch"), **tested})
         self.run.sync()
 
     def write(self, numbers: Mapping[str, Any]) -> None:
@@ -186,7 +217,7 @@ class Training:
         self.state["rows"] += 1
 
     def means_of(self, since: str) -> dict[str, float | None]:
-        """Training loss and accuracy since the epoch began (`epoch`), or since the last line without a test (`recent`); None at first."""
+        """Training loss and accuracy since the epoch began (`epoch`), the last line without a test (`recent`), …; None at first."""
         self.settle()
         sums = self.state[since]
         if not sums["seen"]:
@@ -202,7 +233,7 @@ class Training:
         if not rows.isfinite().all():
             bad = int((~rows.isfinite().all(dim=1)).nonzero()[0])
             raise self.diverged(rows[bad, 0].item(), self.state["step"] - len(rows) + bad + 1)
-        for since in ("epoch", "recent"):
+        for since in SUMS:
             sums = self.state[since] = dict(self.state[since])
             for (loss, right), seen in zip(rows.tolist(), self.counts, strict=True):
                 sums["loss"] += loss
@@ -228,7 +259,7 @@ class Training:
             step=step,
             steps=self.steps,
             epoch=step / self.steps_per_epoch,
-            epochs=self.recipe.epochs,
+            epochs=self.recipe.epochs or self.steps / self.steps_per_epoch,
             loss=or_nan(so_far["train_loss"]),
             accuracy=or_nan(so_far["train_accuracy"]),
             test_accuracy=self.test_accuracy,
@@ -255,24 +286,46 @@ class Training:
 
     def finish(self) -> None:
         self.save()
-        last = self.run.metrics()[-1]
-        numbers = {key: last[key] for key in ("test_accuracy", "test_images", "seconds")}
-        self.run.finish({**numbers, "warning": self.state["warning"]})
+        tests = self.run.metrics()
+        reported = tests[-1]
+        if self.recipe.result == "lowest validation error":
+            reported = max((row for row in tests if row["test_images"] == len(self.test)), key=lambda row: row["validation_accuracy"])
+        numbers = {key: reported[key] for key in ("test_accuracy", "test_images")}
+        self.run.finish({**numbers, "seconds": tests[-1]["seconds"], "warning": self.state["warning"]})
 
 
 def first(split: Split, count: int | None) -> Split:
-    return split if count is None else Split(split.images[:count], split.labels[:count])
+    """The first `count` images; of images in the order of their classes, as a folder has them, some from everywhere."""
+    if count is None:
+        return split
+    in_order = bool((split.labels.diff() >= 0).all())
+    index = torch.arange(min(count, len(split))) * (len(split) // count if in_order and 0 < count < len(split) else 1)
+    return chosen(split, index)
+
+
+def held_out(split: Split, count: int) -> tuple[Split, Split]:
+    """The images without `count` of them, and those, which are the same ones for every network and seed."""
+    if not 0 <= count < len(split):
+        raise UsageError(f"validation = {count}, expected fewer than the {len(split):,} training images")
+    order = torch.randperm(len(split), generator=generator("validation"))
+    return (chosen(split, order[count:].sort().values) if count else split), chosen(split, order[:count])
+
+
+def chosen(split: Split, index: Tensor) -> Split:
+    return Split(split.images[index], split.labels[index])
 
 
 def every_fifth(split: Split) -> Split:
     return Split(split.images[::5], split.labels[::5])
 
 
-def normalisation(recipe: Recipe, dataset: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def normalisation(recipe: Recipe, dataset: Dataset) -> tuple[tuple[float, ...] | Tensor, tuple[float, ...]]:
     """The recipe's mean and spread, or those of the training images where it has none."""
     channels = dataset.train.images.shape[1]
-    if len(recipe.mean) not in (0, channels):
-        raise UsageError(f"mean = {list(recipe.mean)}, expected one number a channel; {dataset.name} has {channels}")
+    if len(recipe.std) not in (0, channels):
+        raise UsageError(f"std = {list(recipe.std)}, expected one number a channel; {dataset.name} has {channels}")
+    if isinstance(recipe.mean, str):  # "per pixel"
+        return dataset.mean_image(), recipe.std
     return (recipe.mean, recipe.std) if recipe.mean else dataset.statistics()
 
 

@@ -25,7 +25,10 @@ from etude.models.network import Network
 from etude.tables import TableError, build, read_toml
 from etude.values import read_settings
 
+EITHER = {"epochs": "steps", "steps": "epochs"}  # the length of a run
 FOLDER = Path(__file__).parent / "recipes"
+# papers that cannot be followed as they stand, by the name that their recipe would have
+INCOMPLETE = {"szegedy2014": "the paper (section 6) gives no learning rate, batch, weight decay or number of epochs"}
 
 
 def _check_rates(**rates: float) -> None:
@@ -113,35 +116,99 @@ class OneCycle:
         return done / self.warmup if done < self.warmup else (1 - done) / (1 - self.warmup)
 
 
+@dataclass(frozen=True)
+class Steps:
+    """The learning rate is divided by `divisor` at each place `at`, of a run that is `of` long: [32_000, 48_000] of 64_000."""
+
+    kind: Literal["steps"]
+    at: tuple[float, ...]
+    of: float
+    divisor: float
+
+    def __post_init__(self) -> None:
+        if list(self.at) != sorted(set(self.at)) or not all(0 < at < self.of for at in self.at):
+            raise ValueError(f"at = {list(self.at)} of {self.of:g}, expected places in the run, each later than the one before")
+        if not 1 < self.divisor < math.inf:
+            raise ValueError(f"divisor = {self.divisor:g}, expected a number above 1")
+
+    def share(self, done: float) -> float:
+        return self.divisor ** -sum(done >= at / self.of for at in self.at)
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """A learning rate of its own at the beginning: for so many steps, or until the training error is below a fraction.
+
+    Of the error the text says no more; it is taken over a hundred steps (`WARM_UP_WINDOW` in loop.py).
+    """
+
+    lr: float
+    steps: int | None = None
+    until_error: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_rates(lr=self.lr)
+        if (self.steps is None) == (self.until_error is None):
+            raise ValueError("warm_up: expected either `steps` or `until_error`")
+        if self.until_error is not None:
+            _check_shares(until_error=self.until_error)
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"warm_up.steps = {self.steps}, expected at least 1")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Budget:
     """How long and how to train.
 
     epochs           passes over the training images; the last one may be a part, as in 0.8 or 1.5
+    steps            or, in place of `epochs`, the steps of the optimiser
     batch            images a step; the last batch of an epoch is smaller where it does not divide
     label_smoothing  share of a label that training spreads over all classes; 0 is plain cross-entropy, which tests always use
     shift, flip      augmentation: each training image moved by up to `shift` pixels in both directions, and mirrored by a coin's toss
+    warm_up          a lower learning rate before the schedule is followed; none when absent
     images           how many of the training images to use, the first ones; all when absent
+    validation       how many of the training images are held out, always the same ones; none when absent
+    fitted           how many of the training images are tested too, as they are, to see how well they are fitted; none when absent
+    result           the test accuracy after the last step, or after the epoch with the lowest validation error
     """
 
-    epochs: float
+    epochs: float | None = None
+    steps: int | None = None
     batch: int
     label_smoothing: float
     shift: int
     flip: bool
     optimizer: Sgd | AdamW | Muon
-    schedule: Constant | OneCycle
+    schedule: Constant | OneCycle | Steps
+    warm_up: WarmUp | None = None
     images: int | None = None
+    validation: int | None = None
+    fitted: int | None = None
+    result: Literal["last", "lowest validation error"] = "last"
 
     def __post_init__(self) -> None:
-        _check_rates(epochs=self.epochs)
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("expected either `epochs` or `steps`")
+        if self.epochs is not None:
+            _check_rates(epochs=self.epochs)
+        if self.result != "last" and not self.validation:
+            raise ValueError("result is that of the lowest validation error, and `validation` holds no images out")
         _check_shares(label_smoothing=self.label_smoothing)
         if self.shift < 0:
             raise ValueError(f"shift = {self.shift}, expected a number of pixels, 0 for none")
-        for key in ("batch", "images"):
+        for key in ("steps", "batch", "images", "validation", "fitted"):
             value = getattr(self, key)
             if value is not None and value < 1:
                 raise ValueError(f"{key} = {value}, expected at least 1")
+
+    @property
+    def length(self) -> str:
+        """`10 epochs`, `64,000 steps`."""
+        return f"{self.epochs:g} epochs" if self.epochs is not None else f"{self.steps:,} steps"
+
+
+PER_PIXEL = "per pixel"
+Mean = tuple[float, ...] | Literal["per pixel"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,20 +216,23 @@ class Recipe(Budget):
     """How one network is trained at one budget: what a run does, completely.
 
     name       of the recipe's file
-    mean, std  per channel, of pixel values between 0 and 1, to normalise images with; empty for those of the training images
+    mean, std  per channel, of pixel values between 0 and 1, to normalise images with; empty for those of the training images;
+               a mean "per pixel" is the mean image of these, and has a std beside it
     """
 
     name: str
     budget: str
     model: Network
     data: str
-    mean: tuple[float, ...]
+    mean: Mean
     std: tuple[float, ...]
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(self.mean) != len(self.std) or not all(0 < value < math.inf for value in self.std):
-            raise ValueError(f"mean = {list(self.mean)} and std = {list(self.std)}, expected one of each a channel, std above 0")
+        if self.mean == PER_PIXEL and not self.std:
+            raise ValueError("mean = 'per pixel' without std, expected one a channel, 1.0 to divide by nothing")
+        if (self.mean != PER_PIXEL and len(self.mean) != len(self.std)) or not all(0 < value < math.inf for value in self.std):
+            raise ValueError(f"mean = {_plain(self.mean)} and std = {list(self.std)}, expected one of each a channel, std above 0")
 
     @property
     def title(self) -> str:
@@ -170,25 +240,33 @@ class Recipe(Budget):
         return f"{self.model}.{self.name}"
 
     def on(self, data: str) -> "Recipe":
-        """The same recipe on other data, normalised by their own mean and spread.
+        """The same recipe on other data, normalised by their own mean and spread; a mean per pixel is their own in any case.
 
         data  a name of the catalog, or a folder; of a folder the whole path is kept, so that a run finds it again from anywhere
         """
         if data not in catalog.names() and Path(data).expanduser().is_dir():
             data = str(Path(data).expanduser().resolve())
-        return self if data == self.data else dataclasses.replace(self, data=data, mean=(), std=())
+        if data == self.data:
+            return self
+        if self.mean == PER_PIXEL:
+            return dataclasses.replace(self, data=data)
+        return dataclasses.replace(self, data=data, mean=(), std=())
 
 
 @dataclass(frozen=True)
 class File:
-    """A recipe file. Of `networks`, each with what it needs otherwise by budget, those that match a pattern such as "resnet*" are meant."""
+    """A recipe file. Of `networks`, each with what it needs otherwise by budget, those that match a pattern such as "resnet*" are meant.
+
+    options  of the networks, where a name does not give them itself: { dropout = 0.2 }
+    """
 
     name: str
     data: str
-    mean: tuple[float, ...]
+    mean: Mean
     std: tuple[float, ...]
     networks: Mapping[str, Mapping[str, Mapping[str, Any]]]
     budget: Mapping[str, Mapping[str, Any]]
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
     def models(self) -> tuple[str, ...]:
@@ -205,6 +283,7 @@ class File:
         for pattern, needs in self.networks.items():
             if fnmatch.fnmatchcase(model.name, pattern):
                 table = merged(table, needs.get(budget, {}))
+        model = Network(model.name, {**self.options, **model.options})
         given = {"name": self.name, "budget": budget, "model": model, "data": self.data, "mean": self.mean, "std": self.std}
         return build(Recipe, table, f"{self.name}.toml: budget.{budget}", **given)
 
@@ -236,6 +315,8 @@ def find(name: str) -> tuple[Path, Network | None]:
             return Path(name), None
         return Path(parts[2]), Network.read(parts[1])
     model, _, file = name.rpartition(".")
+    if file in INCOMPLETE:
+        raise UsageError(f"no recipe `{name}`: {INCOMPLETE[file]}; write a file of your own, and train by {model}.mine.toml")
     if file not in files() or model.partition("(")[0] not in registry.names():
         raise UsageError(f"no recipe `{name}`; {nearest(name, names())}")
     return FOLDER / f"{file}.toml", Network.read(model)
@@ -243,7 +324,7 @@ def find(name: str) -> tuple[Path, Network | None]:
 
 def read(path: Path) -> File:
     """A recipe file, every budget of every network in it checked. Raises TableError naming file and key."""
-    file = build(File, read_toml(path), path.name, name=path.stem)
+    file = build(File, based(path), path.name, name=path.stem)
     if not file.networks:
         raise TableError(f"{path.name}: networks names none; expected at least one, such as lecture_residual = {{}}")
     for pattern, needs in file.networks.items():
@@ -256,6 +337,18 @@ def read(path: Path) -> File:
         for budget in file.budget:
             file.recipe(Network(model), budget)
     return file
+
+
+def based(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The table of a recipe file; where it names a `base`, a file beside it or one of Etude's, the table of that with its own changes."""
+    if path in above:
+        raise TableError(f"{path.name}: is its own base; expected another file")
+    table = read_toml(path)
+    if "base" not in table:
+        return table
+    name = f"{table.pop('base')}.toml"
+    beside = path.with_name(name)
+    return merged(based(beside if beside.exists() else FOLDER / name, (*above, path)), table)
 
 
 def load(name: str, budget: str, reader: Callable[[Path], File] = read) -> Recipe:
@@ -282,7 +375,8 @@ def copied(name: str) -> str:
         table = as_table(load(name, budget))
         budgets[budget] = {field.name: table[field.name] for field in dataclasses.fields(Budget) if field.name in table}
     own = model.name if model else file.models[0]
-    content = {"data": file.data, "mean": list(file.mean), "std": list(file.std), "networks": {own: {}}, "budget": budgets}
+    top = {"data": file.data, "mean": _plain(file.mean), "std": list(file.std), **({"options": file.options} if file.options else {})}
+    content = {**top, "networks": {own: {}}, "budget": budgets}
     comments = itertools.takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
     return "\n".join([f"# {own}.{file.name}, copied from", *comments, "", tomli_w.dumps(content)])
 
@@ -299,9 +393,9 @@ def from_toml(path: Path) -> Recipe:
 
 def as_table(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain values; its network is a table of `name` and options, one that is None as the text `none`."""
-    table = {field.name: _plain(getattr(recipe, field.name)) for field in dataclasses.fields(recipe)}
+    table = _plain(recipe)
     options = {option: "none" if value is None else _plain(value) for option, value in recipe.model.options.items()}
-    return {key: value for key, value in table.items() if value is not None} | {"model": {"name": recipe.model.name, **options}}
+    return {**table, "model": {"name": recipe.model.name, **options}}
 
 
 def from_table(table: Mapping[str, Any], where: str) -> Recipe:
@@ -335,6 +429,7 @@ def change(recipe: Recipe, settings: tuple[str, ...]) -> Recipe:
             raise TableError(f"--set {key}: unknown key `{key}`; {nearest(key, _keys(table))}")
         network = Network.read(value) if key == "model" and isinstance(value, str) else None
         inner[last] = {"name": network.name, **network.options} if network else value
+        table.pop(EITHER.get(key, ""), None)
     return from_table(table, "--set")
 
 
@@ -350,5 +445,6 @@ def _keys(table: Mapping[str, Any], prefix: str = "") -> list[str]:
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        fields = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {name: value for name, value in fields.items() if value is not None}
     return list(value) if isinstance(value, tuple) else value

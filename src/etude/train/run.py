@@ -23,7 +23,7 @@ BEHIND_NUMBERS = ("source", "torch", "processor", "cpu_capability", "device", "d
 class RunResult:
     """A finished run.
 
-    test_accuracy   fraction of the test images, after the last step
+    test_accuracy   fraction of the test images, after the last step, or where the recipe says otherwise
     curve           one dict a line of the metrics, those of training alone among them
     seconds         from the first evaluation to the last, interruptions left out
     warning         why a continued run may not be bit-identical, or ""
@@ -115,7 +115,8 @@ class Run:
     def start(self, job: Job, environment: Mapping[str, Any]) -> None:
         """Write what the run is, before its first step."""
         content = {"format": FORMAT, "seed": job.seed, **environment}
-        write_text(self.folder / "env.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        lines = (f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in content.items())  # a mean image on one
+        write_text(self.folder / "env.json", "{\n" + ",\n".join(lines) + "\n}\n")
         write_text(self.folder / "recipe.toml", recipes.to_toml(job.recipe))
 
     def append(self, row: Mapping[str, Any]) -> None:

@@ -1,10 +1,13 @@
 """What was trained, by a run here or by others: `etude.load(RUN)`, `etude.load("converted.safetensors")`."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from etude.data.batches import per_channel
 from etude.errors import EtudeError
 from etude.models.network import Network
 from etude.models.weight_files import Converted, read_converted
@@ -18,19 +21,17 @@ class TrainedNetwork(nn.Module):
     module     the network itself, which takes normalised images
     network    its name and options
     classes    the names of its outputs, in order
-    mean, std  of the training images, one a channel, of pixels from 0 to 1
+    mean, std  of the training images, one a channel, of pixels from 0 to 1; the mean may be an image
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self, network: Network, module: nn.Module, classes: tuple[str, ...], mean: tuple[float, ...], std: tuple[float, ...]
-    ) -> None:
+    def __init__(self, network: Network, module: nn.Module, classes: tuple[str, ...], mean: Sequence[Any], std: Sequence[float]) -> None:
         super().__init__()
         self.network, self.module, self.classes = network, module, classes
-        self.register_buffer("mean", torch.tensor(mean)[:, None, None])
-        self.register_buffer("std", torch.tensor(std)[:, None, None])
+        self.register_buffer("mean", per_channel(torch.tensor(mean))[0].float())
+        self.register_buffer("std", per_channel(std)[0].float())
 
     @property
     def image(self) -> tuple[int, int, int]:
@@ -63,7 +64,7 @@ def load(place: Path | str) -> TrainedNetwork:
     module = network.build(classes=count)
     checkpoint.load_model(run.checkpoint, module)
     classes = (*named, *(f"output {index}" for index in range(len(named), count)))  # which no image of the data belongs to
-    return TrainedNetwork(network, module, classes, tuple(environment["mean"]), tuple(environment["std"])).eval()
+    return TrainedNetwork(network, module, classes, environment["mean"], environment["std"]).eval()
 
 
 def with_images(converted: Converted, file: Path) -> TrainedNetwork:

@@ -48,12 +48,19 @@ def run_view(run: Run) -> View:
     )
     tests = Table(("epoch", "step", "training loss", "test loss", "test accuracy"), rows, (0, 1, 2, 3, 4))
     end = run.result().warning if run.finished else f"unfinished; continue with: etude train --resume {run.folder}"
-    stands_on = Table(
-        (), tuple((key, number(tuple(value)) if isinstance(value, list) else str(value)) for key, value in environment.items())
-    )
+    stands_on = Table((), tuple((key, in_words(value)) for key, value in environment.items()))
     parts = (Drawing(to_toml(job.recipe)), Text("What it stands on:"), stands_on, tests, *((Text(end),) if end else ()))
     plain = {"recipe": to_toml(job.recipe), "environment": environment, "curve": run.curve(), "state": state_of(run)}
     return View(str(job), f"etude runs show {run.folder}", parts, plain)
+
+
+def in_words(value: Any) -> str:
+    """A value of env.json; of a mean image only that it is one."""
+    if not isinstance(value, list):
+        return str(value)
+    if value and isinstance(value[0], list):
+        return f"an image of {len(value)}×{len(value[0])}×{len(value[0][0])}"
+    return number(tuple(value))
 
 
 def loss(value: float | None) -> str:

@@ -1,0 +1,112 @@
+"""The paper budget of he2015, he2016 and huang2017 is the text: every number is held to the facts of the paper."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from etude import papers
+from etude.data import catalog
+from etude.models import registry
+from etude.models.network import Network
+from etude.papers import Paper
+from etude.train import recipe as recipes
+from etude.train.recipe import Recipe, Sgd, Steps, WarmUp
+
+BY = {"resnet": "he2015", "identity_mappings": "he2016", "densenet": "huang2017"}
+COLUMNS = {"c10": "_c10", "c10_plus": "", "c100": "_c100", "c100_plus": "_c100_plus", "svhn": "_svhn"}
+
+
+def paper_recipes(*names: str) -> Iterator[Recipe]:
+    """Every network by these recipes."""
+    for name in names:
+        file = recipes.read(recipes.FOLDER / f"{name}.toml")
+        yield from (file.recipe(Network(model), "paper") for model in file.models)
+
+
+def held(paper: str, *names: str) -> dict[str, Any]:
+    return {name: papers.load(paper).fact(f"recipe_cifar_{name}").held for name in names}
+
+
+@pytest.mark.parametrize(
+    ("paper", "name"), [("resnet", "he2015"), ("identity_mappings", "he2016"), ("identity_mappings", "he2016_c100_plus")]
+)
+def test_the_residual_networks(paper: str, name: str) -> None:
+    fact = held(paper, "learning_rate", "learning_rate_divisor", "learning_rate_steps", "iterations", "batch", "weight_decay", "momentum")
+    first = held("resnet", "padding", "crop", "flip", "preprocessing", "dropout")  # "as in the ResNet paper", where the second is silent
+    for recipe in paper_recipes(name):
+        assert (recipe.steps, recipe.batch) == (fact["iterations"], fact["batch"])
+        assert recipe.optimizer == Sgd("sgd", fact["learning_rate"], fact["momentum"], False, fact["weight_decay"])
+        at = tuple(map(float, fact["learning_rate_steps"]))
+        assert recipe.schedule == Steps("steps", at, fact["iterations"], fact["learning_rate_divisor"])
+        assert (recipe.shift, recipe.model.input[1:]) == (first["padding"], (first["crop"],) * 2)
+        assert (recipe.flip, first["flip"]) == (True, "random horizontal flip")
+        assert (recipe.mean, recipe.std, first["preprocessing"]) == ("per pixel", (1, 1, 1), "per-pixel mean subtracted")
+        assert (recipe.model.options, first["dropout"]) == ({}, "none")
+        assert (recipe.images, recipe.validation, recipe.result, recipe.label_smoothing) == (None, None, "last", 0)
+        assert recipe.fitted is None
+        assert recipe.data == ("cifar100" if "c100" in name else "cifar10")
+
+
+def test_who_warms_up_and_until_when() -> None:
+    first = held("resnet", "warm_up_learning_rate", "warm_up_until")
+    until = WarmUp(first["warm_up_learning_rate"], until_error=first["warm_up_until"] / 100)
+    warm = {recipe.model.name: recipe.warm_up for recipe in paper_recipes("he2015") if recipe.warm_up}
+    assert warm == {"resnet110": until, "resnet1202": until}  # the second is trained "as described above"
+    second = held("identity_mappings", "warm_up_learning_rate", "warm_up_iterations")
+    for recipe in paper_recipes("he2016", "he2016_c100_plus"):
+        assert recipe.warm_up == WarmUp(second["warm_up_learning_rate"], second["warm_up_iterations"])
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_the_dense_networks(column: str) -> None:
+    fact = held("densenet", "learning_rate", "learning_rate_divisor", "learning_rate_steps", "epochs", "batch", "weight_decay", "momentum")
+    fact |= held("densenet", "dropout", "preprocessing", "images", "augmentation", "reporting")
+    svhn = {name: papers.load("densenet").fact(f"recipe_svhn_{name}").held for name in ("epochs", "batch", "preprocessing", "validation")}
+    assert "Nesterov" in papers.load("densenet").fact("recipe_cifar_momentum").note
+    plus = column.endswith("plus")
+    for recipe in paper_recipes(f"huang2017{COLUMNS[column]}"):
+        assert recipe.optimizer == Sgd("sgd", fact["learning_rate"], fact["momentum"], True, fact["weight_decay"])
+        at = tuple(map(float, fact["learning_rate_steps"]))
+        assert recipe.schedule == Steps("steps", at, 100, fact["learning_rate_divisor"])
+        assert (recipe.shift, recipe.flip) == ((4, True) if plus else (0, False))
+        assert recipe.model.options == ({} if plus else {"dropout": fact["dropout"]})
+        assert (recipe.warm_up, recipe.images, recipe.label_smoothing) == (None, None, 0)
+        if column == "svhn":
+            assert (recipe.epochs, recipe.batch, recipe.validation) == (svhn["epochs"], svhn["batch"], svhn["validation"])
+            assert (recipe.mean, recipe.std, svhn["preprocessing"]) == ((0, 0, 0), (1, 1, 1), "divided by 255, nothing else")
+            assert recipe.data == "svhn" and recipe.result == "lowest validation error"
+        else:
+            assert (recipe.data, recipe.epochs, recipe.batch) == (column.split("_")[0].replace("c", "cifar"), fact["epochs"], fact["batch"])
+            assert (recipe.mean, recipe.std) == ((), ())
+            assert (recipe.validation, catalog.row(recipe.data).train) == (None, fact["images"])
+            assert (recipe.result, fact["reporting"]) == ("last", "test error of the last epoch")
+
+
+def published() -> Iterator[tuple[Paper, Network, str]]:
+    """Every published row on CIFAR or SVHN that names one of our networks, with the recipe of its column."""
+    for paper in map(papers.load, BY):
+        for table in paper.results.values():
+            for row in table.rows:
+                if row.network and registry.row(row.network).input == registry.CIFAR:
+                    yield from ((paper, Network(row.network, row.given), COLUMNS[column]) for column in row.values)
+
+
+def test_every_published_row_has_its_recipe() -> None:
+    rows, files = list(published()), {path.stem: recipes.read(path) for path in recipes.FOLDER.glob("*.toml")}
+    assert len(rows) > 80
+    for paper, network, column in rows:
+        own = registry.row(network.name).paper  # a table may quote a network of another paper
+        recipe = files[BY[own] + column].recipe(network, "paper")
+        classes, dropout = network.options.get("classes", 10), network.options.get("dropout")
+        assert len(catalog.row(recipe.data).classes) == classes, (paper.id, network, column)
+        assert recipe.model.options.get("dropout") == dropout
+
+
+def test_the_rate_falls_in_steps_and_nowhere_else() -> None:
+    schedule = next(paper_recipes("he2015")).schedule
+    shares = {step: schedule.share(step / 64_000) for step in (0, 31_999, 32_000, 47_999, 48_000, 63_999)}
+    assert shares == pytest.approx({0: 1, 31_999: 1, 32_000: 0.1, 47_999: 0.1, 48_000: 0.01, 63_999: 0.01})
+    dense = next(paper_recipes("huang2017")).schedule
+    steps = 300 * 782
+    assert [dense.share(step / steps) for step in (steps // 2 - 1, steps // 2, steps * 3 // 4)] == pytest.approx([1, 0.1, 0.01])
