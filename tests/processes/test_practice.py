@@ -165,8 +165,8 @@ def test_a_branch_of_another_size_is_named(server: Server, tmp_path: Path) -> No
     ("text", "id_", "line"),
     [
         ("def broken(:\n", "syntax", 1),
-        ("import torch\n\nboom = 1 / 0\n", "raised", 3),
-        ("import no_such_module\n", "raised", 1),
+        ("import torch\n\nboom = 1 / 0\nResidualBlock = boom + 1\n", "raised", 3),
+        ("import no_such_module\nclass ResidualBlock(no_such_module.Block):\n    pass\n", "raised", 1),
         ("class Other:\n    pass\n", "no_callable", None),
         ("def ResidualBlock(channels):\n    return 3\n", "not_a_module", None),
         ("from torch import nn\nclass ResidualBlock(nn.Module):\n    def __init__(self, c):\n        super().__init__()\n"

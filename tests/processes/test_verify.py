@@ -128,7 +128,7 @@ def test_another_size_of_image(capsys: pytest.CaptureFixture[str], quick: None) 
         (("resnet20",), "against"),
         (("resnet20", "--against", "resnet20", "--set", "norm=none"), "has no `norm` for resnet20"),
         (("resnet20", "--against", "resnet20", "--set", "against=3"), "has no `against` for resnet20"),
-        (("net.py", "--against", "resnet20"), "which class or function? Write net.py:NAME"),
+        (("hostile.py", "--against", "resnet20"), "which network?"),
         (("nowhere_at_all:Net", "--against", "resnet20"), "no module `nowhere_at_all`"),
         (("resnet20(depth=", "--against", "resnet20"), "expected plain values as arguments"),
     ],

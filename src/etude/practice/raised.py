@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from etude.practice.answers import size
 from etude.practice.findings import Finding
+from etude.source import Script
 
 # what torch and Python say, and the message that explains it
 KNOWN = {
@@ -78,7 +79,7 @@ def statement(file: Path, line: int | None) -> ast.AST | None:
     """The smallest statement of the file that covers a line."""
     covering = [
         node
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for node in ast.walk(Script.read(file).tree)
         if isinstance(node, ast.stmt) and line is not None and node.lineno <= line <= (node.end_lineno or node.lineno)
     ]
     return min(covering, key=lambda node: (node.end_lineno or node.lineno) - node.lineno, default=None)

@@ -32,6 +32,7 @@ class Verification:
     place      where it departs, in the paper's names: "conv3_x.0.conv1"
     variant    the registered network, with options, that it is instead
     choices    what the paper leaves open and how the module has it
+    notes      what else is to be known of the check, such as the lines of a file that were not run
     """
 
     target: str
@@ -42,6 +43,7 @@ class Verification:
     place: str = ""
     variant: str = ""
     choices: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -51,4 +53,4 @@ class Verification:
     def from_dict(plain: dict[str, Any]) -> "Verification":
         """A report from `dataclasses.asdict`, after a way through JSON."""
         levels = tuple(Level(**{**level, "evidence": tuple(level["evidence"])}) for level in plain["levels"])
-        return Verification(**{**plain, "levels": levels, "choices": tuple(plain["choices"])})
+        return Verification(**{**plain, "levels": levels, "choices": tuple(plain["choices"]), "notes": tuple(plain["notes"])})

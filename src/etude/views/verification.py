@@ -8,7 +8,7 @@ from etude.views.view import Remarks, Table, Text, View
 
 def verification_view(report: Verification) -> View:
     """The verdict and its sentence, and the evidence of every level."""
-    said = (f"{report.verdict}: {report.sentence}", *(f"a free choice: {choice}" for choice in report.choices))
+    said = (f"{report.verdict}: {report.sentence}", *(f"a free choice: {choice}" for choice in report.choices), *report.notes)
     rows = []
     for level in report.levels:
         first, *more = level.evidence or ("",)

@@ -1,0 +1,131 @@
+"""The networks of a file, found by reading it. No torch.
+
+A network is a class with a forward of one image that is part of no other class; where such a class wants values, what the file makes of
+it without any: by functions that need no argument, or once and for all at its top level.
+"""
+
+import ast
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from etude.errors import UsageError
+from etude.source import UNREADABLE, Script
+from etude.targets.target import Target
+
+MODULES = ("Module", "Sequential")
+MOST = 10  # that are listed
+
+Places = dict[str, int]  # names with their lines
+
+
+def named(target: Target) -> Target:
+    """The target with the name of the one network in its file, where it has none. Raises UsageError where there are none, or several."""
+    if target.kind != "file" or target.name:
+        return target
+    script = Script.read(Path(target.place))
+    try:
+        networks, blocks = Contents(script.tree).networks()
+    except UNREADABLE:
+        return target  # it will be said where the file is opened
+    if len(networks) == 1:
+        return replace(target, name=next(iter(networks)))
+    if not networks:
+        raise UsageError(f"{target.place} has no network of its own; expected a class with a forward. Write {target.place}:NAME")
+    of_blocks = f"; blocks: {listed(script, blocks)}" if blocks else ""
+    first = next(iter(networks))
+    raise UsageError(f"{target.place}: which network? {listed(script, networks)}{of_blocks}. Write {target.place}:{first}")
+
+
+def listed(script: Script, found: Places) -> str:
+    """`Net (line 3), Other (line 20)`."""
+    told = [f"{name} ({script.place(line)})" for name, line in found.items()]
+    return ", ".join(told[:MOST] + [f"{len(told) - MOST} more"] * (len(told) > MOST))
+
+
+class Contents:
+    """What the top level of a file defines: classes that are modules, functions that return something, and names with their values."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.tree = tree
+        self.classes: dict[str, ast.ClassDef] = {}
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and self.is_module(node):
+                self.classes[node.name] = node
+        self.functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef) and gives_something(node)}
+        single = (node for node in tree.body if isinstance(node, ast.Assign) and len(node.targets) == 1)
+        self.values = {node.targets[0].id: node.value for node in single if isinstance(node.targets[0], ast.Name)}
+
+    def is_module(self, node: ast.ClassDef) -> bool:
+        bases = [ast.unparse(base).rpartition(".")[2] for base in node.bases]
+        derived = any(base.endswith(MODULES) or base in self.classes for base in bases)
+        return "Function" not in bases and (derived or forward_of(node) is not None)
+
+    def networks(self) -> tuple[Places, Places]:
+        """The networks, then the classes that are blocks or need more than an image."""
+        parts = self.parts()
+        whole = {name: node for name, node in self.classes.items() if name not in parts and self.takes_an_image(node)}
+        wanting = {name: node.lineno for name, node in whole.items() if self.wants_values(node)}
+        ready: Places = {}
+        for name, node in whole.items():
+            ready |= self.makers(name) if name in wanting else {name: node.lineno}
+        made = {name: value.lineno for name, value in self.values.items() if self.is_made(name, value, {*whole, *ready})}
+        blocks = {name: node.lineno for name, node in self.classes.items() if name not in whole}
+        if len(ready) != 1 and len(made) == 1:
+            return made, blocks
+        return ready or made or wanting, blocks
+
+    def parts(self) -> set[str]:
+        """The classes that another class mentions, or that are handed to one or stand in a Sequential."""
+        found = {name for user, node in self.classes.items() for name in mentions([node]) if name != user}
+        for call in ast.walk(self.tree):
+            if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in {"Sequential", *self.classes, *self.functions}:
+                found |= mentions([*call.args, *(given.value for given in call.keywords)])
+        return found
+
+    def takes_an_image(self, node: ast.ClassDef) -> bool:
+        """Whether its forward takes one thing; a loss takes two."""
+        forward = forward_of(node)
+        return forward is None or (required(forward) <= 1 <= len(forward.args.args) - 1 + bool(forward.args.vararg))
+
+    def wants_values(self, node: ast.ClassDef) -> bool:
+        """Whether its constructor, or that of a class of the file that it derives from, has arguments without a default."""
+        own = next((part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"), None)
+        if own:
+            return required(own) > 0
+        return any(self.wants_values(self.classes[name]) for name in mentions(node.bases) & {*self.classes} - {node.name})
+
+    def makers(self, name: str) -> Places:
+        """The functions without required arguments that make it, or call one that does."""
+        makers = {name}
+        while more := {key for key, node in self.functions.items() if key not in makers and mentions([node]) & makers}:
+            makers |= more
+        return {key: node.lineno for key, node in self.functions.items() if key in makers and not required(node, bound=False)}
+
+    def is_made(self, name: str, value: ast.expr, networks: set[str]) -> bool:
+        """Whether a value of the top level is a module: made of a network or a Sequential, or with parameters that somebody asks for."""
+        calls = [ast.unparse(call.func) for call in ast.walk(value) if isinstance(call, ast.Call)]
+        asked = any(
+            isinstance(part, ast.Attribute) and part.attr == "parameters" and isinstance(part.value, ast.Name) and part.value.id == name
+            for part in ast.walk(self.tree)
+        )
+        return isinstance(value, ast.Call) and (asked or any(call in networks or call.endswith("Sequential") for call in calls))
+
+
+def forward_of(node: ast.ClassDef) -> ast.FunctionDef | None:
+    return next((part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "forward"), None)
+
+
+def gives_something(node: ast.FunctionDef) -> bool:
+    return any(isinstance(part, ast.Return) and part.value is not None for part in ast.walk(node))
+
+
+def required(node: ast.FunctionDef, bound: bool = True) -> int:
+    """How many arguments without a default it takes, beside `self` where it is a method."""
+    given = node.args
+    by_place = len(given.posonlyargs) + len(given.args) - len(given.defaults) - bound
+    return by_place + sum(default is None for default in given.kw_defaults)
+
+
+def mentions(nodes: Iterable[ast.AST]) -> set[str]:
+    return {part.id for node in nodes for part in ast.walk(node) if isinstance(part, ast.Name)}
