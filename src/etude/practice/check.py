@@ -12,6 +12,7 @@ from etude.practice.exercises import Exercise, exercise
 from etude.practice.findings import Finding
 from etude.practice.raised import KNOWN, explained
 from etude.targets.opening import imported, part_of
+from etude.targets.surroundings import Unmade
 from etude.verification.judge import default_dtype
 
 LOUD = frozenset({*KNOWN, "syntax", "raised", "exits"})
@@ -33,8 +34,12 @@ def findings(task: Exercise, path: Path, run_all: bool = False) -> list[Finding]
     try:
         part = part_of(path, *task.callables, run_all=run_all)
         with imported(part) as module:
-            if missing := [name for name in task.callables if not callable(getattr(module, name, None))]:
-                return [Finding("no_callable", {"name": missing[0], "found": ", ".join(part.defined) or "–"})]
+            for name in task.callables:
+                found = getattr(module, name, None)
+                if isinstance(found, Unmade):
+                    return [explained(found.error, path)]
+                if not callable(found):
+                    return [Finding("no_callable", {"name": name, "found": ", ".join(part.defined) or "–"})]
             given = getattr(module, task.callables[0])
             match task.kind:
                 case "module":

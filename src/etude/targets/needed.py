@@ -109,6 +109,12 @@ class Part:
         return cls(script, everything, everything if run_all else needed(everything, {name, *bound.intersection(others)}))
 
     @property
+    def source(self) -> str:
+        """What is needed, without the comments."""
+        first_lines = {one.node.lineno for one in self.needed}
+        return "\n".join(ast.unparse(node) for node in self.script.tree.body if node.lineno in first_lines)
+
+    @property
     def defined(self) -> list[str]:
         """The classes and functions of the file."""
         return [one.node.name for one in self.everything if isinstance(one.node, DEFINITIONS)]
