@@ -44,7 +44,7 @@ def listed(script: Script, found: Places) -> str:
 
 
 class Contents:
-    """What the top level of a file defines: classes that are modules, functions that return something, and names with their values."""
+    """What the top level of a file defines: classes that are modules, functions that return something, and values with their names."""
 
     def __init__(self, tree: ast.Module) -> None:
         self.tree = tree
@@ -54,46 +54,58 @@ class Contents:
                 self.classes[node.name] = node
         self.functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef) and gives_something(node)}
         single = (node for node in tree.body if isinstance(node, ast.Assign) and len(node.targets) == 1)
-        self.values = {node.targets[0].id: node.value for node in single if isinstance(node.targets[0], ast.Name)}
+        self.values = [(node.targets[0].id, node.value) for node in single if isinstance(node.targets[0], ast.Name)]
 
     def is_module(self, node: ast.ClassDef) -> bool:
-        bases = [ast.unparse(base).rpartition(".")[2] for base in node.bases]
+        bases = [last_of(base) for base in node.bases]
         derived = any(base.endswith(MODULES) or base in self.classes for base in bases)
-        return "Function" not in bases and (derived or forward_of(node) is not None)
+        return "Function" not in bases and (derived or method_of(node, "forward") is not None)
 
     def networks(self) -> tuple[Places, Places]:
         """The networks, then the classes that are blocks or need more than an image."""
-        parts = self.parts()
-        whole = {name: node for name, node in self.classes.items() if name not in parts and self.takes_an_image(node)}
+        whole = self.whole()
         wanting = {name: node.lineno for name, node in whole.items() if self.wants_values(node)}
         ready: Places = {}
         for name, node in whole.items():
             ready |= self.makers(name) if name in wanting else {name: node.lineno}
-        made = {name: value.lineno for name, value in self.values.items() if self.is_made(name, value, {*whole, *ready})}
+        made = self.made({*whole, *ready})
         blocks = {name: node.lineno for name, node in self.classes.items() if name not in whole}
         if len(ready) != 1 and len(made) == 1:
             return made, blocks
         return ready or made or wanting, blocks
 
+    def whole(self) -> dict[str, ast.ClassDef]:
+        """The classes that take an image and are part of no other."""
+        parts = self.parts()
+        return {name: node for name, node in self.classes.items() if name not in parts and self.takes_an_image(node)}
+
     def parts(self) -> set[str]:
-        """The classes that another class mentions, or that are handed to one or stand in a Sequential."""
+        """The classes that another class mentions, that stand in a Sequential, or are handed to a class or a function as they are."""
         found = {name for user, node in self.classes.items() for name in mentions([node]) if name != user}
         for call in ast.walk(self.tree):
-            if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in {"Sequential", *self.classes, *self.functions}:
-                found |= mentions([*call.args, *(given.value for given in call.keywords)])
+            if isinstance(call, ast.Call):
+                given = [*call.args, *(option.value for option in call.keywords)]
+                if last_of(call.func) == "Sequential":
+                    found |= mentions(given)
+                elif last_of(call.func) in {*self.classes, *self.functions}:
+                    found |= {one.id for one in given if isinstance(one, ast.Name)}
         return found
 
     def takes_an_image(self, node: ast.ClassDef) -> bool:
-        """Whether its forward takes one thing; a loss takes two."""
-        forward = forward_of(node)
-        return forward is None or (required(forward) <= 1 <= len(forward.args.args) - 1 + bool(forward.args.vararg))
+        """Whether its forward, or that of a class of the file that it derives from, takes one thing; a loss takes two."""
+        if forward := method_of(node, "forward"):
+            return required(forward) <= 1 <= len(forward.args.args) - 1 + bool(forward.args.vararg)
+        return any(last_of(base) == "Sequential" for base in node.bases) or any(map(self.takes_an_image, self.bases(node)))
+
+    def bases(self, node: ast.ClassDef) -> list[ast.ClassDef]:
+        """The classes of the file that it derives from."""
+        return [self.classes[name] for name in map(last_of, node.bases) if name in self.classes and name != node.name]
 
     def wants_values(self, node: ast.ClassDef) -> bool:
         """Whether its constructor, or that of a class of the file that it derives from, has arguments without a default."""
-        own = next((part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"), None)
-        if own:
-            return required(own) > 0
-        return any(self.wants_values(self.classes[name]) for name in mentions(node.bases) & {*self.classes} - {node.name})
+        if constructor := method_of(node, "__init__"):
+            return required(constructor) > 0
+        return any(map(self.wants_values, self.bases(node)))
 
     def makers(self, name: str) -> Places:
         """The functions without required arguments that make it, or call one that does."""
@@ -102,18 +114,25 @@ class Contents:
             makers |= more
         return {key: node.lineno for key, node in self.functions.items() if key in makers and not required(node, bound=False)}
 
-    def is_made(self, name: str, value: ast.expr, networks: set[str]) -> bool:
-        """Whether a value of the top level is a module: made of a network or a Sequential, or with parameters that somebody asks for."""
-        calls = [ast.unparse(call.func) for call in ast.walk(value) if isinstance(call, ast.Call)]
-        asked = any(
-            isinstance(part, ast.Attribute) and part.attr == "parameters" and isinstance(part.value, ast.Name) and part.value.id == name
-            for part in ast.walk(self.tree)
-        )
-        return isinstance(value, ast.Call) and (asked or any(call in networks or call.endswith("Sequential") for call in calls))
+    def made(self, networks: set[str]) -> Places:
+        """The values that are modules: made of a network or a Sequential, or with parameters that somebody asks for; no part of another."""
+        asked = {last_of(node.value) for node in ast.walk(self.tree) if isinstance(node, ast.Attribute) and node.attr == "parameters"}
+        found: Places = {}
+        for name, value in self.values:
+            calls = {last_of(call.func) for call in ast.walk(value) if isinstance(call, ast.Call)}
+            if isinstance(value, ast.Call) and (name in asked or calls & {"Sequential", *networks}):
+                found.setdefault(name, value.lineno)
+        parts = {part for name, value in self.values if name in found for part in mentions([value]) if part != name}
+        return {name: line for name, line in found.items() if name not in parts}
 
 
-def forward_of(node: ast.ClassDef) -> ast.FunctionDef | None:
-    return next((part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "forward"), None)
+def last_of(node: ast.expr) -> str:
+    """`Module` of `nn.Module`."""
+    return ast.unparse(node).rpartition(".")[2]
+
+
+def method_of(node: ast.ClassDef, name: str) -> ast.FunctionDef | None:
+    return next((part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == name), None)
 
 
 def gives_something(node: ast.FunctionDef) -> bool:

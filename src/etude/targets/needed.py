@@ -3,8 +3,8 @@
 A statement is needed where it binds or changes a name that a needed statement, or a function or class that it makes, reads.
 
 bound    by an assignment, a definition, an import, at the top level or in an `if`, `try`, `with` or loop there
-changed  by `cfg["depth"] = 20`, `net.fc = …`, `layers.append(…)`; a setting of an imported module changes nothing here, but for the
-         path of imports
+changed  by `cfg["depth"] = 20`, `net.fc = …`, `layers.append(…)`, `parser.add_argument(…)`; a setting of an imported module changes
+         nothing here, but for the path of imports
 read     at once, when what stood there last is meant, or later by a function, which may mean all of them
 Training that goes on with what is there already, `net = train(net, loader)`, neither binds nor changes.
 """
@@ -24,9 +24,7 @@ from types import CodeType
 
 from etude.source import Script
 
-VALUES_CHANGE = {"add", "append", "clear", "extend", "insert", "pop", "remove", "reverse", "setdefault", "sort", "update"}
-MODULES_CHANGE = {"add_module", "apply", "register_buffer", "register_module", "register_parameter"}
-CHANGING = frozenset(VALUES_CHANGE | MODULES_CHANGE)  # the methods that do
+CHANGING = ("add", "append", "apply", "clear", "extend", "insert", "merge", "pop", "register", "remove", "reverse", "set", "sort", "update")
 AT_ONCE = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
 LOOK_UP = frozenset({"globals", "eval", "exec"})  # whoever calls these may mean any name
 IMPORT_PATH = "sys.path"
@@ -53,6 +51,11 @@ class Statement:
         """Whether it only names something, so that it makes no difference whether it runs: an import, a definition, a docstring."""
         text = isinstance(self.node, ast.Expr) and isinstance(self.node.value, ast.Constant)
         return text or guards_main(self.node) or isinstance(self.node, (*IMPORTS, *DEFINITIONS, ast.Pass))
+
+    @property
+    def is_compound(self) -> bool:
+        """Whether it may do without some of what it reads."""
+        return hasattr(self.node, "body") and not isinstance(self.node, DEFINITIONS)
 
     @cached_property
     def binds(self) -> frozenset[str]:
@@ -89,12 +92,13 @@ class Statement:
 
 @dataclass(frozen=True)
 class Part:
-    """Of a file, what some names need.
+    """Of a file, what a name needs.
 
     everything, needed  statements of its top level, in order
     """
 
     script: Script
+    name: str
     everything: Sequence[Statement]
     needed: Sequence[Statement]
 
@@ -106,7 +110,7 @@ class Part:
         """
         everything = statements(script)
         bound = {name for one in everything for name in one.binds}
-        return cls(script, everything, everything if run_all else needed(everything, {name, *bound.intersection(others)}))
+        return cls(script, name, everything, everything if run_all else needed(everything, {name, *bound.intersection(others)}))
 
     @property
     def source(self) -> str:
@@ -119,7 +123,7 @@ class Part:
         """The classes and functions of the file."""
         return [one.node.name for one in self.everything if isinstance(one.node, DEFINITIONS)]
 
-    def left_out(self, name: str) -> str:
+    def left_out(self) -> str:
         """`lines 12–31 and 60–98 are not needed for Net and were not run`; "" where nothing is left out that does anything."""
         kept = set(self.needed)
         runs = itertools.groupby(self.everything, lambda one: (one in kept, self.cell(one)))
@@ -135,7 +139,7 @@ class Part:
         told = [spans("cell", cells)] if cells else []
         told += [spans("line", there) + (f" of cell {cell}" if cell else "") for cell, there in lines.items()]
         one = len(told) == 1 and not told[0].startswith(("cells", "lines"))
-        return f"{listed(told)} {'is' if one else 'are'} not needed for {name} and {'was' if one else 'were'} not run" if told else ""
+        return f"{listed(told)} {'is' if one else 'are'} not needed for {self.name} and {'was' if one else 'were'} not run" if told else ""
 
     def cell(self, one: Statement) -> int | None:
         return self.script.cell(one.node.lineno)[0]
@@ -237,7 +241,7 @@ def changed(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Attribute(value=value, ctx=ast.Store()) | ast.Subscript(value=value, ctx=ast.Store()):
             yield from root(node) if ast.unparse(node) == IMPORT_PATH else root(value)
-        case ast.Call(func=ast.Attribute(value=value, attr=method)) if method in CHANGING:
+        case ast.Call(func=ast.Attribute(value=value, attr=method)) if method.startswith(CHANGING):
             yield from root(value)
     if not isinstance(node, (*DEFINITIONS, ast.Lambda)) and not guards_main(node):
         for part in ast.iter_child_nodes(node):

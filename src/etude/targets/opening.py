@@ -15,7 +15,7 @@ from torch import nn
 
 from etude.errors import EtudeError, UsageError, nearest
 from etude.source import UNREADABLE, Script
-from etude.targets.candidates import named
+from etude.targets.candidates import Contents, named
 from etude.targets.needed import Part, Statement
 from etude.targets.surroundings import OnTheProcessor, Unmade, UnmadeUsed, module_of
 from etude.targets.target import Target
@@ -58,7 +58,7 @@ def opened(target: Target, *, weights: bool = True, run_all: bool = False) -> It
             if not part.needed:
                 raise UsageError(f"{target.place} has no `{target.name}`; {nearest(target.name, part.defined)}")
             with imported(part) as home:
-                yield Opened(built(target, home, part.script), left_out=part.left_out(target.name))
+                yield Opened(built(target, home, part), left_out=part.left_out())
         case "module":
             yield Opened(built(target, importable(target.place)))
 
@@ -81,18 +81,22 @@ def imported(part: Part) -> Iterator[ModuleType]:
     with module_of(part.script) as module:
         with OnTheProcessor():
             for statement in part.needed:
-                run(statement, module, part.script)
+                run(statement, module, part)
         yield module
 
 
-def run(statement: Statement, module: ModuleType, script: Script) -> None:
+def run(statement: Statement, module: ModuleType, part: Part) -> None:
     """Run a statement of a file's top level. Where it fails, the names that it alone would have bound stand for the failure."""
     before = set(vars(module))
     try:
+        if not statement.is_compound:
+            for value in (vars(module).get(name) for name in statement.reads):
+                if isinstance(value, Unmade):
+                    value.used()
         exec(statement.code, vars(module))
     except (Exception, SystemExit) as error:
         if not statement.binds or statement.binds & before:
-            raise EtudeError(f"{script.file} cannot be imported: {what_happened(error, script)}") from cause_of(error)
+            raise failed(part, error)
         for name in statement.binds - set(vars(module)):
             setattr(module, name, Unmade(cause_of(error)))
 
@@ -109,31 +113,39 @@ def importable(name: str) -> ModuleType:
         raise EtudeError(f"{name} cannot be imported: {what_happened(error)}") from error
 
 
-def built(target: Target, home: ModuleType, script: Script | None = None) -> nn.Module:
+def built(target: Target, home: ModuleType, part: Part | None = None) -> nn.Module:
     """What stands in `home` under the target's name: a module, or what a class or function makes of the target's arguments."""
     if not hasattr(home, target.name):
         own = [key for key, value in vars(home).items() if callable(value) and getattr(value, "__module__", "") == home.__name__]
         raise UsageError(f"{target.place} has no `{target.name}`; {nearest(target.name, own)}")
     found = getattr(home, target.name)
     if isinstance(found, Unmade):
-        raise EtudeError(
-            f"{target.place} cannot be imported: {what_happened(found.error, script)}{way_out(target, found)}"
-        ) from found.error
+        assert part
+        raise failed(part, found.error)
     if isinstance(found, nn.Module):
         if target.arguments or target.options:
             raise UsageError(f"{target.place}:{target.name} is a module already; it takes no options")
         return found
-    made = called(target, found, home, script)
+    made = called(target, found, home, part.script if part else None)
     if not isinstance(made, nn.Module):
         raise EtudeError(f"{target} gives a {type(made).__name__}, expected a torch.nn.Module")
     return made
 
 
-def way_out(target: Target, found: Unmade) -> str:
-    """What can be done about a line that a target needs and that does not run; nothing that we know of about a missing package."""
-    if isinstance(found.error, ImportError):
-        return ""
-    return f"; {target.name} needs that line: name a class with its values, such as {target.place}:Net(20), or add --run-all"
+def failed(part: Part, error: BaseException) -> EtudeError:
+    """Says which line of a file that is needed does not run, and what can be done; nothing that we know of about a missing package."""
+    file, cause = part.script.file, cause_of(error)
+    said = EtudeError(
+        f"{file} cannot be imported: {what_happened(cause, part.script)}{'' if isinstance(cause, ImportError) else way_out(part)}"
+    )
+    said.__cause__ = cause
+    return said
+
+
+def way_out(part: Part) -> str:
+    """Around a line that does not run: a class that needs no such line, or the whole file."""
+    others = [f"name {part.script.file}:{name}(…) with its values" for name in Contents(part.script.tree).whole() if name != part.name]
+    return f"; {part.name} needs that line: {' or '.join([*others[:1], 'add --run-all'])}"
 
 
 def called(target: Target, factory: Any, home: ModuleType, script: Script | None) -> Any:
