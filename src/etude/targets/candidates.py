@@ -13,7 +13,7 @@ from etude.errors import UsageError
 from etude.source import UNREADABLE, Script
 from etude.targets.target import Target
 
-MODULES = ("Module", "Sequential")
+OF_TORCH = {"Module", "Sequential"}
 MOST = 10  # that are listed
 
 Places = dict[str, int]  # names with their lines
@@ -58,7 +58,7 @@ class Contents:
 
     def is_module(self, node: ast.ClassDef) -> bool:
         bases = [last_of(base) for base in node.bases]
-        derived = any(base.endswith(MODULES) or base in self.classes for base in bases)
+        derived = any(base.endswith("Module") or base in {"Sequential", *self.classes} for base in bases)
         return "Function" not in bases and (derived or method_of(node, "forward") is not None)
 
     def networks(self) -> tuple[Places, Places]:
@@ -72,12 +72,13 @@ class Contents:
         blocks = {name: node.lineno for name, node in self.classes.items() if name not in whole}
         if len(ready) != 1 and len(made) == 1:
             return made, blocks
-        return ready or made or wanting, blocks
+        return ready or made or dict(reversed(wanting.items())), blocks  # a file defines blocks before what they are for
 
     def whole(self) -> dict[str, ast.ClassDef]:
-        """The classes that take an image and are part of no other."""
+        """The classes that take an image and are part of no other; where all are, all."""
+        able = {name: node for name, node in self.classes.items() if self.takes_an_image(node)}
         parts = self.parts()
-        return {name: node for name, node in self.classes.items() if name not in parts and self.takes_an_image(node)}
+        return {name: node for name, node in able.items() if name not in parts} or able
 
     def parts(self) -> set[str]:
         """The classes that another class mentions, that stand in a Sequential, or are handed to a class or a function as they are."""
@@ -95,7 +96,7 @@ class Contents:
         """Whether its forward, or that of a class of the file that it derives from, takes one thing; a loss takes two."""
         if forward := method_of(node, "forward"):
             return required(forward) <= 1 <= len(forward.args.args) - 1 + bool(forward.args.vararg)
-        return any(last_of(base) == "Sequential" for base in node.bases) or any(map(self.takes_an_image, self.bases(node)))
+        return any(last_of(base) in OF_TORCH for base in node.bases) or any(map(self.takes_an_image, self.bases(node)))
 
     def bases(self, node: ast.ClassDef) -> list[ast.ClassDef]:
         """The classes of the file that it derives from."""

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -95,10 +95,11 @@ def run(statement: Statement, module: ModuleType, part: Part) -> None:
                     value.used()
         exec(statement.code, vars(module))
     except (Exception, SystemExit) as error:
+        first = cause_of(error)
         if not statement.binds or statement.binds & before:
-            raise failed(part, error)
+            raise failed(part, first) from first
         for name in statement.binds - set(vars(module)):
-            setattr(module, name, Unmade(cause_of(error)))
+            setattr(module, name, Unmade(first))
 
 
 def importable(name: str) -> ModuleType:
@@ -121,10 +122,10 @@ def built(target: Target, home: ModuleType, part: Part | None = None) -> nn.Modu
     found = getattr(home, target.name)
     if isinstance(found, Unmade):
         assert part
-        raise failed(part, found.error)
+        raise failed(part, found.error) from found.error
     if isinstance(found, nn.Module):
         if target.arguments or target.options:
-            raise UsageError(f"{target.place}:{target.name} is a module already; it takes no options")
+            raise UsageError(f"{replace(target, arguments=(), options={})} is a module already; it takes no options")
         return found
     made = called(target, found, home, part.script if part else None)
     if not isinstance(made, nn.Module):
@@ -132,14 +133,18 @@ def built(target: Target, home: ModuleType, part: Part | None = None) -> nn.Modu
     return made
 
 
+def in_hand(given: Any) -> nn.Module:
+    """A module as it is, and what a class or a function of a live session makes without arguments."""
+    home = ModuleType("")
+    name = getattr(given, "__name__", "module")
+    setattr(home, name, given)
+    return built(Target("module", name=name), home)
+
+
 def failed(part: Part, error: BaseException) -> EtudeError:
-    """Says which line of a file that is needed does not run, and what can be done; nothing that we know of about a missing package."""
-    file, cause = part.script.file, cause_of(error)
-    said = EtudeError(
-        f"{file} cannot be imported: {what_happened(cause, part.script)}{'' if isinstance(cause, ImportError) else way_out(part)}"
-    )
-    said.__cause__ = cause
-    return said
+    """Which line does not run of those that are needed, and what can be done; nothing that we know of about a missing package."""
+    happened = what_happened(error, part.script)
+    return EtudeError(f"{part.script.file} cannot be imported: {happened}{'' if isinstance(error, ImportError) else way_out(part)}")
 
 
 def way_out(part: Part) -> str:
@@ -152,7 +157,7 @@ def called(target: Target, factory: Any, home: ModuleType, script: Script | None
     if not callable(factory):
         raise EtudeError(f"{target} is a {type(factory).__name__}, expected a class, a function or a torch.nn.Module")
     if missing := missing_arguments(target, factory):
-        example = f"{target.place}:{target.name}({', '.join(f'{name}=…' for name in missing)})"
+        example = f"{replace(target, arguments=(), options={})}({', '.join(f'{name}=…' for name in missing)})"
         raise UsageError(f"{target} needs {', '.join(missing)}; give it as in '{example}'")
     arguments, options = looked_up(target.arguments, home), looked_up(dict(target.options), home)
     try:
