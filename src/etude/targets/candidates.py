@@ -65,7 +65,7 @@ class Contents:
         """The networks, then the classes that are blocks or need more than an image."""
         whole = self.whole()
         wanting = {name: node.lineno for name, node in whole.items() if self.wants_values(node)}
-        ready: Places = {}
+        ready = {} if whole else self.builders()
         for name, node in whole.items():
             ready |= self.makers(name) if name in wanting else {name: node.lineno}
         made = self.made({*whole, *ready})
@@ -75,22 +75,23 @@ class Contents:
         return ready or made or dict(reversed(wanting.items())), blocks  # a file defines blocks before what they are for
 
     def whole(self) -> dict[str, ast.ClassDef]:
-        """The classes that take an image and are part of no other; where all are, all."""
-        able = {name: node for name, node in self.classes.items() if self.takes_an_image(node)}
-        parts = self.parts()
-        return {name: node for name, node in able.items() if name not in parts} or able
+        """The classes that take an image and are part of no other."""
+        parts, handed = self.parts()
+        able = {name: node for name, node in self.classes.items() if name not in parts and self.takes_an_image(node)}
+        return {name: node for name, node in able.items() if name not in handed} or able
 
-    def parts(self) -> set[str]:
-        """The classes that another class mentions, that stand in a Sequential, or are handed to a class or a function as they are."""
+    def parts(self) -> tuple[set[str], set[str]]:
+        """The classes that another class mentions or that stand in a Sequential; those that are handed to a class or a function."""
         found = {name for user, node in self.classes.items() for name in mentions([node]) if name != user}
+        handed = set[str]()
         for call in ast.walk(self.tree):
             if isinstance(call, ast.Call):
                 given = [*call.args, *(option.value for option in call.keywords)]
                 if last_of(call.func) == "Sequential":
                     found |= mentions(given)
                 elif last_of(call.func) in {*self.classes, *self.functions}:
-                    found |= {one.id for one in given if isinstance(one, ast.Name)}
-        return found
+                    handed |= {one.id for one in given if isinstance(one, ast.Name)}
+        return found, handed
 
     def takes_an_image(self, node: ast.ClassDef) -> bool:
         """Whether its forward, or that of a class of the file that it derives from, takes one thing; a loss takes two."""
@@ -115,13 +116,21 @@ class Contents:
             makers |= more
         return {key: node.lineno for key, node in self.functions.items() if key in makers and not required(node, bound=False)}
 
+    def builders(self) -> Places:
+        """The functions without required arguments that put modules together, and that no other function mentions."""
+        used = {name for user, node in self.functions.items() for name in mentions([node]) if name != user}
+        return {
+            name: node.lineno
+            for name, node in self.functions.items()
+            if name not in used and not required(node, bound=False) and calls_in(node) & {"Sequential", *self.classes}
+        }
+
     def made(self, networks: set[str]) -> Places:
         """The values that are modules: made of a network or a Sequential, or with parameters that somebody asks for; no part of another."""
         asked = {last_of(node.value) for node in ast.walk(self.tree) if isinstance(node, ast.Attribute) and node.attr == "parameters"}
         found: Places = {}
         for name, value in self.values:
-            calls = {last_of(call.func) for call in ast.walk(value) if isinstance(call, ast.Call)}
-            if isinstance(value, ast.Call) and (name in asked or calls & {"Sequential", *networks}):
+            if isinstance(value, ast.Call) and (name in asked or calls_in(value) & {"Sequential", *networks}):
                 found.setdefault(name, value.lineno)
         parts = {part for name, value in self.values if name in found for part in mentions([value]) if part != name}
         return {name: line for name, line in found.items() if name not in parts}
@@ -130,6 +139,10 @@ class Contents:
 def last_of(node: ast.expr) -> str:
     """`Module` of `nn.Module`."""
     return ast.unparse(node).rpartition(".")[2]
+
+
+def calls_in(node: ast.AST) -> set[str]:
+    return {last_of(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
 
 
 def method_of(node: ast.ClassDef, name: str) -> ast.FunctionDef | None:

@@ -48,9 +48,9 @@ class Statement:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it only names something, so that it makes no difference whether it runs: an import, a definition, a docstring."""
-        text = isinstance(self.node, ast.Expr) and isinstance(self.node.value, ast.Constant)
-        return text or guards_main(self.node) or isinstance(self.node, (*IMPORTS, *DEFINITIONS, ast.Pass))
+        """Whether it makes no difference that it does not run: an import, a definition, a docstring, a name for a plain value."""
+        value = getattr(self.node, "value", None) if isinstance(self.node, (ast.Expr, ast.Assign)) else None
+        return is_plain(value) or guards_main(self.node) or isinstance(self.node, (*IMPORTS, *DEFINITIONS, ast.Pass))
 
     @property
     def is_compound(self) -> bool:
@@ -257,6 +257,12 @@ def root(node: ast.expr) -> Iterator[str]:
         node = node.value
     if isinstance(node, ast.Name):
         yield node.id
+
+
+def is_plain(value: ast.expr | None) -> bool:
+    """Whether a value is written out, as in `(0.1307, 64)`."""
+    kinds = (ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.UnaryOp, ast.unaryop, ast.expr_context)
+    return value is not None and all(isinstance(part, kinds) for part in ast.walk(value))
 
 
 def guards_main(node: ast.AST) -> bool:
