@@ -81,15 +81,19 @@ class Contents:
         return {name: node for name, node in able.items() if name not in handed} or able
 
     def parts(self) -> tuple[set[str], set[str]]:
-        """The classes that another class mentions or that stand in a Sequential; those that are handed to a class or a function."""
+        """The classes that another class mentions or that stand in a Sequential; those in a list, or handed to a class or a function."""
         found = {name for user, node in self.classes.items() for name in mentions([node]) if name != user}
         handed = set[str]()
-        for call in ast.walk(self.tree):
-            if isinstance(call, ast.Call):
-                given = [*call.args, *(option.value for option in call.keywords)]
-                if last_of(call.func) == "Sequential":
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.List):
+                handed |= mentions([node])
+            elif isinstance(node, ast.Call):
+                given = [*node.args, *(option.value for option in node.keywords)]
+                if last_of(node.func) == "Sequential":
                     found |= mentions(given)
-                elif last_of(call.func) in {*self.classes, *self.functions}:
+                elif last_of(node.func) in ("append", "add_module"):
+                    handed |= mentions(given)
+                elif last_of(node.func) in {*self.classes, *self.functions}:
                     handed |= {one.id for one in given if isinstance(one, ast.Name)}
         return found, handed
 

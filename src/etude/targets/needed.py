@@ -3,8 +3,9 @@
 A statement is needed where it binds or changes a name that a needed statement, or a function or class that it makes, reads.
 
 bound    by an assignment, a definition, an import, at the top level or in an `if`, `try`, `with` or loop there
-changed  by `cfg["depth"] = 20`, `net.fc = …`, `layers.append(…)`, `parser.add_argument(…)`; a setting of an imported module changes
-         nothing here, but for the path of imports
+changed  by `cfg["depth"] = 20`, `net.fc = …`, `layers.append(…)`, `parser.add_argument(…)`, and by a definition under
+         `@MODELS.register` or under a function that reads it; a setting of an imported module changes nothing here, but for the path
+         of imports
 read     at once, when what stood there last is meant, or later by a function, which may mean all of them
 Training that goes on with what is there already, `net = train(net, loader)`, neither binds nor changes.
 """
@@ -25,6 +26,7 @@ from types import CodeType
 from etude.source import Script
 
 CHANGING = ("add", "append", "apply", "clear", "extend", "insert", "merge", "pop", "register", "remove", "reverse", "set", "sort", "update")
+MOVES = ("to", "cuda", "cpu")
 AT_ONCE = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
 LOOK_UP = frozenset({"globals", "eval", "exec"})  # whoever calls these may mean any name
 IMPORT_PATH = "sys.path"
@@ -74,6 +76,12 @@ class Statement:
     @cached_property
     def changes(self) -> frozenset[str]:
         return frozenset(changed(self.node))
+
+    @property
+    def decorators(self) -> list[str]:
+        """The names of those that are names."""
+        called = [one.func if isinstance(one, ast.Call) else one for one in getattr(self.node, "decorator_list", ())]
+        return [one.id for one in called if isinstance(one, ast.Name)]
 
     @cached_property
     def reads(self) -> frozenset[str]:
@@ -177,8 +185,12 @@ def statements(script: Script) -> list[Statement]:
 
 
 def parts(node: ast.stmt) -> Iterator[ast.stmt]:
-    """An import of several names as several imports."""
+    """An import of several names as several imports; `net = Net().to(device)` without the move, for which there may be no device."""
     match node:
+        case ast.Assign() | ast.AnnAssign(value=ast.expr()):
+            while isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute) and node.value.func.attr in MOVES:
+                node.value = node.value.func.value
+            yield node
         case ast.Import(names=[_, _, *_]):
             yield from (ast.copy_location(ast.Import([name]), node) for name in node.names)
         case ast.ImportFrom(names=[_, _, *_]):
@@ -190,6 +202,7 @@ def parts(node: ast.stmt) -> Iterator[ast.stmt]:
 def needed(everything: Sequence[Statement], wanted: Collection[str]) -> list[Statement]:
     """What has to run for the names that are wanted, in order; everything where names are looked up while it runs."""
     modules = {name for one in everything if isinstance(one.node, ast.Import) for name in one.binds}
+    functions = {name: one.reads_later for one in everything if isinstance(one.node, DEFINITIONS[1:]) for name in one.binds}
     trains = training(everything)
     elsewhere = {name for one in everything if one not in trains for name in one.binds}
     known = {IMPORT_PATH, *dir(builtins), *elsewhere}
@@ -197,7 +210,8 @@ def needed(everything: Sequence[Statement], wanted: Collection[str]) -> list[Sta
     while True:
         kept, live = list[Statement](), {*wanted, *later}
         for one in reversed(everything):
-            given = one.binds - elsewhere if one in trains else one.binds | (one.changes - modules)
+            changes = one.changes.union(*(functions.get(name, ()) for name in one.decorators)) - modules
+            given = one.binds - elsewhere if one in trains else one.binds | changes
             if one.binds_anything:
                 given = frozenset(name for name in live - known if not name.startswith("__"))
             if given & live:
@@ -243,6 +257,9 @@ def changed(node: ast.AST) -> Iterator[str]:
             yield from root(node) if ast.unparse(node) == IMPORT_PATH else root(value)
         case ast.Call(func=ast.Attribute(value=value, attr=method)) if method.startswith(CHANGING):
             yield from root(value)
+    for decorator in getattr(node, "decorator_list", ()):
+        called = decorator.func if isinstance(decorator, ast.Call) else decorator
+        yield from root(called) if isinstance(called, ast.Attribute) else ()
     if not isinstance(node, (*DEFINITIONS, ast.Lambda)) and not guards_main(node):
         for part in ast.iter_child_nodes(node):
             yield from changed(part)

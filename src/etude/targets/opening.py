@@ -17,7 +17,7 @@ from etude.errors import EtudeError, UsageError, nearest
 from etude.source import UNREADABLE, Script
 from etude.targets.candidates import Contents, named
 from etude.targets.needed import Part, Statement
-from etude.targets.surroundings import OnTheProcessor, Unmade, UnmadeUsed, module_of
+from etude.targets.surroundings import CouldNotBeMade, OnTheProcessor, Unmade, module_of
 from etude.targets.target import Target
 from etude.values import Name
 
@@ -99,7 +99,7 @@ def run(statement: Statement, module: ModuleType, part: Part) -> None:
         if not statement.binds or statement.binds & before:
             raise failed(part, first) from first
         for name in statement.binds - set(vars(module)):
-            setattr(module, name, Unmade(first))
+            setattr(module, name, Unmade(first, what_happened(first, part.script)))
 
 
 def importable(name: str) -> ModuleType:
@@ -195,7 +195,7 @@ def missing_arguments(target: Target, factory: Any) -> list[str]:
 
 def cause_of(error: BaseException) -> BaseException:
     """What failed first, where it is the use of something that could not be made."""
-    return next((cause.error for cause in chain(error) if isinstance(cause, UnmadeUsed)), error)
+    return next((cause.error for cause in chain(error) if isinstance(cause, CouldNotBeMade)), error)
 
 
 def what_happened(error: BaseException, script: Script | None = None) -> str:

@@ -94,22 +94,22 @@ class Package(ModuleType):
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
 
 
-class UnmadeUsed(Exception):
+class CouldNotBeMade(Exception):
     """The use of what could not be made, because of `error`."""
 
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(f"{type(error).__name__}: {error}")
+    def __init__(self, error: BaseException, said: str) -> None:
+        super().__init__(said)
         self.error = error
 
 
 class Unmade:
     """Stands for what a statement would have made that failed, or for what could not be imported; whoever uses it is told."""
 
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
+    def __init__(self, error: BaseException, said: str) -> None:
+        self.error, self.said = error, said
 
     def used(self, *_: Any, **__: Any) -> NoReturn:
-        raise UnmadeUsed(self.error) from self.error
+        raise CouldNotBeMade(self.error, self.said) from self.error
 
     __getattr__ = __call__ = __getitem__ = __iter__ = __len__ = __bool__ = __index__ = __int__ = __float__ = used
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __floordiv__ = __lt__ = __gt__ = used
