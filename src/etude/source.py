@@ -76,6 +76,13 @@ class Script:
             linecache.cache[str(self.file)] = (len(self.text), None, self.text.splitlines(keepends=True), str(self.file))
 
 
+def placed(file: str, line: object) -> str:
+    """`my_net.py line 8`, `lecture.ipynb cell 3, line 5`: a place in a file that runs, whose line Python names."""
+    path = Path(file)
+    is_notebook = path.suffix == NOTEBOOK and str(line).isdecimal() and path.is_file()
+    return f"{path.name} {Script.read(path).place(int(str(line)))}" if is_notebook else f"{path.name} line {line}"
+
+
 def code_cells(notebook: Any) -> list[str]:
     """The sources of a notebook's code cells, in formats 3 and 4. Raises ValueError for what is no notebook."""
     try:

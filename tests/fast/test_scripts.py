@@ -21,6 +21,7 @@ from etude.targets.candidates import named
 from etude.targets.needed import Part
 from etude.targets.opening import opened
 from etude.targets.target import Target
+from etude.verification import limited
 from shell import run
 
 # ── What is needed ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -116,6 +117,7 @@ def test_places_in_a_notebook_are_cells(tmp_path: Path) -> None:
     assert failure(f"{file}:Net").endswith("cannot be made: ZeroDivisionError: division by zero (cell 3, line 5)")
     assert "NameError: name 'load' is not defined (cell 2, line 1); net needs that line" in failure(f"{file}:net")
     assert Part.of(Script.read(file), "Net").left_out() == "cell 2 and line 1 of cell 4 are not needed for Net and were not run"
+    assert limited.place([(str(file), "8")]) == " (a.ipynb cell 3, line 5)"
     file.write_text("{}", encoding="utf-8")
     assert failure(f"{file}:Net").endswith("is no notebook")
 

@@ -147,7 +147,9 @@ def place(frames: Iterable[tuple[str, object]]) -> str:
     """ " (my_net.py line 8)": the first frame, innermost first, in a file that is no part of Python, of a package or of Etude."""
     for file, line in frames:
         if not file.startswith(NOT_FOREIGN) and not {"site-packages", "dist-packages"} & set(Path(file).parts):
-            return f" ({Path(file).name} line {line})"
+            from etude.source import placed
+
+            return f" ({placed(file, line)})"
     return ""
 
 
