@@ -250,6 +250,9 @@ NETS = """
         def __init__(self):
             super().__init__()
             not_there.build()
+    class Moves(nn.Module):
+        def forward(self, x):
+            return x.cuda() + torch.ones(1, device='cuda:0').to(torch.device('cuda'))
     failed = not_there.build()
     wrapped = nn.Sequential(failed)
     depends = bool
@@ -272,7 +275,7 @@ def test_names_among_the_arguments_are_those_of_the_file(nets: Path, capsys: pyt
     assert module_of(f"{nets}:Net(conv, 4, norm=batch)").given[2] == "batch"
     assert "rblock1.conv_shortcut.weight" in module_of("etude.models.lecture:LectureResidual(block=ConvShortcutBlock)").state_dict()
     code, out, err = run(capsys, "explain", f"{nets}:Net", "--set", "make=conv", "--set", "width=4", "--input", "3x4x4")
-    assert (code, err) == (0, "lines 6–7 and 18–20 are not needed for Net and were not run\n")
+    assert (code, err) == (0, "lines 6–7 and 21–23 are not needed for Net and were not run\n")
     assert "1×1 conv 4" in out
 
 
@@ -283,9 +286,12 @@ def test_what_is_not_there_counts_when_it_is_used(nets: Path) -> None:
 
 
 def test_no_graphics_card_is_needed(nets: Path) -> None:
+    """Neither where the network is made nor where it runs."""
     with opened(Target.read(f"{nets}:net")) as made:
         assert {weight.device.type for weight in made.module.parameters()} == {"cpu"}
         assert made.module.extra.shape == (2,)
+    with opened(Target.read(f"{nets}:Moves")) as made:
+        assert made.module(torch.ones(1)).item() == 2
 
 
 def test_a_class_of_a_live_session_is_made() -> None:

@@ -17,7 +17,7 @@ from etude.errors import EtudeError, UsageError, nearest
 from etude.source import UNREADABLE, Script
 from etude.targets.candidates import Contents, named
 from etude.targets.needed import Part, Statement
-from etude.targets.surroundings import CouldNotBeMade, OnTheProcessor, Unmade, module_of
+from etude.targets.surroundings import CARDS, CouldNotBeMade, OnTheProcessor, Unmade, module_of
 from etude.targets.target import Target
 from etude.values import Name
 
@@ -57,7 +57,7 @@ def opened(target: Target, *, weights: bool = True, run_all: bool = False) -> It
             part = part_of(Path(target.place), target.name, *target.names, run_all=run_all)
             if not part.needed:
                 raise UsageError(f"{target.place} has no `{target.name}`; {nearest(target.name, part.defined)}")
-            with imported(part) as home:
+            with imported(part) as home, without_cards(part):
                 yield Opened(built(target, home, part), left_out=part.left_out())
         case "module":
             yield Opened(built(target, importable(target.place)))
@@ -83,6 +83,12 @@ def imported(part: Part) -> Iterator[ModuleType]:
             for statement in part.needed:
                 run(statement, module, part)
         yield module
+
+
+def without_cards(part: Part) -> contextlib.AbstractContextManager[object]:
+    """A context in which code that names a graphics card runs without one; code that names none is not held up."""
+    names_card = any(card in part.script.text and card in part.source for card in CARDS)
+    return OnTheProcessor() if names_card else contextlib.nullcontext()
 
 
 def run(statement: Statement, module: ModuleType, part: Part) -> None:
@@ -161,8 +167,7 @@ def called(target: Target, factory: Any, home: ModuleType, script: Script | None
         raise UsageError(f"{target} needs {', '.join(missing)}; give it as in '{example}'")
     arguments, options = looked_up(target.arguments, home), looked_up(dict(target.options), home)
     try:
-        with OnTheProcessor():
-            return factory(*arguments, **options)
+        return factory(*arguments, **options)
     except (Exception, SystemExit) as error:
         raise EtudeError(f"{target} cannot be made: {what_happened(error, script)}") from cause_of(error)
 
