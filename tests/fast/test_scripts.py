@@ -56,6 +56,11 @@ from shell import run
         ("Net", "if __name__ == '__main__':\n    n = load()\nn = 1\nclass Net: n = n", [3, 4]),
         ("net", "net = Net().to(d)\nnet: M = net.cuda()\nnet.cuda()\nd = device()", [1, 2]),
         ("make", "R = {}\ndef reg(f):\n    R[f] = f\n@reg\ndef a(): pass\n@other\ndef b(): pass\ndef make(): return R['a']", [1, 2, 4, 8]),
+        (
+            "Net",
+            "from d import add\nclass Net: pass\n@add(Net)\ndef f(self): pass\nsetattr(Net, 'g', f)\ndel Net.h\nadd(Net)",
+            [1, 2, 3, 5, 6],
+        ),
         ("make", "from r import R\n@R.register('a')\nclass A: pass\ndef make(): return R['a']", [1, 2, 4]),
         ("make", "x = 1\ndef make(name): return globals()[name]()\nprint(x)", [1, 2, 3]),
         ("Nett", "print(1)\nclass Net: pass", []),

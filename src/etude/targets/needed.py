@@ -3,9 +3,9 @@
 A statement is needed where it binds or changes a name that a needed statement, or a function or class that it makes, reads.
 
 bound    by an assignment, a definition, an import, at the top level or in an `if`, `try`, `with` or loop there
-changed  by `cfg["depth"] = 20`, `net.fc = …`, `layers.append(…)`, `parser.add_argument(…)`, and by a definition under
-         `@MODELS.register` or under a function that reads it; a setting of an imported module changes nothing here, but for the path
-         of imports
+changed  by `cfg["depth"] = 20`, `net.fc = …`, `layers.append(…)`, `parser.add_argument(…)`, `setattr(Net, …)`, and by a definition
+         under `@MODELS.register`, `@add_to(Net)` or a function that reads it; a setting of an imported module changes nothing here,
+         but for the path of imports
 read     at once, when what stood there last is meant, or later by a function, which may mean all of them
 Training that goes on with what is there already, `net = train(net, loader)`, neither binds nor changes.
 """
@@ -251,15 +251,18 @@ def names(code: CodeType, what: str) -> frozenset[str]:
 
 
 def changed(node: ast.AST) -> Iterator[str]:
-    """The names of whose values an item or an attribute is set, or a method called that changes them."""
+    """The names whose values are changed: by what is set in them, by their methods, and by definitions that they decorate."""
     match node:
-        case ast.Attribute(value=value, ctx=ast.Store()) | ast.Subscript(value=value, ctx=ast.Store()):
+        case ast.Attribute(value=value, ctx=ast.Store() | ast.Del()) | ast.Subscript(value=value, ctx=ast.Store() | ast.Del()):
             yield from root(node) if ast.unparse(node) == IMPORT_PATH else root(value)
         case ast.Call(func=ast.Attribute(value=value, attr=method)) if method.startswith(CHANGING):
             yield from root(value)
+        case ast.Call(func=ast.Name(id="setattr"), args=[value, *_]):
+            yield from root(value)
     for decorator in getattr(node, "decorator_list", ()):
-        called = decorator.func if isinstance(decorator, ast.Call) else decorator
-        yield from root(called) if isinstance(called, ast.Attribute) else ()
+        called, given = (decorator.func, decorator.args) if isinstance(decorator, ast.Call) else (decorator, [])
+        for value in [called] * isinstance(called, ast.Attribute) + given:
+            yield from root(value)
     if not isinstance(node, (*DEFINITIONS, ast.Lambda)) and not guards_main(node):
         for part in ast.iter_child_nodes(node):
             yield from changed(part)

@@ -102,7 +102,7 @@ def run(statement: Statement, module: ModuleType, part: Part) -> None:
         exec(statement.code, vars(module))
     except (Exception, SystemExit) as error:
         first = cause_of(error)
-        if not statement.binds or statement.binds & before:
+        if not statement.binds or statement.binds & before or statement.changes:
             raise failed(part, first) from first
         for name in statement.binds - set(vars(module)):
             setattr(module, name, Unmade(first, what_happened(first, part.script)))
