@@ -58,7 +58,7 @@ from shell import run
         ("make", "R = {}\ndef reg(f):\n    R[f] = f\n@reg\ndef a(): pass\n@other\ndef b(): pass\ndef make(): return R['a']", [1, 2, 4, 8]),
         (
             "Net",
-            "from d import add\nclass Net: pass\n@add(Net)\ndef f(self): pass\nsetattr(Net, 'g', f)\ndel Net.h\nadd(Net)",
+            "from d import add\nclass Net: pass\n@add(Net)\ndef f(): pass\nsetattr(Net, 'g', f)\ndel Net.h\nNet()",
             [1, 2, 3, 5, 6],
         ),
         ("make", "from r import R\n@R.register('a')\nclass A: pass\ndef make(): return R['a']", [1, 2, 4]),

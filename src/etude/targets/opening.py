@@ -16,7 +16,8 @@ from torch import nn
 from etude.errors import EtudeError, UsageError, nearest
 from etude.source import UNREADABLE, Script
 from etude.targets.candidates import Contents, named
-from etude.targets.needed import Part, Statement
+from etude.targets.needed import Part
+from etude.targets.statement import Statement
 from etude.targets.surroundings import CARDS, CouldNotBeMade, OnTheProcessor, Unmade, module_of
 from etude.targets.target import Target
 from etude.values import Name
