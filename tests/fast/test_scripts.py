@@ -192,6 +192,7 @@ def test_the_network_of_a_file(tmp_path: Path, source: str, name: str) -> None:
         ("mnist_densenet_config.py", "lecture_densenet", ""),
         ("repository/models/resnet.py:CifarResNet(8)", "resnet20@b(depth=8)", ""),
         ("repository/train.py", "resnet20@b", "lines 6 and 8–11"),
+        ("imagenet_resnet18.py", "resnet18", "lines 74–75"),
         ("lecture.ipynb", "lecture_residual", "cells 2 and 6–7 and line 22 of cell 5"),
         ("lecture.ipynb:model", "lecture_residual", ""),
         ("cifar_colab.ipynb:ResNet(BasicBlock, [1, 1, 1])", "resnet20(depth=8)", ""),

@@ -136,6 +136,13 @@ def test_a_script_is_judged_and_does_not_train(
     assert [left.name for left in tmp_path.iterdir()] == [file]
 
 
+def test_a_file_that_is_not_there_departs_from_nothing(capsys: pytest.CaptureFixture[str], quick: None) -> None:
+    for target in ("gone.py", "gone.ipynb:Net"):
+        code, out, _ = run(capsys, target, "--against", "resnet20")
+        assert code == 3
+        assert "no such file" in out
+
+
 def test_all_of_a_file_runs_on_request(capsys: pytest.CaptureFixture[str], quick: None, tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     file.write_text("from torch import nn\nclass Net(nn.Sequential): pass\nopen(__file__ + '.ran', 'w').close()\n", encoding="utf-8")

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from etude.errors import UsageError
+from etude.errors import EtudeError, UsageError
 from etude.source import UNREADABLE, Script
 from etude.targets.target import Target
 
 OF_TORCH = {"Module", "Sequential"}
+WEIGHTS = {"pretrained", "progress", "weights"}  # what does not make another network
 MOST = 10  # that are listed
 
 Places = dict[str, int]  # names with their lines
@@ -23,10 +24,10 @@ def named(target: Target) -> Target:
     """The target with the name of the one network in its file, where it has none. Raises UsageError where there are none, or several."""
     if target.kind != "file" or target.name:
         return target
-    script = Script.read(Path(target.place))
     try:
+        script = Script.read(Path(target.place))
         networks, blocks = Contents(script.tree).networks()
-    except UNREADABLE:
+    except (EtudeError, *UNREADABLE):
         return target  # it will be said where the file is opened
     if len(networks) == 1:
         return replace(target, name=next(iter(networks)))
@@ -70,6 +71,8 @@ class Contents:
             ready |= self.makers(name) if name in wanting else {name: node.lineno}
         made = self.made({*whole, *ready})
         blocks = {name: node.lineno for name, node in self.classes.items() if name not in whole}
+        if len(ready) > 1 and len(as_they_are := self.made_as_they_are(ready)) == 1:
+            return as_they_are, blocks
         if len(ready) != 1 and len(made) == 1:
             return made, blocks
         return ready or made or dict(reversed(wanting.items())), blocks  # a file defines blocks before what they are for
@@ -128,6 +131,12 @@ class Contents:
             for name, node in self.functions.items()
             if name not in used and not required(node, bound=False) and calls_in(node) & {"Sequential", *self.classes}
         }
+
+    def made_as_they_are(self, ready: Places) -> Places:
+        """Those that the file makes at its top level without a value, weights aside."""
+        calls = [call for _, value in self.values for call in ast.walk(value) if isinstance(call, ast.Call) and last_of(call.func) in ready]
+        plain = {last_of(call.func) for call in calls if not call.args and {option.arg for option in call.keywords} <= WEIGHTS}
+        return {name: line for name, line in ready.items() if name in plain}
 
     def made(self, networks: set[str]) -> Places:
         """The values that are modules: made of a network or a Sequential, or with parameters that somebody asks for; no part of another."""
