@@ -222,6 +222,19 @@ def shapes(module: nn.Module) -> list[tuple[int, ...]]:
     return sorted(tuple(weight.shape) for weight in module.parameters())
 
 
+def test_a_package_begins_only_where_it_must(tmp_path: Path) -> None:
+    """Its `__init__` may need what is not installed, and a file in it only what is beside it."""
+    (tmp_path / "parts.py").write_text("from torch import nn\nLayer = nn.ReLU\n", encoding="utf-8")
+    (tmp_path / "__init__.py").write_text("from .parts import Layer as Other\nimport not_there\n", encoding="utf-8")
+    (tmp_path / "net.py").write_text("from .parts import Layer\nfrom . import parts, Other, missing\n", encoding="utf-8")
+    assert type(module_of(f"{tmp_path}/net.py:Layer")) is nn.ReLU
+    assert failure(f"{tmp_path}/net.py:Other").endswith("No module named 'not_there' (line 2)")
+    (tmp_path / "__init__.py").write_text("from .parts import Layer as Other\n", encoding="utf-8")
+    assert type(module_of(f"{tmp_path}/net.py:Other")) is nn.ReLU
+    assert "cannot import name 'missing'" in failure(f"{tmp_path}/net.py:missing")
+    assert not [name for name in sys.modules if name.startswith(tmp_path.name)]
+
+
 @pytest.mark.parametrize(
     ("target", "message"),
     [

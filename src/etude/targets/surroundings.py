@@ -81,14 +81,15 @@ class Package(ModuleType):
         super().__init__(name)
         self.__path__ = [str(folder)]
         self.__package__ = name
+        self._begun = False
 
     def __getattr__(self, name: str) -> Any:
         folder = Path(self.__path__[0])
+        is_file = (folder / name).is_dir() or (folder / f"{name}.py").is_file()
         start = folder / "__init__.py"
-        if not name.startswith("__") and not (folder / name).is_dir() and not (folder / f"{name}.py").is_file() and not self.__doc__:
-            self.__doc__ = "its __init__.py has run"
-            if start.is_file():
-                exec(compile(start.read_bytes(), str(start), "exec", dont_inherit=True), vars(self))
+        if not (name.startswith("__") or is_file or self._begun) and start.is_file():
+            self._begun = True
+            exec(compile(start.read_bytes(), str(start), "exec", dont_inherit=True), vars(self))
         if name in vars(self):
             return vars(self)[name]
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
