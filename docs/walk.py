@@ -167,7 +167,8 @@ etude practice list                    # progress
 etude practice check --all --folder CLASS/    # a teacher's: every folder in CLASS is a learner's
 ```
 
-`check` ends with exit code 0 when it passed, 1 when not yet, 2 for wrong usage; `--json` is for programs, `--file` for a file elsewhere.
+`check` ends with exit code 0 when it passed, 1 when not yet, 2 for wrong usage; `--json` is for programs. `--file` is for a file elsewhere,
+a script or a notebook that may do much else: only what the exercise asks for is run, and a notebook's places are `cell 3, line 5`.
 
 Below is a first walk as it happened, made by `python docs/walk.py`: what was written into the file (what changed since the try before),
 and what was answered.

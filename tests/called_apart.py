@@ -21,8 +21,8 @@ def operators(target: str) -> list[str]:
     from etude.targets.opening import opened
     from etude.targets.target import Target
 
-    with opened(Target.read(target)) as (module, _):
-        return [node.op for node in graph(module, (3, 8, 8)).nodes]
+    with opened(Target.read(target)) as made:
+        return [node.op for node in graph(made.module, (3, 8, 8)).nodes]
 
 
 def echo(value: Any) -> Any:

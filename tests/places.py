@@ -4,4 +4,4 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
-FOREIGN, HOSTILE, ANSWERS = TESTS / "foreign", TESTS / "hostile", TESTS / "answers"
+FOREIGN, HOSTILE, ANSWERS, SCRIPTS = TESTS / "foreign", TESTS / "hostile", TESTS / "answers", TESTS / "scripts"

@@ -1,6 +1,7 @@
 """The one grammar of values that people type: behind `--set`, in the arguments of a target, in the name of a network. No torch.
 
-A number, a list (`[3,4,6,3]`), a table, a quoted text, `true`, `false` or `none`; everything else is a text as it stands.
+A number, a list (`[3,4,6,3]`), a table, a quoted text, `true`, `false` or `none`; everything else is a text as it stands. A text that is
+a name (`BasicBlock`, `nn.ReLU`) may stand for what has that name in a file; it is looked up there, and nothing else is evaluated.
 """
 
 import ast
@@ -9,6 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from etude.errors import UsageError
+
+
+class Name(str):
+    """A text that stood without quotes: an option's value, or the name of something where there is something of that name."""
+
+    __slots__ = ()
+
 
 CONSTANTS = {"true": True, "false": False, "none": None, "null": None}
 
@@ -25,7 +33,9 @@ def plain(node: ast.expr) -> Any:
     """The value of an expression. Raises ValueError for one that would compute something."""
     match node:
         case ast.Name(id=name):
-            return CONSTANTS.get(name.lower(), name)
+            return CONSTANTS.get(name.lower(), Name(name))
+        case ast.Attribute(value=owner, attr=attribute) if isinstance(name := plain(owner), Name):
+            return Name(f"{name}.{attribute}")
         case ast.Tuple(elts=items) | ast.List(elts=items):
             return tuple(map(plain, items))
         case ast.Dict(keys=keys, values=values):
@@ -40,6 +50,8 @@ def write_value(value: Any) -> str:
             return str(value).lower()
         case tuple() | list():
             return f"[{','.join(map(write_value, value))}]"
+        case Name() if value.isascii():
+            return str(value)
         case str() if not (value.isascii() and value.isidentifier()) or keyword.iskeyword(value) or value.lower() in CONSTANTS:
             return repr(value)
     return str(value)

@@ -345,9 +345,11 @@ FILES = {
     "net.py": "from torch import nn\nfrom parts import width\nclass Net(nn.Sequential):\n    def __init__(self, out=width):\n"
     "        super().__init__(nn.Conv2d(3, out, 3), nn.ReLU())\nmade = nn.ReLU()\n",
     "parts.py": "width = 4\n",
+    "several.py": "from torch import nn\nclass Net(nn.Module):\n    part = Block\nclass Other(nn.Module):\n    part = Block\n"
+    "class Block(nn.Module):\n    pass\n",
     "syntax.py": "def f(:\n",
-    "needs.py": "import nowhere_at_all\n",
-    "exits.py": "import sys\nsys.exit(3)\n",
+    "needs.py": "import nowhere_at_all\nf = nowhere_at_all.f\n",
+    "exits.py": "import sys\nf = sys.exit(3)\n",
     "annotated.py": "from __future__ import annotations\nfrom dataclasses import dataclass\nfrom torch import nn\n"
     "@dataclass\nclass Config:\n    width: int = 4\nclass Net(nn.Module):\n    def __init__(self, width, depth, act=None):\n"
     "        super().__init__()\n        from parts import width\n        self.conv = nn.Conv2d(3, width, 1)\n    def forward(self, x):\n"
@@ -412,10 +414,11 @@ def test_long_names_fit_a_terminal() -> None:
         (("resnet50", "--input", "3x2"), 2, "--input 3x2: expected channels, height and width"),
         (("googlenet", "--input", "3x64x64"), 1, "the smallest square it takes is 223×223"),
         (("ablation_resnet110", "--set", "shortcut=conv", "--set", "order=bn_after_addition"), 2, "Table 1 has the original order"),
-        (("FILES/net.py",), 2, "which class or function? Write"),
+        (("FILES/several.py",), 2, "which network? Net (line 2), Other (line 4); blocks: Block (line 6). Write FILES/several.py:Net"),
+        (("FILES/parts.py",), 2, "has no network of its own"),
         (("FILES/net.py:Nett", "--input", "3x8x8"), 2, "has no `Nett`; did you mean Net?"),
         (("FILES/net.py:Net",), 2, "which images does it take? Add --input CxHxW"),
-        (("C:\\x\\net.py",), 2, "which class or function? Write C:\\x\\net.py:NAME"),
+        (("C:\\x\\net.py",), 1, "C:\\x\\net.py: no such file"),
         (("C:\\x\\net.py:Net",), 1, "C:\\x\\net.py: no such file"),
         (("net:Net",), 2, "no module `net`; expected a registered network (etude ls), FILE.py:CALLABLE or"),
         (("FILES/annotated.py:Net",), 2, "needs width, depth; give it as in 'FILES/annotated.py:Net(width=…, depth=…)'"),

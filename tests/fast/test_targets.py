@@ -33,8 +33,8 @@ def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def module_of(text: str, /, **options: Any) -> nn.Module:
-    with opened(Target.read(text).with_options(options)) as (module, _):
-        return module
+    with opened(Target.read(text).with_options(options)) as made:
+        return made.module
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,8 @@ def module_of(text: str, /, **options: Any) -> nn.Module:
         ("nets.py:Net", Target("file", "nets.py", "Net")),
         ("a (b)/nets.py:Net(4, norm='x:y')", Target("file", "a (b)/nets.py", "Net", (4,), {"norm": "x:y"})),
         ("C:\\x\\nets.py:Net", Target("file", "C:\\x\\nets.py", "Net")),
+        ("nets.py", Target("file", "nets.py")),
+        ("a b/lecture.ipynb:Net(nn.ReLU)", Target("file", "a b/lecture.ipynb", "Net", ("nn.ReLU",))),
         ("torchvision.models:resnet50", Target("module", "torchvision.models", "resnet50")),
         ("torch.nn:Conv2d(3, 4, bias=false)", Target("module", "torch.nn", "Conv2d", (3, 4), {"bias": False})),
         ("runs/nowhere", Target("run", "runs/nowhere")),
@@ -62,7 +64,6 @@ def test_a_target_is_read_and_written(text: str, target: Target) -> None:
         ("resnt20", "did you mean resnet20"),
         ("resnet20(8)", "without its option's name"),
         ("resnet20(depth=", "expected plain values"),
-        ("nets.py", "which class or function? Write nets.py:NAME"),
         ("nets.py:Net(f(x))", "expected plain values"),
     ],
 )
@@ -113,9 +114,9 @@ def test_what_an_import_lacks_is_told_from_what_is_not_there(nets: Path, monkeyp
 
 
 def test_a_network_needs_no_weights_to_be_explained() -> None:
-    with opened(Target.read("resnet20(depth=8)"), weights=False) as (module, shape):
-        assert next(module.parameters()).is_meta
-        assert shape == (3, 32, 32)
+    with opened(Target.read("resnet20(depth=8)"), weights=False) as made:
+        assert next(made.module.parameters()).is_meta
+        assert made.image == (3, 32, 32)
 
 
 def test_options_may_stand_in_the_name(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from etude.errors import UsageError
 from etude.models.network import Network
-from etude.values import read_call, read_settings, read_value, write_call, write_settings, write_value
+from etude.values import Name, read_call, read_settings, read_value, write_call, write_settings, write_value
 
 PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text())
 
@@ -22,7 +22,8 @@ PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=F
         ("none", None),
         ("null", None),
         ("'none'", "none"),
-        ("conv", "conv"),
+        ("conv", Name("conv")),
+        ("nn.ReLU", Name("nn.ReLU")),
         ("1x1", "1x1"),
         ("a/path-of.mine", "a/path-of.mine"),
         ("[2,2,2,2]", (2, 2, 2, 2)),

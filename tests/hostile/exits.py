@@ -1,8 +1,8 @@
-"""A script that was never meant to be imported."""
+"""A script whose network is made by what was never meant to be imported."""
 
 import sys
 
 from torch import nn
 
-Net = nn.Identity
-sys.exit(3)
+
+Net = sys.exit(3) or nn.Identity

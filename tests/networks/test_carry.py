@@ -38,8 +38,8 @@ def one_thread() -> Iterator[None]:
 
 @contextlib.contextmanager
 def made(target: str) -> Iterator[nn.Module]:
-    with opened(Target.read(target)) as (module, _):
-        yield module
+    with opened(Target.read(target)) as opened_:
+        yield opened_.module
 
 
 @torch.no_grad()

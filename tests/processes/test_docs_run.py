@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from etude.cli import app
 from etude.train import recipe as recipes
 from lessons import LESSONS, NAMED, PAGES, blocks, make, sessions
-from places import ROOT
+from places import ROOT, SCRIPTS
 
 
 def test_the_readmes_python_runs_in_a_fresh_process(tmp_path: Path) -> None:
@@ -42,12 +43,21 @@ def test_the_figures_of_the_lessons_are_made_from_the_networks() -> None:
     assert {file.stem for file in make.FIGURES.iterdir()} == set(make.figures())
 
 
+@pytest.fixture
+def in_a_learners_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the files that the pages name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_net.py").write_text("from etude.models.lecture import LectureResidual as Net\n", encoding="utf-8")
+    shutil.copy(SCRIPTS / "lecture_inception.py", tmp_path / "lecture.py")
+    shutil.copy(SCRIPTS / "lecture.ipynb", tmp_path)
+
+
 SHOWN = list(dict.fromkeys((line, tuple(lines)) for page in PAGES for line, lines in sessions(page)))
 
 
 @pytest.mark.parametrize(("line", "lines"), SHOWN, ids=lambda value: str(value)[:40])
 def test_what_a_page_shows_of_a_command_is_what_it_prints(
-    capsys: pytest.CaptureFixture[str], quick: None, line: str, lines: tuple[str, ...]
+    capsys: pytest.CaptureFixture[str], quick: None, in_a_learners_folder: None, line: str, lines: tuple[str, ...]
 ) -> None:
     app.run(shlex.split(line)[1:])
     printed = [shown.rstrip() for shown in capsys.readouterr().out.splitlines()]
@@ -65,19 +75,15 @@ def test_the_code_of_a_lesson_prints_what_the_page_shows(capsys: pytest.CaptureF
         assert capsys.readouterr().out.strip() == printed.strip()
 
 
-OWN_NETWORK = "from etude.models.lecture import LectureResidual as Net\n"  # my_net.py of the lessons
-
-
 def is_slow(line: str) -> bool:
     """Trains, or needs real images, which are not there without a download."""
     return any(word in line for word in ("--gradients", "--depth", "etude reproduce"))
 
 
 @pytest.mark.parametrize("line", [line for line in NAMED if not is_slow(line) and not line.startswith("etude practice")])
-def test_a_command_of_the_lessons_runs(tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "my_net.py").write_text(OWN_NETWORK, encoding="utf-8")
-    assert app.run(shlex.split(line)[1:]) == (1 if "--against" in line and "my_net" not in line else 0)
+def test_a_command_of_the_lessons_runs(quick: None, in_a_learners_folder: None, line: str) -> None:
+    own = "my_net" in line or "lecture." in line
+    assert app.run(shlex.split(line)[1:]) == (1 if "--against" in line and not own else 0)
 
 
 @pytest.mark.slow  # `make docs` runs these; what takes hours is the record beside it

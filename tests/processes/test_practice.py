@@ -166,8 +166,8 @@ def test_a_branch_of_another_size_is_named(server: Server, tmp_path: Path) -> No
     ("text", "id_", "line"),
     [
         ("def broken(:\n", "syntax", 1),
-        ("import torch\n\nboom = 1 / 0\n", "raised", 3),
-        ("import no_such_module\n", "raised", 1),
+        ("import torch\n\nboom = 1 / 0\nResidualBlock = boom + 1\n", "raised", 3),
+        ("import no_such_module\nclass ResidualBlock(no_such_module.Block):\n    pass\n", "raised", 1),
         ("class Other:\n    pass\n", "no_callable", None),
         ("def ResidualBlock(channels):\n    return 3\n", "not_a_module", None),
         ("from torch import nn\nclass ResidualBlock(nn.Module):\n    def __init__(self, c):\n        super().__init__()\n"
@@ -299,6 +299,29 @@ def test_json_is_as_promised(begun: Path, capsys: pytest.CaptureFixture[str]) ->
     }
     code, shown = run(capsys, "check", "--file", str(begun / "conv_cost.py"), "--json")
     assert (code, json.loads(shown)["exercise"]) == (1, "conv_cost"), "the file's name says which exercise"
+
+
+@pytest.mark.parametrize(
+    ("file", "en", "zh", "plain"),
+    [
+        ("lecture_residual.py", "line 24: ", "第 24 行：", {"line": 24}),
+        ("homework.ipynb", "cell 2, line 11: ", "第 2 个单元格第 11 行：", {"line": 11, "cell": 2}),
+    ],
+)
+def test_the_class_is_found_in_a_script_that_trains(
+    tmp_path: Path, quick: None, capsys: pytest.CaptureFixture[str], file: str, en: str, zh: str, plain: dict[str, int]
+) -> None:
+    copy, source = tmp_path / file, (places.SCRIPTS / file).read_text(encoding="utf-8")
+    check = ("check", "residual_block", "--file", str(copy))
+    copy.write_text(source, encoding="utf-8")
+    code, shown = run(capsys, *check, "--lang", "en")
+    assert (code, shown.partition(" (")[0]) == (0, "passed: residual_block")
+    copy.write_text(source.replace("y = self.conv2(y)", "y = F.relu(self.conv2(y))"), encoding="utf-8")
+    assert en in run(capsys, *check, "--lang", "en")[1]
+    assert zh in run(capsys, *check, "--lang", "zh")[1]
+    (diagnosis,) = json.loads(run(capsys, *check, "--json")[1])["diagnoses"]
+    assert diagnosis == {key: diagnosis[key] for key in ("id", "message")} | plain
+    assert [left.name for left in tmp_path.iterdir()] == [file]
 
 
 def test_a_class_is_checked_in_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

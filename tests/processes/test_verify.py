@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shutil
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -137,6 +138,43 @@ def test_a_faithful_network_exits_with_0(capsys: pytest.CaptureFixture[str]) -> 
     assert max(len(line.rstrip()) for line in out.splitlines()) <= 100
 
 
+@pytest.mark.parametrize(
+    ("target", "against", "more"),
+    [
+        ("lecture_residual.py", "lecture_residual", ()),
+        ("lecture.ipynb", "lecture_residual", ()),
+        ("cifar_resnet_argparse.py:ResNet", "resnet20", ("--set", "block=BasicBlock", "--set", "num_blocks=[1,1,1]", "--set", "depth=8")),
+    ],
+)
+def test_a_script_is_judged_and_does_not_train(
+    capsys: pytest.CaptureFixture[str], quick: None, target: str, against: str, more: tuple[str, ...], tmp_path: Path
+) -> None:
+    """From a copy, in whose folder the training would leave files behind; a word that is no option of the network is the constructor's."""
+    file, _, name = target.partition(":")
+    shutil.copy(places.SCRIPTS / file, tmp_path)
+    code, out, _ = run(capsys, f"{tmp_path}/{target}", "--against", against, *more, "--json")
+    report = json.loads(out)
+    assert (code, report["verdict"]) == (0, "faithful")
+    assert report["target"] == f"{tmp_path}/{file}:{name or 'Net'}"
+    assert report["notes"][0].endswith(f"are not needed for {name or 'Net'} and were not run")
+    assert [left.name for left in tmp_path.iterdir()] == [file]
+
+
+def test_a_file_that_is_not_there_departs_from_nothing(capsys: pytest.CaptureFixture[str], quick: None) -> None:
+    for target in ("gone.py", "gone.ipynb:Net"):
+        code, out, _ = run(capsys, target, "--against", "resnet20")
+        assert code == 3
+        assert "no such file" in out
+
+
+def test_all_of_a_file_runs_on_request(capsys: pytest.CaptureFixture[str], quick: None, tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text("from torch import nn\nclass Net(nn.Sequential): pass\nopen(__file__ + '.ran', 'w').close()\n", encoding="utf-8")
+    notes = [json.loads(run(capsys, str(file), "--against", "resnet20", *more, "--json")[1])["notes"] for more in ((), ("--run-all",))]
+    assert notes == [["line 3 is not needed for Net and was not run"], []]
+    assert (tmp_path / "net.py.ran").exists()
+
+
 def test_another_size_of_image(capsys: pytest.CaptureFixture[str], quick: None) -> None:
     arguments = ("resnet20(depth=8)", "--against", "resnet20", "--set", "depth=8", "--input", "3x24x24", "--json")
     code, out, _ = run(capsys, *arguments)
@@ -177,7 +215,7 @@ def test_a_slip_is_told_at_its_line(
         (("resnet20",), "against"),
         (("resnet20", "--against", "resnet20", "--set", "norm=none"), "has no `norm` for resnet20"),
         (("resnet20", "--against", "resnet20", "--set", "against=3"), "has no `against` for resnet20"),
-        (("net.py", "--against", "resnet20"), "which class or function? Write net.py:NAME"),
+        ((f"{places.SCRIPTS}/two_networks.py", "--against", "resnet20"), "which network? ResNet (line 42), ScaledNet (line 54)"),
         (("nowhere_at_all:Net", "--against", "resnet20"), "no module `nowhere_at_all`"),
         (("resnet20(depth=", "--against", "resnet20"), "expected plain values as arguments"),
     ],

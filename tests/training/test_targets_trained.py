@@ -31,9 +31,9 @@ def test_a_run_may_be_called_like_anything(folder: Path, monkeypatch: pytest.Mon
 
 
 def test_a_run_is_what_it_has_trained(folder: Path) -> None:
-    with opened(Target.read(str(folder)), weights=False) as (module, shape):
-        assert shape == (1, 28, 28)
-        assert same_weights(module, etude.load(folder).module)
+    with opened(Target.read(str(folder)), weights=False) as made:
+        assert made.image == (1, 28, 28)
+        assert same_weights(made.module, etude.load(folder).module)
 
 
 def same_weights(one: nn.Module, other: nn.Module) -> bool:

@@ -12,6 +12,7 @@ from etude.cli.render import say, show
 from etude.errors import UsageError
 from etude.files import write_text
 from etude.report.pictures import svg_of
+from etude.targets.candidates import named
 from etude.targets.target import Target
 from etude.values import read_settings, read_shape
 from etude.views.conv1x1 import conv1x1_view
@@ -26,7 +27,7 @@ SVG = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("target", metavar="[NAME|FILE.py:CALLABLE|conv1x1]", required=False)
+@click.argument("target", metavar="[NAME|FILE.py:CALLABLE|FILE.ipynb:CALLABLE|conv1x1]", required=False)
 @click.option("--shapes", is_flag=True, help="What flows through it, stage by stage, branch by branch.")
 @click.option("--cost", is_flag=True, help="Parameters, MACs, FLOPs and the memory of activations, stage by stage.")
 @click.option("--receptive-field", is_flag=True, help="How much of the image a position of every stage sees.")
@@ -39,6 +40,7 @@ SVG = click.Path(dir_okay=False, path_type=Path)
 @click.option("--data", "source", default="mnist", show_default=True, help="The real images; strokes need no download.")
 @click.option("--set", "changes", multiple=True, metavar="OPTION=VALUE", help="Build it with this option; may be repeated.")
 @click.option("--input", "image", metavar="CxHxW", help="Channels, height and width of an image; a registered network has its own.")
+@click.option("--run-all", is_flag=True, help="Run all of a file, not only what TARGET needs of it.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 def explain(
     target: str | None,
@@ -51,11 +53,13 @@ def explain(
     image: str | None,
     source: str,
     run: Path | None,
+    run_all: bool,
     **wanted: bool,
 ) -> None:
     """Explain a network: one of Etude's by NAME, or a class or function of your own; or conv1x1, the lecture's example.
 
-    Without any other option it shows shapes and cost. Code in FILE.py is run, as by python FILE.py.
+    Without any other option it shows shapes and cost. Of a script or a notebook what the class or function needs is run, here and now;
+    without :CALLABLE it is the one network there.
     """
     if depth is not None:
         if target:
@@ -73,7 +77,8 @@ def explain(
         raise UsageError("--run goes with --gradients")
 
     asked = [name for name in VIEWS if wanted[name]]
-    with opened(Target.read(target).with_options(read_settings(changes)), image, source, run) as subject:
+    pointed = named(Target.read(target).with_options(read_settings(changes)))
+    with opened(pointed, image, source, run, run_all) as subject:
         if diagram:
             drawn = diagram_of(subject, block)
             write_text(diagram, svg_of(drawn))
@@ -84,20 +89,22 @@ def explain(
 
 
 @contextlib.contextmanager
-def opened(target: Target, image: str | None, source: str, run: Path | None) -> Iterator[Subject]:
+def opened(target: Target, image: str | None, source: str, run: Path | None, run_all: bool) -> Iterator[Subject]:
     """What is to be explained; within the context its code can import what stands beside it."""
     from etude.explain.graph import graph
     from etude.targets import opening
 
     asked = target if run is None else trained(target, run)
-    with opening.opened(asked, weights=False) as (module, known):
-        shape = known if image is None else read_shape(image)
+    with opening.opened(asked, weights=False, run_all=run_all) as made:
+        module, shape = made.module, made.image if image is None else read_shape(image)
         if shape is None:
             raise UsageError(f"{target}: which images does it take? Add --input CxHxW, such as --input 3x32x32")
 
         def make() -> "nn.Module":
             return asked.network.build() if asked.kind == "network" else module
 
+        if made.left_out:
+            say(made.left_out)
         name, options = str(replace(target, options={})), target.options
         yield Subject(name, options, module, graph(module, shape), shape, source, make, command("explain", name, options))
 

@@ -99,13 +99,25 @@ def shown(path: Path) -> str:
 
 @practice.command()
 @click.argument("name", metavar="[EXERCISE]", required=False)
-@click.option("--file", type=click.Path(dir_okay=False, path_type=Path), help="Another file than the one in your folder.")
+@click.option(
+    "--file", type=click.Path(dir_okay=False, path_type=Path), help="A script or notebook elsewhere; what it has beside is not run."
+)
+@click.option("--run-all", is_flag=True, help="Run all of the file, not only what the exercise asks for.")
 @click.option("--all", "all_", is_flag=True, help="Every exercise; with --folder, of every learner.")
 @click.option("--folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="With --all: a class, a folder a learner.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), default=SECONDS, show_default=True, help="Time limit.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @language_option
-def check(name: str | None, file: Path | None, all_: bool, folder: Path | None, seconds: float, json_: bool, lang: Language | None) -> int:
+def check(
+    name: str | None,
+    file: Path | None,
+    run_all: bool,
+    all_: bool,
+    folder: Path | None,
+    seconds: float,
+    json_: bool,
+    lang: Language | None,
+) -> int:
     """Check an exercise: by default the next one; with --all every one.
 
     A teacher's: `etude practice check --all --folder CLASS/`, where every folder in CLASS is a learner's.
@@ -130,7 +142,7 @@ def check(name: str | None, file: Path | None, all_: bool, folder: Path | None, 
             return 0
         exercise(name)
         file = book.file(name)
-    result = checked(name, file, language, seconds=seconds)
+    result = checked(name, file, language, run_all=run_all, seconds=seconds)
     if book:
         book.note(name, passed=result.passed, check=True)
     as_json(result.plain()) if json_ else show_result(result, language)
@@ -145,8 +157,9 @@ def show_result(result: Checked, language: Language) -> None:
         return
     click.echo(say(language, "not_yet", name=result.exercise, seconds=result.seconds))
     for diagnosis in result.diagnoses:
-        text = say(language, "line", line=diagnosis.line, message=diagnosis.message) if diagnosis.line else diagnosis.message
-        click.echo(wrapped(text, "  "))
+        key = "cell_line" if diagnosis.cell else "line"
+        placed = say(language, key, **vars(diagnosis)) if diagnosis.line else diagnosis.message
+        click.echo(wrapped(placed, "  "))
     click.echo(say(language, "help", name=result.exercise))
 
 

@@ -15,6 +15,7 @@ from etude.practice.candidates import Candidate, Difference, difference_from, ra
 from etude.practice.exercises import Exercise
 from etude.practice.sources import loaded, merged
 from etude.source import code_only
+from etude.targets.opening import part_of
 from etude.verification.diagnose import Diagnosis as Place
 from etude.verification.diagnose import described, name
 from etude.verification.trace import Event
@@ -103,7 +104,8 @@ class Judge:
             if event.op in self.exercise.without:
                 return [Finding("forbidden", {"op": event.op}, line)]
         if self.exercise.shorter:
-            start, have = (words(file.read_text(encoding="utf-8")) for file in (self.exercise.folder / "start.py", self.file))
+            files = (self.exercise.folder / "start.py", self.file)
+            start, have = (words(part_of(file, *self.exercise.callables).source) for file in files)
             most = int(self.exercise.shorter * start)
             if have > most:
                 return [Finding("too_long", {"have": have, "start": start, "most": most})]

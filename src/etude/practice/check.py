@@ -2,7 +2,6 @@
 
 import dataclasses
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -12,26 +11,35 @@ from etude.explain.findings import Finding, said
 from etude.explain.raised import explained
 from etude.practice import blocks, functions, loops
 from etude.practice.exercises import Exercise, exercise
-from etude.targets.opening import imported
+from etude.targets.opening import imported, part_of
+from etude.targets.surroundings import Unmade
 from etude.verification.judge import default_dtype
 
 LOUD = frozenset(said())
 
 
-def check(name: str, file: str) -> dict[str, Any]:
-    """The status and the findings of a learner's file: "pass", "fail", or "error" where it raises."""
+def check(name: str, file: str, run_all: bool = False) -> dict[str, Any]:
+    """The status and the findings of a learner's file: "pass", "fail", or "error" where it raises.
+
+    Of a script or a notebook runs what the exercise's classes and functions need; all of it on request.
+    """
     torch.set_num_threads(1)  # everything is small, and others may be computing
     with default_dtype(torch.float64), torch.random.fork_rng(devices=[]):
-        found = findings(exercise(name), Path(file))
+        found = findings(exercise(name), Path(file), run_all)
     status = "pass" if not found else "error" if any(finding.key in LOUD for finding in found) else "fail"
     return {"status": status, "findings": [dataclasses.asdict(finding) for finding in found]}
 
 
-def findings(task: Exercise, path: Path) -> list[Finding]:
+def findings(task: Exercise, path: Path, run_all: bool = False) -> list[Finding]:
     try:
-        with imported(path) as module:
-            if missing := [name for name in task.callables if not callable(getattr(module, name, None))]:
-                return [Finding("no_callable", {"name": missing[0], "found": ", ".join(own_names(module)) or "–"})]
+        part = part_of(path, *task.callables, run_all=run_all)
+        with imported(part) as module:
+            for name in task.callables:
+                found = getattr(module, name, None)
+                if isinstance(found, Unmade):
+                    return [explained(found.error, path)]
+                if not callable(found):
+                    return [Finding("no_callable", {"name": name, "found": ", ".join(part.defined) or "–"})]
             given = getattr(module, task.callables[0])
             match task.kind:
                 case "module":
@@ -44,8 +52,3 @@ def findings(task: Exercise, path: Path) -> list[Finding]:
         if error.__cause__ is None:
             raise
         return [explained(error.__cause__, path)]
-
-
-def own_names(module: ModuleType) -> list[str]:
-    """The classes and functions that the file defines."""
-    return [name for name, value in vars(module).items() if callable(value) and getattr(value, "__module__", "") == module.__name__]

@@ -48,11 +48,13 @@ class Diagnosis:
 
     id    of the mistake, or the key of the message
     line  of the learner's file, where one can be named
+    cell  of the learner's notebook, in which that line is
     """
 
     id: str
     message: str
     line: int | None = None
+    cell: int | None = None
 
 
 def diagnosis(task: Exercise, finding: Finding, language: Language) -> Diagnosis:

@@ -1,12 +1,12 @@
 """Makes the module that a target names. Code in files and in packages runs here, in this process."""
 
 import contextlib
+import functools
 import importlib
-import importlib.util
 import inspect
-import sys
 import traceback
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,60 +14,99 @@ from typing import Any
 from torch import nn
 
 from etude.errors import EtudeError, UsageError, nearest
+from etude.source import UNREADABLE, Script
+from etude.targets.candidates import Contents, named
+from etude.targets.needed import Part
+from etude.targets.statement import Statement
+from etude.targets.surroundings import CARDS, CouldNotBeMade, OnTheProcessor, Unmade, module_of
 from etude.targets.target import Target
+from etude.values import Name
 
-Made = tuple[nn.Module, tuple[int, int, int] | None]
+
+@dataclass(frozen=True)
+class Opened:
+    """What a target names.
+
+    image     the shape of its images, where that is known
+    left_out  which lines of its file were not run, in a sentence; "" where that makes no difference
+    """
+
+    module: nn.Module
+    image: tuple[int, int, int] | None = None
+    left_out: str = ""
 
 
 @contextlib.contextmanager
-def opened(target: Target, *, weights: bool = True) -> Iterator[Made]:
-    """The module that a target names, and the shape of its images where that is known.
+def opened(target: Target, *, weights: bool = True, run_all: bool = False) -> Iterator[Opened]:
+    """The module that a target names.
 
     weights  whether a registered network needs any; without, it is on the meta device. A run has trained its own.
-    Code in a file runs as by `python my_net.py`; within the context it can import the modules beside it.
+    run_all  whether all of a file runs, as by `python my_net.py`, and not only what the target needs
+    Within the context the code can import the modules beside it.
     Raises  EtudeError for code that cannot be run, for what is no module and for what is no run, UsageError for a name that is not there.
     """
     match target.kind:
         case "network":
-            yield target.network.build() if weights else target.network.without_weights(), target.network.input
+            yield Opened(target.network.build() if weights else target.network.without_weights(), target.network.input)
         case "run":
             from etude.train.trained import load
 
             trained = load(target.place)
-            yield trained.module, trained.image
+            yield Opened(trained.module, trained.image)
         case "file":
-            with imported(Path(target.place)) as home:
-                yield built(target, home), None
+            target = named(target)
+            part = part_of(Path(target.place), target.name, *target.names, run_all=run_all)
+            if not part.needed:
+                raise UsageError(f"{target.place} has no `{target.name}`; {nearest(target.name, part.defined)}")
+            with imported(part) as home, without_cards(part):
+                yield Opened(built(target, home, part), left_out=part.left_out())
         case "module":
-            yield built(target, importable(target.place)), None
+            yield Opened(built(target, importable(target.place)))
+
+
+def part_of(file: Path, name: str, *others: str, run_all: bool = False) -> Part:
+    """What of a script or a notebook a name needs, and `others` that it may have. Raises EtudeError for what is no file of Python."""
+    script = Script.read(file)
+    try:
+        return Part.of(script, name, *others, run_all=run_all)
+    except UNREADABLE as error:
+        raise EtudeError(f"{file} cannot be imported: {what_happened(error, script)}") from error
 
 
 @contextlib.contextmanager
-def imported(file: Path) -> Iterator[ModuleType]:
-    """The file as a Python module; within the context it is among the imported ones, and can import those beside it."""
-    if not file.is_file():
-        raise EtudeError(f"{file}: no such file")
-    name = file.stem
-    while name in sys.modules:  # a file may be called `types.py`
-        name += "_"
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise EtudeError(f"{file}: is no Python file")
-    module, folder = importlib.util.module_from_spec(spec), str(file.parent.resolve())
-    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # somebody's folder stays as it is
-    sys.path.insert(0, folder)
-    sys.modules[name] = module
-    try:
-        try:
-            spec.loader.exec_module(module)
-        except (Exception, SystemExit) as error:
-            raise EtudeError(f"{file} cannot be imported: {what_happened(error, file)}") from error
+def imported(part: Part) -> Iterator[ModuleType]:
+    """A part of a file as a Python module, which can import those beside the file; within the context it is among the imported ones.
+
+    Raises  EtudeError where it cannot be run.
+    """
+    with module_of(part.script) as module:
+        with OnTheProcessor():
+            for statement in part.needed:
+                run(statement, module, part)
         yield module
-    finally:
-        sys.dont_write_bytecode = before
-        with contextlib.suppress(ValueError):  # the code may have taken it out
-            sys.path.remove(folder)
-        sys.modules.pop(name, None)
+
+
+def without_cards(part: Part) -> contextlib.AbstractContextManager[object]:
+    """A context in which code that names a graphics card runs without one; code that names none is not held up."""
+    names_card = any(card in part.script.text and card in part.source for card in CARDS)
+    return OnTheProcessor() if names_card else contextlib.nullcontext()
+
+
+def run(statement: Statement, module: ModuleType, part: Part) -> None:
+    """Run a statement of a file's top level. Where it fails, the names that it alone would have bound stand for the failure."""
+    before = set(vars(module))
+    try:
+        if not statement.is_compound:
+            for value in (vars(module).get(name) for name in statement.reads):
+                if isinstance(value, Unmade):
+                    value.used()
+        exec(statement.code, vars(module))
+    except (Exception, SystemExit) as error:
+        first = cause_of(error)
+        if not statement.binds or statement.binds & before or statement.changes:
+            raise failed(part, first) from first
+        for name in statement.binds - set(vars(module)):
+            setattr(module, name, Unmade(first, what_happened(first, part.script)))
 
 
 def importable(name: str) -> ModuleType:
@@ -82,36 +121,71 @@ def importable(name: str) -> ModuleType:
         raise EtudeError(f"{name} cannot be imported: {what_happened(error)}") from error
 
 
-def built(target: Target, home: ModuleType) -> nn.Module:
+def built(target: Target, home: ModuleType, part: Part | None = None) -> nn.Module:
     """What stands in `home` under the target's name: a module, or what a class or function makes of the target's arguments."""
-    found = member(target, home)
+    if not hasattr(home, target.name):
+        own = [key for key, value in vars(home).items() if callable(value) and getattr(value, "__module__", "") == home.__name__]
+        raise UsageError(f"{target.place} has no `{target.name}`; {nearest(target.name, own)}")
+    found = getattr(home, target.name)
+    if isinstance(found, Unmade):
+        assert part
+        raise failed(part, found.error) from found.error
     if isinstance(found, nn.Module):
         if target.arguments or target.options:
-            raise UsageError(f"{target.place}:{target.name} is a module already; it takes no options")
+            raise UsageError(f"{replace(target, arguments=(), options={})} is a module already; it takes no options")
         return found
-    made = called(target, found, home)
+    made = called(target, found, home, part.script if part else None)
     if not isinstance(made, nn.Module):
         raise EtudeError(f"{target} gives a {type(made).__name__}, expected a torch.nn.Module")
     return made
 
 
-def member(target: Target, home: ModuleType) -> Any:
-    if not hasattr(home, target.name):
-        own = [key for key, value in vars(home).items() if callable(value) and getattr(value, "__module__", "") == home.__name__]
-        raise UsageError(f"{target.place} has no `{target.name}`; {nearest(target.name, own)}")
-    return getattr(home, target.name)
+def in_hand(given: Any) -> nn.Module:
+    """A module as it is, and what a class or a function of a live session makes without arguments."""
+    home = ModuleType("")
+    name = getattr(given, "__name__", "module")
+    setattr(home, name, given)
+    return built(Target("module", name=name), home)
 
 
-def called(target: Target, factory: Any, home: ModuleType) -> Any:
+def failed(part: Part, error: BaseException) -> EtudeError:
+    """Which line does not run of those that are needed, and what can be done; nothing that we know of about a missing package."""
+    happened = what_happened(error, part.script)
+    return EtudeError(f"{part.script.file} cannot be imported: {happened}{'' if isinstance(error, ImportError) else way_out(part)}")
+
+
+def way_out(part: Part) -> str:
+    """Around a line that does not run: a class that needs no such line, or the whole file."""
+    others = [f"name {part.script.file}:{name}(…) with its values" for name in Contents(part.script.tree).whole() if name != part.name]
+    return f"; {part.name} needs that line: {' or '.join([*others[:1], 'add --run-all'])}"
+
+
+def called(target: Target, factory: Any, home: ModuleType, script: Script | None) -> Any:
     if not callable(factory):
         raise EtudeError(f"{target} is a {type(factory).__name__}, expected a class, a function or a torch.nn.Module")
     if missing := missing_arguments(target, factory):
-        example = f"{target.place}:{target.name}({', '.join(f'{name}=…' for name in missing)})"
+        example = f"{replace(target, arguments=(), options={})}({', '.join(f'{name}=…' for name in missing)})"
         raise UsageError(f"{target} needs {', '.join(missing)}; give it as in '{example}'")
+    arguments, options = looked_up(target.arguments, home), looked_up(dict(target.options), home)
     try:
-        return factory(*target.arguments, **target.options)
+        return factory(*arguments, **options)
     except (Exception, SystemExit) as error:
-        raise EtudeError(f"{target} cannot be made: {what_happened(error, Path(home.__file__ or ''))}") from error
+        raise EtudeError(f"{target} cannot be made: {what_happened(error, script)}") from cause_of(error)
+
+
+def looked_up(value: Any, home: ModuleType) -> Any:
+    """A value as somebody has typed it, with what `home` has under the names in it; other names are texts."""
+    match value:
+        case Name():
+            first, *attributes = value.split(".")
+            if not hasattr(home, first):
+                return str(value)
+            return functools.reduce(getattr, attributes, getattr(home, first))
+        case tuple():
+            return tuple(looked_up(item, home) for item in value)
+        case dict():
+            return {key: looked_up(item, home) for key, item in value.items()}
+    return value
 
 
 def missing_arguments(target: Target, factory: Any) -> list[str]:
@@ -125,9 +199,22 @@ def missing_arguments(target: Target, factory: Any) -> list[str]:
     return [p.name for p in named if p.default is p.empty and p.name not in given]
 
 
-def what_happened(error: BaseException, file: Path | None = None) -> str:
-    """An exception in one line, with the line of `file` that it came from."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if file and Path(frame.filename).name == file.name]
-    line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+def cause_of(error: BaseException) -> BaseException:
+    """What failed first, where it is the use of something that could not be made."""
+    return next((cause.error for cause in chain(error) if isinstance(cause, CouldNotBeMade)), error)
+
+
+def what_happened(error: BaseException, script: Script | None = None) -> str:
+    """An exception in one line, with the line of the script that it came from."""
+    error = cause_of(error)
+    file = str(script.file) if script else ""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    line = error.lineno if isinstance(error, SyntaxError) and error.filename == file else lines[-1] if lines else None
     text = error.msg if isinstance(error, SyntaxError) else next(iter(str(error).strip().splitlines()), "")
-    return f"{type(error).__name__}{f': {text}' if text else ''}{f' (line {line})' if line else ''}"
+    return f"{type(error).__name__}{f': {text}' if text else ''}{f' ({script.place(line)})' if script and line else ''}"
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -2,12 +2,15 @@
 
 resnet20, googlenet@torchvision, resnet20(depth=8)      a registered network
 my_net.py:Net, my_net.py:make_net(20, norm=none)        a class, a function that makes a module, or a module, in a file
+lecture.ipynb:Net, lecture.ipynb                        the same in a notebook; without a name the one network that a file holds
+net.py:ResNet(BasicBlock, [2, 2, 2, 2])                 with names of the file among the arguments
 torchvision.models:resnet50                             the same in something importable
 runs/lecture_residual…                                  what the run in that folder has trained
 """
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,9 +18,9 @@ from typing import Any, Literal
 from etude.errors import UsageError
 from etude.models import registry
 from etude.models.network import Network
-from etude.values import read_call, write_call
+from etude.values import Name, read_call, write_call
 
-CODE = ".py"
+CODE = re.compile(r"(.+?\.(?:py|ipynb))(?::(.*))?", flags=re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Target:
     """What a person points at.
 
     place      the file, the module's name in Python, or the run's folder; "" for a registered network
-    name       of the network, or of what stands at that place; "" for a run
+    name       of the network, or of what stands at that place; "" for a run, and for the one network of a file
     arguments  for what stands there, by position
     options    for it, or of the network, by name
     """
@@ -39,11 +42,8 @@ class Target:
     @classmethod
     def read(cls, text: str) -> "Target":
         """The target that a text names. Raises UsageError for a name that is not registered, and for arguments that are no values."""
-        if text.endswith(CODE):
-            raise UsageError(f"{text}: which class or function? Write {text}:NAME")
-        file, marker, call = text.partition(f"{CODE}:")
-        if marker:
-            return cls("file", file + CODE, *read_call(call))
+        if found := CODE.fullmatch(text):
+            return cls("file", found[1], *read_call(found[2] or ""))
         name = text.partition("(")[0]
         if name not in registry.names() and (Path(text).is_dir() or "/" in name or os.sep in name):
             return cls("run", text)
@@ -69,6 +69,23 @@ class Target:
         return replace(self, place=str(Path(self.place).resolve())) if self.kind in ("file", "run") else self
 
     @property
+    def names(self) -> set[str]:
+        """What it names in a file, if these names are there: itself, and what it is made with."""
+        return {self.name, *(name.partition(".")[0] for name in names_in([*self.arguments, *self.options.values()]))}
+
+    @property
     def network(self) -> Network:
         """The registered network that it is."""
         return Network(self.name, self.options)
+
+
+def names_in(value: Any) -> Iterator[str]:
+    """The names in a value that somebody has typed, in lists and tables too."""
+    match value:
+        case Name():
+            yield value
+        case list() | tuple():
+            for item in value:
+                yield from names_in(item)
+        case dict():
+            yield from names_in([*value.values()])

@@ -77,9 +77,9 @@ def from_code(file: Path, target: Target, network: Network) -> tuple[Converted, 
     Raises  EtudeError for weights that are not those of the module, and for a module that computes something else than our network
     """
     tensors = read_weights(file)
-    with opened(target) as (module, _), torch.random.fork_rng(devices=[]), default_dtype(torch.float32):
+    with opened(target) as made, torch.random.fork_rng(devices=[]), default_dtype(torch.float32):
         torch.manual_seed(0)
-        images = torch.randn(IMAGES, *network.input)
+        module, images = made.module, torch.randn(IMAGES, *network.input)
         own = fill(module.float().eval(), images, tensors, f"{file}: {target}")
         expected = logits(module, images)
         network = with_classes(network, expected)

@@ -12,6 +12,7 @@ from etude.errors import UsageError
 from etude.explain.findings import Finding, in_english
 from etude.explain.graph import whole_output
 from etude.papers import Step
+from etude.targets.opening import in_hand
 from etude.values import write_call
 from etude.verification.align import Alignment, align, choices_in_words, run_table
 from etude.verification.diagnose import Departure, departure
@@ -28,7 +29,7 @@ SMALL_SIDE = 64
 
 
 def verify(
-    module: nn.Module,
+    module: nn.Module | Callable[[], nn.Module],
     against: str,
     *,
     input_shape: tuple[int, int, int] | None = None,
@@ -36,7 +37,7 @@ def verify(
     trained: bool = False,
     **options: Any,
 ) -> Verification:
-    """Hold `module` against a registered network, built with `options`; the module stays as it is.
+    """Hold `module`, or what a class or a function makes, against a registered network, built with `options`; the module stays as it is.
 
     against      its name, such as "resnet50"
     input_shape  (channels, height, width) of an image; else the network's own, or where the module does not take it, a usual one
@@ -47,6 +48,7 @@ def verify(
     Raises       UsageError for an unknown network, or an option that its paper's table does not have
     """
     steps = steps_of(against, **options)
+    module = in_hand(module)
     with torch.random.fork_rng(devices=[]), default_dtype(torch.float32), eagerly():
         module = bare(copied(module))
         return Judge(module, against, options, steps, input_shape, target or type(module).__name__, trained).report()

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from etude.source import placed
 from etude.verification import namespaces
 
 ANSWER_BYTES = 64 << 20
@@ -96,7 +97,7 @@ def place(frames: Iterable[tuple[str, object]]) -> str:
     """ " (my_net.py line 8)": the first frame, innermost first, in a file that is no part of Python, of a package or of Etude."""
     for file, line in frames:
         if is_foreign(file):
-            return f" ({Path(file).name} line {line})"
+            return f" ({placed(file, line)})"
     return ""
 
 

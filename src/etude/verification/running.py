@@ -17,6 +17,7 @@ from etude.explain.findings import Finding, in_english
 from etude.explain.raised import explained
 from etude.explain.recorder import tensors_in
 from etude.operator import Shape
+from etude.source import placed
 from etude.verification.limited import is_foreign, is_out_of_memory
 from etude.verification.trace import ValueRecorder
 from etude.wording import size
@@ -61,7 +62,7 @@ class Stop:
         return self.finding.key == "conv_channels" and int(self.finding.values["got"]) == self.image[0]
 
     def __str__(self) -> str:
-        line = f"{Path(self.file).name} line {self.finding.line}" if self.finding.line else ""
+        line = placed(self.file, self.finding.line) if self.finding.line else ""
         there = ", ".join(filter(None, (line, self.finding.shapes)))
         return in_english(self.finding) + (f" ({there})" if there else "")
 

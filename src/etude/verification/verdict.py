@@ -33,6 +33,7 @@ class Verification:
     variant    the registered network, with options, that it is instead
     choices    what the paper leaves open and how the module has it
     adapted    what the network was held to in place of the paper's own: "100 classes in place of 1,000"
+    notes      what else is to be known of the check, such as the lines of a file that were not run
     """
 
     target: str
@@ -44,6 +45,7 @@ class Verification:
     variant: str = ""
     choices: tuple[str, ...] = ()
     adapted: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -53,4 +55,5 @@ class Verification:
     def from_dict(plain: dict[str, Any]) -> "Verification":
         """A report from `dataclasses.asdict`, after a way through JSON."""
         levels = tuple(Level(**{**level, "evidence": tuple(level["evidence"])}) for level in plain["levels"])
-        return Verification(**{**plain, "levels": levels, "choices": tuple(plain["choices"]), "adapted": tuple(plain["adapted"])})
+        lists = {name: tuple(plain[name]) for name in ("choices", "adapted", "notes")}
+        return Verification(**{**plain, "levels": levels, **lists})

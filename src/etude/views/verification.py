@@ -9,7 +9,8 @@ from etude.views.view import Remarks, Table, Text, View
 def verification_view(report: Verification) -> View:
     """The verdict and its sentence, and the evidence of every level."""
     given = f" with {' and '.join(report.adapted)}" if report.adapted else ""
-    said = (f"{report.verdict}{given}: {report.sentence}", *(f"a free choice: {choice}" for choice in report.choices))
+    choices = (f"a free choice: {choice}" for choice in report.choices)
+    said = (f"{report.verdict}{given}: {report.sentence}", *choices, *report.notes)
     rows = []
     for level in report.levels:
         first, *more = level.evidence or ("",)

@@ -1,0 +1,170 @@
+"""A statement of a file's top level: what it binds, changes and reads. No torch."""
+
+import __future__
+
+import ast
+import dis
+import inspect
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from types import CodeType
+
+from etude.source import Script
+
+CHANGING = ("add", "append", "apply", "clear", "extend", "insert", "merge", "pop", "register", "remove", "reverse", "set", "sort", "update")
+MOVES = ("to", "cuda", "cpu")
+AT_ONCE = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
+IMPORT_PATH = "sys.path"
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+DEFINITIONS = (ast.ClassDef, *FUNCTIONS)
+IMPORTS = (ast.Import, ast.ImportFrom)
+CERTAIN = (*DEFINITIONS, *IMPORTS, ast.Assign, ast.AnnAssign)
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """A statement of a file's top level, compiled with its place in the file; of an import that lists names, one of them."""
+
+    node: ast.stmt
+    code: CodeType
+
+    @property
+    def lines(self) -> tuple[int, int]:
+        """The first, decorators included, and the last."""
+        first = min([self.node.lineno, *(one.lineno for one in getattr(self.node, "decorator_list", ()))])
+        return first, self.node.end_lineno or first
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it makes no difference that it does not run: an import, a definition, a docstring, a name for a plain value."""
+        value = getattr(self.node, "value", None) if isinstance(self.node, (ast.Expr, ast.Assign)) else None
+        return is_plain(value) or guards_main(self.node) or isinstance(self.node, (*IMPORTS, *DEFINITIONS, ast.Pass))
+
+    @property
+    def is_compound(self) -> bool:
+        """Whether it may do without some of what it reads."""
+        return hasattr(self.node, "body") and not isinstance(self.node, DEFINITIONS)
+
+    @cached_property
+    def binds(self) -> frozenset[str]:
+        return frozenset() if guards_main(self.node) else names(self.code, "STORE")
+
+    @property
+    def binds_anything(self) -> bool:
+        return isinstance(self.node, ast.ImportFrom) and self.node.names[0].name == "*"
+
+    @property
+    def replaces(self) -> frozenset[str]:
+        """The names of which nothing remains that was there before; `import a.b` leaves what `import a.c` has brought."""
+        dotted = isinstance(self.node, ast.Import) and not self.node.names[0].asname and "." in self.node.names[0].name
+        return self.binds if isinstance(self.node, CERTAIN) and not dotted else frozenset()
+
+    @cached_property
+    def changes(self) -> frozenset[str]:
+        return frozenset(changed(self.node))
+
+    @property
+    def decorators(self) -> list[str]:
+        """The names of those that are names."""
+        called = [one.func if isinstance(one, ast.Call) else one for one in getattr(self.node, "decorator_list", ())]
+        return [one.id for one in called if isinstance(one, ast.Name)]
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """At once."""
+        path = {IMPORT_PATH} if isinstance(self.node, IMPORTS) else set()
+        return frozenset(path).union(*(names(code, "LOAD") for code, later in scopes(self.code) if not later))
+
+    @cached_property
+    def reads_later(self) -> frozenset[str]:
+        return frozenset[str]().union(*(names(code, "LOAD") for code, later in scopes(self.code) if later))
+
+    @property
+    def calls_backward(self) -> bool:
+        return any("backward" in code.co_names for code, _ in scopes(self.code))
+
+
+def statements(script: Script) -> list[Statement]:
+    """The top level of a file. Raises SyntaxError, ValueError for what Python cannot read."""
+    tree = script.tree
+    futures = [name.name for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__" for name in node.names]
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    for name in futures:
+        flags |= getattr(__future__, name).compiler_flag
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [
+            Statement(node, compile(ast.Module([node], []), str(script.file), "exec", flags, dont_inherit=True))
+            for node in (part for whole in tree.body for part in parts(whole))
+        ]
+
+
+def parts(node: ast.stmt) -> Iterator[ast.stmt]:
+    """An import of several names as several imports; `net = Net().to(device)` without the move, for which there may be no device."""
+    match node:
+        case ast.Assign() | ast.AnnAssign(value=ast.expr()):
+            while isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute) and node.value.func.attr in MOVES:
+                node.value = node.value.func.value
+            yield node
+        case ast.Import(names=[_, _, *_]):
+            yield from (ast.copy_location(ast.Import([name]), node) for name in node.names)
+        case ast.ImportFrom(names=[_, _, *_]):
+            yield from (ast.copy_location(ast.ImportFrom(node.module, [name], node.level), node) for name in node.names)
+        case _:
+            yield node
+
+
+def scopes(code: CodeType, later: bool = False) -> Iterator[tuple[CodeType, bool]]:
+    """A code and all within it; whether it runs later: the bodies of classes and comprehensions run at once, those of functions do not."""
+    yield code, later
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from scopes(inner, later or bool(inner.co_flags & inspect.CO_OPTIMIZED and inner.co_name not in AT_ONCE))
+
+
+def names(code: CodeType, what: str) -> frozenset[str]:
+    """The names of the top level that a code loads or stores."""
+    found = (one for one in dis.get_instructions(code) if one.opname.startswith(what) and ("NAME" in one.opname or "GLOBAL" in one.opname))
+    return frozenset(str(one.argval) for one in found)
+
+
+def changed(node: ast.AST) -> Iterator[str]:
+    """The names whose values are changed: by what is set in them, by their methods, and by definitions that they decorate."""
+    match node:
+        case ast.Attribute(value=value, ctx=ast.Store() | ast.Del()) | ast.Subscript(value=value, ctx=ast.Store() | ast.Del()):
+            yield from root(node) if ast.unparse(node) == IMPORT_PATH else root(value)
+        case ast.Call(func=ast.Attribute(value=value, attr=method)) if method.startswith(CHANGING):
+            yield from root(value)
+        case ast.Call(func=ast.Name(id="setattr"), args=[value, *_]):
+            yield from root(value)
+    for decorator in getattr(node, "decorator_list", ()):
+        called, given = (decorator.func, decorator.args) if isinstance(decorator, ast.Call) else (decorator, [])
+        for value in [called] * isinstance(called, ast.Attribute) + given:
+            yield from root(value)
+    if not isinstance(node, (*DEFINITIONS, ast.Lambda)) and not guards_main(node):
+        for part in ast.iter_child_nodes(node):
+            yield from changed(part)
+
+
+def root(node: ast.expr) -> Iterator[str]:
+    """The name at which `a.b[0].c` begins; the path of imports is a name of its own."""
+    if ast.unparse(node) == IMPORT_PATH:
+        yield IMPORT_PATH
+        return
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    if isinstance(node, ast.Name):
+        yield node.id
+
+
+def is_plain(value: ast.expr | None) -> bool:
+    """Whether a value is written out, as in `(0.1307, 64)`."""
+    kinds = (ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.UnaryOp, ast.unaryop, ast.expr_context)
+    return value is not None and all(isinstance(part, kinds) for part in ast.walk(value))
+
+
+def guards_main(node: ast.AST) -> bool:
+    """Whether it is `if __name__ == "__main__":`, which holds for no file that is opened here."""
+    return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test) and not node.orelse
