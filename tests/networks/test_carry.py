@@ -190,7 +190,7 @@ def test_the_usual_resnets_for_cifar_are_recognised(tmp_path: Path) -> None:
 
 
 def cifar_names(weights: Weights, *further: tuple[str, str]) -> Weights:
-    changes = (("conv2_x.", "layer1."), ("conv3_x.", "layer2."), ("conv4_x.", "layer3."), ("norm", "bn"), *further)
+    changes = (*((f"conv{stage + 1}_x.", f"layer{stage}.") for stage in (1, 2, 3, 4)), ("norm", "bn"), *further)
     named = {}
     for name, value in weights.items():
         for old, new in changes:
@@ -200,11 +200,12 @@ def cifar_names(weights: Weights, *further: tuple[str, str]) -> Weights:
 
 
 @pytest.mark.parametrize("further", [(("fc.", "linear."),), (("shortcut.", "downsample."),)])
-def test_so_are_those_with_projections_under_either_names(tmp_path: Path, further: tuple[tuple[str, str], ...]) -> None:
-    theirs = trained(etude.build("resnet20@b", classes=7), (3, 32, 32)).state_dict()
+@pytest.mark.parametrize("network", ["resnet20@b", "resnet18@cifar"])
+def test_so_are_those_with_projections_under_either_names(tmp_path: Path, network: str, further: tuple[tuple[str, str], ...]) -> None:
+    theirs = trained(etude.build(network, classes=7), (3, 32, 32)).state_dict()
     torch.save(cifar_names(theirs, *further), tmp_path / "w.pt")
     found, _ = carry.from_names(tmp_path / "w.pt")
-    assert found.network == Network("resnet20@b", {"classes": 7})
+    assert found.network == Network(network, {"classes": 7})
     assert all(torch.equal(value, theirs[name]) for name, value in found.module.state_dict().items())
 
 

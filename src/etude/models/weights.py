@@ -34,7 +34,7 @@ RESNET: Renames = (
 )
 
 CIFAR: Renames = (
-    (r"^conv([2-4])_x\.", lambda stage: f"layer{int(stage[1]) - 1}."),
+    (r"^conv([2-5])_x\.", lambda stage: f"layer{int(stage[1]) - 1}."),
     (r"\bnorm([1-3])\.", r"bn\1."),
     (r"^fc\.", "linear."),
 )
@@ -107,6 +107,7 @@ PROJECTED = ("resnet20@b", "resnet32@b", "resnet44@b", "resnet56@b", "resnet110@
 CIFAR_FAMILIES = (
     Family(CifarResNet, (*(name.removesuffix("@b") for name in PROJECTED), *PROJECTED, "resnet1202"), CIFAR, both_sides=True),
     Family(CifarResNet, PROJECTED, RESNET),
+    *(Family(ResNet, tuple(f"resnet{depth}@cifar" for depth in (18, 34, 50, 101, 152)), names) for names in (CIFAR, RESNET)),
 )
 KNOWN = (*FAMILIES, *CIFAR_FAMILIES)
 
