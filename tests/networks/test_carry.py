@@ -248,7 +248,7 @@ OPTION_B = f"{FOREIGN}/faithful/resnet20_b_functional.py:FunctionalResNet"
         ),
         ("both.th", OPTION_B, "resnet20@b(depth=8)", 1, ("FunctionalResNet has `", "the weights have not")),
         ("both.th", BOTH, "resnet20(depth=14)", 1, ("is not resnet20(depth=14)", "the unit conv2_x.1 is missing")),
-        ("both.th", BOTH, "resnet20(depth=8,classes=100)", 1, ("expected 1×100",)),
+        ("both.th", BOTH, "resnet20(depth=8,classes=100)", 1, ("fc (your linear) has 10 features",)),
         ("both.th", BOTH, "lecture_residual", 1, ("does not run on 1×28×28",)),
         ("part.pt", BOTH, "resnet20(depth=8)", 1, ("has `bn1.bias` (16), the weights have not",)),
         ("nan.pt", BOTH, "resnet20(depth=8)", 1, ("`linear.bias` holds numbers that are infinite or NaN",)),
