@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.utils.weak import WeakIdKeyDictionary
 
 from etude.explain.outline import FOLLOWERS
 from etude.operator import FACTS, Operator
@@ -108,6 +109,7 @@ class Repair:
         for index, step in enumerate(steps):
             for before in step.inputs:
                 self.next.setdefault(before, []).append(index)
+        self.found: WeakIdKeyDictionary = WeakIdKeyDictionary()  # the places at which a tensor was seen
         self.blocks = blocks_of(steps)
         self.trunk = trunk_of(trace.events)
 
@@ -155,7 +157,10 @@ class Repair:
         return State(list(found.values[:index]), places[:index], bindings, [Value(self.trace.images, {})], agreed=index)
 
     def found_at(self, values: list[Value]) -> tuple[int, ...]:
-        return tuple(dict.fromkeys(place for value in values for place, _ in self.trace.find(value.tensor)))
+        for value in values:
+            if value.tensor not in self.found:
+                self.found[value.tensor] = [place for place, _ in self.trace.find(value.tensor)]
+        return tuple(dict.fromkeys(place for value in values for place in self.found[value.tensor]))
 
     # ── As the table has it ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -240,10 +245,11 @@ class Repair:
         edit = replace(edit, agreed=state.agreed)
         weight = WEIGHTS[edit.kind] + more
         last = state.edits[-1] if state.edits else None
-        if any(self.alike(edit, other) for other in state.edits) and last and last.agreed < state.agreed:
+        confirmed = last and (last.agreed < state.agreed or "other" in edit.kind)
+        if confirmed and any(self.alike(edit, other) for other in state.edits):
             weight = AGAIN
         elif edit.kind == "extra" and last and last.kind == "extra" and last.events[-1] in self.trace.events[edit.events[-1]].inputs:
-            weight = CHAINED
+            weight = CHAINED * sum(one.kind == "extra" and one.agreed == state.agreed for one in state.edits)
         state = replace(state, edits=(*state.edits, edit), weight=state.weight + weight, **changes)  # type: ignore[arg-type]
         for values in given:
             state = self.followed(state, values)
@@ -251,10 +257,12 @@ class Repair:
 
     def alike(self, one: Edit, other: Edit) -> bool:
         """Whether two edits are of the same kind, wherever they stand."""
-        if one.kind != other.kind or len(one.steps) != len(other.steps) or len(one.events) != len(other.events):
+        if one.kind != other.kind:
             return False
-        ops = [[self.steps[i].op for i in edit.steps] for edit in (one, other)]
-        return ops[0] == ops[1] and [self.facts(one)] == [self.facts(other)]
+        if one.kind == "block other":
+            return kernels(self.trace.events, one.events) == kernels(self.trace.events, other.events)
+        steps = [[self.steps[i].op for i in edit.steps] for edit in (one, other)]
+        return steps[0] == steps[1] and self.facts(one) == self.facts(other)
 
     def facts(self, edit: Edit) -> tuple[object, ...]:
         """What tells an edit from others of its kind: the module's operators, and which facts of them are others."""
@@ -276,7 +284,7 @@ class Repair:
     def direct(self, state: State, step: Step) -> list[Event]:
         """What the module does with the inputs of a step, and no step before it does."""
         places = {place for i in step.inputs for place in state.seen(i)}
-        known = {place for at in (state.image_places, *state.places) for place in at}
+        known = {place for at in (state.image_places, *state.places, *(edit.events for edit in state.edits)) for place in at}
         events = {event.index: event for place in places for event in self.consumers.get(place, [])}
         return [event for index, event in sorted(events.items()) if index not in known]
 
@@ -358,20 +366,22 @@ class Repair:
         while len(after := self.next.get(way[-1], [])) == 1 and self.steps[after[0]].op not in JOINS:
             way.append(after[0])
         join = self.steps[after[0]] if after else step
-        if join.op not in JOINS or step.op in JOINS or not join.index <= self.around(step)[1]:
+        first, last = self.around(step)
+        if join.op not in JOINS or step.op in JOINS or not join.index <= last or step.inputs[0] >= first:
             return
         before = state.given(step.inputs[0])
-        for first in direct:
-            chain = [first] if first.op != join.op else []
+        straight = any(i < step.index and state.seen(i) == state.seen(step.inputs[0]) for i in join.inputs)
+        for event in direct:
+            chain = [event] if event.op != join.op else []
             while chain and len(after_ := self.consumers.get(chain[-1].index, [])) == 1 and after_[0].op not in JOINS:
                 chain.append(after_[0])
-            ends = self.consumers.get(chain[-1].index, []) if chain else [first]
-            if any(end.op == join.op for end in ends):
+            ends = self.consumers.get(chain[-1].index, []) if chain else [event]
+            if any(end.op == join.op for end in ends) and (chain or not straight):
                 given = self.made(chain[-1]) if chain else before
-                edit = Edit("branch other", tuple(way), tuple(event.index for event in chain))
-                more = 3 * any(same(self.steps[i], first) for i in self.next[step.inputs[0]] if i > step.index)
+                edit = Edit("branch other", tuple(way), tuple(one.index for one in chain))
+                more = 3 * any(same(self.steps[i], event) for i in self.next[step.inputs[0]] if i > step.index)
+                more += 0.5 * abs(len(chain) - len(way))
                 yield self.edit(state, edit, [*[before] * (len(way) - 1), given], more)
-        first, last = self.around(step)
         if all(first <= i <= last for i in join.inputs):
             yield self.edit(state, Edit("branch missing", (*way, join.index)), [[]])
 
@@ -472,6 +482,11 @@ def trunk_of(events: Sequence[Event]) -> list[Event]:
                 found.append(event)
             reach = max(reach, last[event.index])
     return found
+
+
+def kernels(operators: Sequence[Operator], indices: Sequence[int]) -> list[int]:
+    """Of the convolutions among some operators, each once; 1×1 ones aside, which may be shortcuts."""
+    return sorted({operators[i].kernel for i in indices if operators[i].op == "conv" and isinstance(operators[i].kernel, int)} - {1})
 
 
 def differing(step: Operator, event: Operator) -> Iterator[str]:
