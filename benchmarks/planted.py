@@ -276,7 +276,7 @@ def only_between(garden: Garden, a: Step, b: Step) -> bool:
         step = garden.steps[step.inputs[0]]
         if step.index < a.index or step.op not in ("relu", "batch_norm") or step.index in garden.touched:
             return False
-    return all(len(garden.after(one)) == 1 for one in (a, *garden.steps[a.index + 1 : b.index] if b.index > a.index + 1 else ()))
+    return all(len(garden.after(one)) == 1 for one in garden.steps[a.index : b.index])
 
 
 def maps(garden: Garden) -> bool:
@@ -592,8 +592,8 @@ def wrong(garden: Garden, report: Verification) -> list[str]:
     if report.verdict != "departs":
         found.append(f"{report.verdict}")
     for planted in garden.planted:
-        named = (sentence for _, sentence in report.departures)
-        if not any(planted.place in sentence and all(word in sentence for word in planted.words) for sentence in named):
+        named = (f"{place} {sentence}" for place, sentence in report.departures)
+        if not any(planted.place in said and all(word in said for word in planted.words) for said in named):
             found.append(f"not named: {planted}")
     count = re.search(r"departs in ([\d,]+) of", report.sentence)
     told, expected = count and int(count[1].replace(",", "")), sum(planted.count for planted in garden.planted)

@@ -124,17 +124,30 @@ class Words:
             if last and last.kind == edit.kind == "extra" and (last.steps, last.agreed) == (edit.steps, edit.agreed):
                 last = replace(last, events=(*last.events, *edit.events))
                 continue
+            if last and (pair := self.moved(last, edit)):
+                last = pair
+                continue
             if last:
                 yield last
             last = edit
         if last:
             yield last
 
+    def moved(self, one: Edit, other: Edit) -> Edit | None:
+        """An operator that stands in front of the one that it should follow: extra here, missing there."""
+        if {one.kind, other.kind} != {"extra", "missing"}:
+            return None
+        extra, missing = (one, other) if one.kind == "extra" else (other, one)
+        index = missing.steps[0]
+        if self.steps[index].inputs != (extra.steps[0],) or self.events[extra.events[0]].op != self.steps[index].op:
+            return None
+        return Edit("swapped", (extra.steps[0], index), extra.events, one.agreed)
+
     def folded(self, edits: list[Edit]) -> Iterator[list[Edit]]:
         """Those of which the same is said, numbers of maps aside, in the order of their first places."""
-        alike: dict[str, list[Edit]] = {}
+        alike: dict[tuple[str, str, str], list[Edit]] = {}
         for edit in edits:
-            alike.setdefault(self.said(edit, numbers=False), []).append(edit)
+            alike.setdefault((edit.kind, self.steps[edit.steps[0]].op, self.said(edit, numbers=False)), []).append(edit)
         yield from alike.values()
 
     def sentence(self, edits: list[Edit]) -> str:
@@ -244,16 +257,20 @@ class Words:
     def name(self, index: int) -> str:
         """An operator of the table: conv2_x.0.conv1, the ReLU behind conv1, the addition of conv2_x.0."""
         step = self.steps[index]
-        if self.named(index):
-            return step.path
         noun = NOUNS.get(step.op, label(step))
-        return f"the {noun} of {step.path}" if step.op in JOINS else f"the {noun} behind {self.anchor(step.inputs[0])}"
+        if self.named(index):
+            return step.path if step.op in ("conv", "linear") else f"the {noun} {step.path}"
+        if step.op in JOINS:
+            return f"the {noun} of {step.path}"
+        if any(first <= index <= last and step.inputs[0] < first for name, (first, last) in self.blocks.items() if name == step.path):
+            return f"the first {noun} of {step.path}"
+        return f"the {noun} behind {self.anchor(step.inputs[0])}"
 
     def anchor(self, index: int) -> str:
         """The last operator with a name at or before one."""
         while index >= 0 and not self.named(index) and self.steps[index].op not in JOINS:
             index = self.steps[index].inputs[0]
-        return "the image" if index < 0 else self.name(index)
+        return "the image" if index < 0 else self.steps[index].path if self.named(index) else self.name(index)
 
     def layer(self, index: int) -> str:
         """The path of an operator; of one without, that of the layer it follows."""

@@ -38,11 +38,13 @@ WEIGHTS: dict[Kind, float] = {
     "shared": 8,
     "swapped": 9,
     "branch missing": 10,
-    "branch other": 9,
+    "branch other": 8,
     "block missing": 11,
     "block extra": 12,
-    "block other": 15,
+    "block other": 12,
 }
+SKIPPED = 1.0  # for each operator of the table that an edit passes over without looking at it, up to MOST_SKIPPED
+MOST_SKIPPED = 8
 AGAIN = 1.0  # of an edit like an earlier one
 CHAINED = 2.0  # of what stands right behind another operator that the table does not have
 MOST_STATES = 400  # beside as many as there are operators
@@ -234,7 +236,7 @@ class Repair:
             yield from self.swapped(state, step, direct)
             yield from self.branches(state, step, direct)
         starting = [name for name, (first, _) in self.blocks.items() if first == index]
-        if unseen or starting:
+        if unseen or starting or any(last in step.inputs for _, last in self.blocks.values()):
             yield from self.block_extra(state, step)
         for name in starting:
             yield from self.block_missing(state, name)
@@ -308,6 +310,7 @@ class Repair:
             if event.op == step.op:
                 facts = list(differing(step, event))
                 more = 0.5 * len(facts) if facts != ["maps"] else -3  # which may follow from an earlier departure
+                more = more if facts else 6  # the same on something else; what is in between is better said
             else:
                 more = 1 if related(step, event) else 4
             more += 3 * any(same(other, event) for other in later)
@@ -328,8 +331,8 @@ class Repair:
                     if set(event.inputs) & set(state.seen(before)):
                         events = (event.index,) if len(event.inputs) == 1 else self.between(state, before, event)
                         if events:
-                            edit = Edit("extra", (len(state.values),), events)
-                            yield self.inserted(state, before, event, edit, 0.5 * len(events))
+                            edit = Edit("extra" if len(events) == 1 else "block extra", (len(state.values),), events)
+                            yield self.inserted(state, before, event, edit)
 
     def inserted(self, state: State, before: int, event: Event, edit: Edit, more: float = 0) -> State:
         """From now on, what the event gave is among what the operator `before` gave."""
@@ -380,7 +383,7 @@ class Repair:
                 given = self.made(chain[-1]) if chain else before
                 edit = Edit("branch other", tuple(way), tuple(one.index for one in chain))
                 more = 3 * any(same(self.steps[i], event) for i in self.next[step.inputs[0]] if i > step.index)
-                more += 0.5 * abs(len(chain) - len(way))
+                more += 0.5 * abs(len(chain) - len(way)) + SKIPPED * min(len(way), MOST_SKIPPED)
                 yield self.edit(state, edit, [*[before] * (len(way) - 1), given], more)
         if all(first <= i <= last for i in join.inputs):
             yield self.edit(state, Edit("branch missing", (*way, join.index)), [[]])
@@ -413,7 +416,7 @@ class Repair:
             if not between:
                 continue
             given = [*[state.given(start)] * (len(steps) - 1), self.made(event, self.steps[last])]
-            yield self.edit(state, Edit("block other", steps, between), given, 0.1 * len(steps))
+            yield self.edit(state, Edit("block other", steps, between), given, SKIPPED * min(len(steps), MOST_SKIPPED) + 0.1 * len(steps))
 
     def block_extra(self, state: State, step: Step) -> Iterator[State]:
         """More layers, behind which the table goes on."""
