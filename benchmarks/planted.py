@@ -283,7 +283,9 @@ def maps(garden: Garden) -> bool:
     """Fewer maps inside of a block: the next convolution takes what comes."""
 
     def inner(step: Step) -> bool:
-        return is_conv(step) and any(only_between(garden, step, other) for other in garden.steps if is_conv(other) and other.index > step.index)
+        return is_conv(step) and any(
+            only_between(garden, step, other) for other in garden.steps if is_conv(other) and other.index > step.index
+        )
 
     step = pick(garden, inner)
     if step is None:
@@ -379,7 +381,7 @@ def pool_kind(garden: Garden) -> bool:
 
 def pool_missing(garden: Garden) -> bool:
     step = pick(garden, lambda one: one.op in ("max_pool", "avg_pool") and one.stride == 2)
-    if step is None or any("flatten" == one.op for one in garden.after(step)):
+    if step is None or any(one.op == "flatten" for one in garden.after(step)):
         return False
     if not any(one.op == "global_avg_pool" for one in garden.steps):
         return False
@@ -449,7 +451,7 @@ def unit_extra(garden: Garden) -> bool:
 
 
 def unit_other(garden: Garden) -> bool:
-    """Two 3×3 convolutions for a bottleneck, three for two."""
+    """Two 3×3 convolutions for a bottleneck, a bottleneck for two."""
     names = [name for name in plain_units(garden) if garden.units()[name][-1].op == "relu"]
     if not names:
         return False
@@ -459,23 +461,24 @@ def unit_other(garden: Garden) -> bool:
     convs, norms = [s for s in unit if is_conv(s)], [s for s in unit if s.op == "batch_norm"]
     if add.op != "add" or len(norms) != len(convs):
         return False
-    wanted, channels = (2, last.shape[0]) if len(convs) == 3 else (3, last.shape[0])
+    channels = last.shape[0]
+    wanted = [(3, channels), (3, channels)] if len(convs) == 3 else [(1, channels // 4), (3, channels // 4), (1, channels)]
     inner = [op for op in garden.ops if op.name in {f"op{s.index}" for s in unit[:-2]}]
     at = garden.at(inner[0].name)
     garden.ops = [op for op in garden.ops if op not in inner]
     by, fresh = before, list[Op]()
-    for number in range(wanted):
-        conv = replace(convs[0], shape=(channels, *last.shape[1:]), kernel=3, padding=1, stride=1)
+    for number, (size, out) in enumerate(wanted):
+        conv = replace(convs[0], shape=(out, *last.shape[1:]), kernel=size, padding=size // 2, stride=1)
         fresh += [Op(f"c{last.index}_{number}", conv, (by,)), Op(f"n{last.index}_{number}", norms[0], (f"c{last.index}_{number}",))]
         by = f"n{last.index}_{number}"
-        if number < wanted - 1:
+        if number < len(wanted) - 1:
             fresh.append(Op(f"r{last.index}_{number}", last, (by,)))
             by = f"r{last.index}_{number}"
     garden.ops[at:at] = fresh
     place = garden.at(f"op{add.index}")
     garden.ops[place] = replace(garden.ops[place], by=(before, by))
     steps = [step.index for step in stage_of(garden, name.rpartition(".")[0])]
-    garden.note("unit other", len(unit), name, "two 3×3" if wanted == 2 else "three 3×3", steps=steps)
+    garden.note("unit other", len(unit), name, "two 3×3" if len(convs) == 3 else "1×1, 3×3, 1×1", steps=steps)
     return True
 
 
@@ -507,7 +510,10 @@ def projection(garden: Garden) -> bool:
     source = next(i for i in step.inputs if len(garden.after(garden.steps[i])) > 1)
     conv = replace(step, op="conv", kernel=1, stride=1, padding=0, bias=False)
     at = garden.at(f"op{step.index}")
-    garden.ops[at:at] = [Op(f"p{step.index}", conv, (f"op{source}",)), Op(f"q{step.index}", replace(step, op="batch_norm"), (f"p{step.index}",))]
+    garden.ops[at:at] = [
+        Op(f"p{step.index}", conv, (f"op{source}",)),
+        Op(f"q{step.index}", replace(step, op="batch_norm"), (f"p{step.index}",)),
+    ]
     place = garden.at(f"op{step.index}")
     by = tuple(f"q{step.index}" if name == f"op{source}" else name for name in garden.ops[place].by)
     garden.ops[place] = replace(garden.ops[place], by=by)

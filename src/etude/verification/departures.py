@@ -134,7 +134,10 @@ class Words:
             yield last
 
     def moved(self, one: Edit, other: Edit) -> Edit | None:
-        """An operator that stands in front of the one that it should follow: extra here, missing there."""
+        """Two edits as one: an operator in front of the one that it should follow; a block for another."""
+        if {one.kind, other.kind} == {"block extra", "block missing"} and one.agreed == other.agreed:
+            steps, events = (one.steps, other.events) if one.kind == "block missing" else (other.steps, one.events)
+            return Edit("block other", steps, events, one.agreed)
         if {one.kind, other.kind} != {"extra", "missing"}:
             return None
         extra, missing = (one, other) if one.kind == "extra" else (other, one)

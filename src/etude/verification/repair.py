@@ -8,16 +8,14 @@ import contextlib
 import copy
 import heapq
 import itertools
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import nn
 from torch.utils.weak import WeakIdKeyDictionary
 
-from etude.explain.outline import FOLLOWERS
 from etude.operator import FACTS, Operator
 from etude.papers import Step
 from etude.verification.align import PARAMETRIC, Aligner, Alignment, Binding, Value
@@ -312,7 +310,7 @@ class Repair:
                 more = 0.5 * len(facts) if facts != ["maps"] else -3  # which may follow from an earlier departure
                 more = more if facts else 6  # the same on something else; what is in between is better said
             else:
-                more = 1 if related(step, event) else 4
+                more = -0.5 if related(step, event) else 4
             more += 3 * any(same(other, event) for other in later)
             values = [self.made(event, step)]
             yield self.edit(state, Edit("other", (index,), (event.index,)), values, more, bindings=self.taken(state, event))
@@ -382,7 +380,7 @@ class Repair:
             if any(end.op == join.op for end in ends) and (chain or not straight):
                 given = self.made(chain[-1]) if chain else before
                 edit = Edit("branch other", tuple(way), tuple(one.index for one in chain))
-                more = 3 * any(same(self.steps[i], event) for i in self.next[step.inputs[0]] if i > step.index)
+                more = 3.0 * any(same(self.steps[i], event) for i in self.next[step.inputs[0]] if i > step.index)
                 more += 0.5 * abs(len(chain) - len(way)) + SKIPPED * min(len(way), MOST_SKIPPED)
                 yield self.edit(state, edit, [*[before] * (len(way) - 1), given], more)
         if all(first <= i <= last for i in join.inputs):
@@ -489,7 +487,8 @@ def trunk_of(events: Sequence[Event]) -> list[Event]:
 
 def kernels(operators: Sequence[Operator], indices: Sequence[int]) -> list[int]:
     """Of the convolutions among some operators, each once; 1×1 ones aside, which may be shortcuts."""
-    return sorted({operators[i].kernel for i in indices if operators[i].op == "conv" and isinstance(operators[i].kernel, int)} - {1})
+    sizes = (operators[i].kernel for i in indices if operators[i].op == "conv")
+    return sorted({size for size in sizes if isinstance(size, int) and size != 1})
 
 
 def differing(step: Operator, event: Operator) -> Iterator[str]:

@@ -11,8 +11,8 @@ MOST_PLACES = 10
 def verification_view(report: Verification) -> View:
     """The verdict and its sentence, and the evidence of every level."""
     verdict = report.sentence if report.sentence.startswith(report.verdict) else f"{report.verdict}: {report.sentence}"
-    places = tuple(sentence for _, sentence in report.departures) if len(report.departures) > 1 else ()
-    more = (f"… and {len(places) - MOST_PLACES} more",) if len(places) > MOST_PLACES else ()
+    places = [sentence for _, sentence in report.departures] if len(report.departures) > 1 else []
+    more = [f"… and {len(places) - MOST_PLACES} more"] if len(places) > MOST_PLACES else []
     said = (verdict, *places[:MOST_PLACES], *more, *(f"a free choice: {choice}" for choice in report.choices))
     rows = []
     for level in report.levels:
