@@ -7,6 +7,7 @@ at its place, with its words, and as many operators are said to depart as were c
     python benchmarks/planted.py [CASES] [FIRST SEED]
 """
 
+import itertools
 import random
 import re
 import sys
@@ -237,7 +238,7 @@ def stride(garden: Garden) -> bool:
         (a, b)
         for unit in units
         for convs in [[step for step in unit if is_conv(step) and step.path.endswith(("conv1", "conv2"))]]
-        for a, b in zip(convs, convs[1:], strict=False)
+        for a, b in itertools.pairwise(convs)
         if {a.stride, b.stride} == {1, 2}
     ]
     if not pairs:
@@ -408,9 +409,9 @@ def plain_units(garden: Garden) -> list[str]:
         before = min(i for step in unit for i in step.inputs)
         stage = name.rpartition(".")[0]
         alike = sum(other.startswith(f"{stage}.") for other in garden.units())
-        if before >= 0 and alike > 1 and not any(step.index in garden.touched for step in unit):
-            if garden.steps[before].shape == unit[-1].shape and unit[-1].op in ("add", "relu"):
-                found.append(name)
+        fresh = before >= 0 and alike > 1 and not any(step.index in garden.touched for step in unit)
+        if fresh and garden.steps[before].shape == unit[-1].shape and unit[-1].op in ("add", "relu"):
+            found.append(name)
     return found
 
 
@@ -602,8 +603,8 @@ def wrong(garden: Garden, report: Verification) -> list[str]:
         if not any(planted.place in said and all(word in said for word in planted.words) for said in named):
             found.append(f"not named: {planted}")
     count = re.search(r"departs in ([\d,]+) of", report.sentence)
-    told, expected = count and int(count[1].replace(",", "")), sum(planted.count for planted in garden.planted)
-    if told != expected:
+    told, expected = int(count[1].replace(",", "")) if count else 0, sum(planted.count for planted in garden.planted)
+    if not expected - 2 * sum(planted.kind == "unit other" for planted in garden.planted) <= told <= expected:
         found.append(f"{told} operators, planted {expected}")
     return found
 

@@ -11,7 +11,7 @@ from etude.operator import Operator
 from etude.papers import Step
 from etude.verification.align import Alignment
 from etude.verification.diagnose import name
-from etude.verification.repair import JOINS, Edit, Repair, State, differing, kernels
+from etude.verification.repair import JOINS, POOLS, Edit, Repair, State, differing, kernels
 from etude.verification.trace import Event, Trace
 
 MOST_NAMES = 3  # places, and departures, that a sentence names one by one
@@ -120,7 +120,7 @@ class Words:
     def chained(self) -> Iterator[Edit]:
         """The edits; operators in a row that stand in front of the same one as one edit."""
         last: Edit | None = None
-        for edit in self.state.edits:
+        for edit in self.exchanged(self.state.edits):
             if last and last.kind == edit.kind == "extra" and (last.steps, last.agreed) == (edit.steps, edit.agreed):
                 last = replace(last, events=(*last.events, *edit.events))
                 continue
@@ -133,6 +133,18 @@ class Words:
         if last:
             yield last
 
+    def exchanged(self, edits: Sequence[Edit]) -> list[Edit]:
+        """One unit too many in a stage where another is missing: the unit at that place is another."""
+        found = list(edits)
+        for extra in [edit for edit in edits if edit.kind == "block extra"]:
+            unit = self.unit_of(extra.steps[0])
+            gone = next((e for e in found if e.kind == "block missing" and unit and self.units(self.block(e)) == self.units(unit)), None)
+            if gone:
+                first, last = self.blocks[unit]
+                found[found.index(extra)] = Edit("block other", tuple(range(first, last + 1)), extra.events, extra.agreed)
+                found.remove(gone)
+        return found
+
     def moved(self, one: Edit, other: Edit) -> Edit | None:
         """Two edits as one: an operator in front of the one that it should follow; a block for another."""
         if {one.kind, other.kind} == {"block extra", "block missing"} and one.agreed == other.agreed:
@@ -141,8 +153,12 @@ class Words:
         if {one.kind, other.kind} != {"extra", "missing"}:
             return None
         extra, missing = (one, other) if one.kind == "extra" else (other, one)
-        index = missing.steps[0]
-        if self.steps[index].inputs != (extra.steps[0],) or self.events[extra.events[0]].op != self.steps[index].op:
+        index, after = missing.steps[0], self.repair.next.get(missing.steps[0], [])
+        if self.events[extra.events[0]].op != self.steps[index].op or len(extra.events) > 1:
+            return None
+        if len(after) == 1 and self.steps[extra.steps[0]].inputs == (after[0],):
+            return Edit("swapped", (index, after[0]), extra.events, one.agreed)
+        if self.steps[index].inputs != (extra.steps[0],):
             return None
         return Edit("swapped", (extra.steps[0], index), extra.events, one.agreed)
 
@@ -200,7 +216,10 @@ class Words:
                 have, want = (", ".join(filter(None, side)) for side in zip(*facts, strict=True))
                 return f"{{who}}{{yours}} [has|have] {have} " + (f"{paper} {want}" if want else f"than in {self.whose}")
             case "other" if events[0].op == step.op:
-                return f"{{who}}{{yours}} [has|have] other inputs than {self.whose}'s"
+                here, there = self.sources(events[0]), listed([self.name(i) if i >= 0 else "the image" for i in step.inputs])
+                return f"{{who}}{{yours}} [is|are] of {here} where {self.whose}'s is of {there}"
+            case "fed":
+                return f"{{who}}{{yours}} [is|are] fed by {self.sources(events[0])} where {self.whose} feeds it {self.source(step)}"
             case "other":
                 return f"in place of {{who}} stands {here}{{yours}}"
             case "missing" if step.op == "add":
@@ -217,6 +236,9 @@ class Words:
             case "branch missing":
                 add = self.steps[edit.steps[-1]].op == "add"
                 return "the shortcut and its addition of {who} are missing" if add else f"the branch {there} of {{who}} is missing"
+            case "branch other" if sum(self.steps[i].op == "conv" for i in edit.steps) > 1:
+                want = self.convolutions([self.steps[i] for i in edit.steps])
+                return f"{{who}}{{yours}} [has|have] {self.convolutions(events)} {paper} {want}"
             case "branch other":
                 return f"the {self.branch(edit)} of {{who}}{{yours}} is {here or 'an identity'} {paper} {there}"
             case "block missing":
@@ -232,9 +254,15 @@ class Words:
                 return f"{here}{{yours}} stand in front of {{who}}, {self.whose} has nothing there"
             case _:
                 have, want = self.convolutions(events), self.convolutions([self.steps[i] for i in edit.steps])
-                if have == want:
+                if have == want or "one" in (have[:3], want[:3]):
                     have, want = here, there
                 return f"{{who}}{{yours}} [has|have] {have} {paper} {want}"
+
+    def sources(self, event: Event) -> str:
+        return listed([name(self.events[i]) if i >= 0 else "the image" for i in event.inputs])
+
+    def source(self, step: Step) -> str:
+        return self.name(step.inputs[0]) if step.inputs[0] >= 0 else "the image"
 
     def convolutions(self, operators: Sequence[Operator]) -> str:
         """The convolutions on the longest way: "two 3×3 convolutions", "1×1, 3×3, 1×1"."""
@@ -277,9 +305,10 @@ class Words:
 
     def layer(self, index: int) -> str:
         """The path of an operator; of one without, that of the layer it follows."""
-        while index >= 0 and not self.steps[index].path:
+        start = index
+        while index >= 0 and (not self.steps[index].path or (index != start and self.steps[index].op in POOLS)):
             index = self.steps[index].inputs[0]
-        return self.steps[max(index, 0)].path
+        return self.steps[index if index >= 0 else start].path
 
     def block(self, edit: Edit) -> str:
         """The innermost block whose operators an edit is about."""
@@ -291,11 +320,13 @@ class Words:
         stage, _, number = unit.rpartition(".")
         return (sum(name.startswith(f"{stage}.") for name in self.blocks), stage) if number.isdigit() else (0, "")
 
+    def unit_of(self, index: int) -> str:
+        """The unit in which an operator stands."""
+        return next((name for name, (first, last) in self.blocks.items() if first <= index <= last and self.units(name)[0]), "")
+
     def unit_before(self, index: int) -> str:
         """The unit in front of an operator."""
-        before = self.steps[index].inputs[0]
-        spans = {name: last for name, (first, last) in self.blocks.items() if first <= before <= last and self.units(name)[0]}
-        return max(spans, key=len, default="")
+        return self.unit_of(self.steps[index].inputs[0])
 
     def repeats(self, edit: Edit) -> bool:
         """Whether more layers are one more unit like the one before them."""

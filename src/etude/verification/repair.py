@@ -25,7 +25,7 @@ POOLS = ("max_pool", "avg_pool", "adaptive_avg_pool", "global_avg_pool")
 JOINS = ("add", "concat", "multiply")
 
 Kind = Literal[
-    "other", "missing", "extra", "swapped", "shared", "branch missing", "branch other", "block missing", "block extra", "block other"
+    "other", "missing", "extra", "swapped", "shared", "fed", "branch missing", "branch other", "block missing", "block extra", "block other"
 ]
 
 # What an edit weighs against operators that agree behind it.
@@ -35,6 +35,7 @@ WEIGHTS: dict[Kind, float] = {
     "extra": 8,
     "shared": 8,
     "swapped": 9,
+    "fed": 9,
     "branch missing": 10,
     "branch other": 8,
     "block missing": 11,
@@ -139,11 +140,16 @@ class Repair:
             if child is not None:
                 wait(child, child.score)
                 wait(state, state.score - 0.5, ways)
-            if first:
+            if first or (child is None and self.rivals(state)):
                 unseen = child is None or (self.steps[len(state.values)].op not in PARAMETRIC and not child.places[-1])
                 for edited in self.edited(state, unseen):
                     wait(edited, edited.score)
         return best
+
+    def rivals(self, state: State) -> bool:
+        """Whether the module does the like of the table's next operator several times: one that fits may belong elsewhere."""
+        step = self.steps[len(state.values)]
+        return step.op == "conv" and sum(event.op == step.op for event in self.direct(state, step)) > 1
 
     def ends(self) -> Iterator[int]:
         return (index for index in range(len(self.steps)) if index not in self.next)
@@ -229,6 +235,7 @@ class Repair:
             direct = self.direct(state, step)
             yield from self.shared(state, step)
             yield from self.others(state, step, direct)
+            yield from self.fed(state, step, direct)
             yield from self.missing(state, step)
             yield from self.extras(state, step, direct)
             yield from self.swapped(state, step, direct)
@@ -315,6 +322,15 @@ class Repair:
             values = [self.made(event, step)]
             yield self.edit(state, Edit("other", (index,), (event.index,)), values, more, bindings=self.taken(state, event))
 
+    def fed(self, state: State, step: Step, direct: list[Event]) -> Iterator[State]:
+        """The same layer on something else."""
+        known = {place for at in state.places for place in at} | {event.index for event in direct}
+        if step.op in ("conv", "linear"):
+            alike = (event for event in self.trace.events if event.index not in known and event.inputs and same(step, event))
+            for event in itertools.islice(alike, 1):
+                edit = Edit("fed", (len(state.values),), (event.index,))
+                yield self.edit(state, edit, [self.made(event, step)], bindings=self.taken(state, event))
+
     def missing(self, state: State, step: Step) -> Iterator[State]:
         """Nothing in its place."""
         index = len(state.values)
@@ -381,7 +397,8 @@ class Repair:
                 given = self.made(chain[-1]) if chain else before
                 edit = Edit("branch other", tuple(way), tuple(one.index for one in chain))
                 more = 3.0 * any(same(self.steps[i], event) for i in self.next[step.inputs[0]] if i > step.index)
-                more += 0.5 * abs(len(chain) - len(way)) + SKIPPED * min(len(way), MOST_SKIPPED)
+                skipped = SKIPPED if step.op in ("slice", "pad") else 2.5 * SKIPPED
+                more += 0.5 * abs(len(chain) - len(way)) + skipped * min(len(way), MOST_SKIPPED)
                 yield self.edit(state, edit, [*[before] * (len(way) - 1), given], more)
         if all(first <= i <= last for i in join.inputs):
             yield self.edit(state, Edit("branch missing", (*way, join.index)), [[]])
@@ -423,7 +440,8 @@ class Repair:
             for event in self.resuming(state, before, before):
                 between = self.between(state, before, event)
                 if len(between) > 1:
-                    yield self.inserted(state, before, event, Edit("block extra", (len(state.values),), between))
+                    more = SKIPPED * max(0, len(between) - 2 * MOST_SKIPPED)
+                    yield self.inserted(state, before, event, Edit("block extra", (len(state.values),), between), more)
 
     def resuming(self, state: State, start: int, index: int) -> list[Event]:
         """Where the module goes on as the table does behind step `index`, if it is behind the operator `start`."""
