@@ -12,7 +12,7 @@ import random
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -570,11 +570,11 @@ KINDS: tuple[Plant, ...] = (
 # ── Cases ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def case(seed: int) -> tuple[str, Garden, Verification]:
-    """A network with two or three departures, and what `verify` says of it."""
+def case(seed: int, names: Sequence[str] = tuple(NETWORKS)) -> tuple[str, Garden, Verification]:
+    """One of the networks with two or three departures, and what `verify` says of it."""
     chance = random.Random(seed)
     while True:
-        name = chance.choice(list(NETWORKS))
+        name = chance.choice(names)
         options, image = NETWORKS[name]
         garden = Garden(steps_of(name, **options), chance)
         for plant in chance.sample(KINDS, len(KINDS)):

@@ -164,9 +164,9 @@ class Words:
 
     def folded(self, edits: list[Edit]) -> Iterator[list[Edit]]:
         """Those of which the same is said, numbers of maps aside, in the order of their first places."""
-        alike: dict[tuple[str, str, str], list[Edit]] = {}
+        alike: dict[tuple[str, str], list[Edit]] = {}
         for edit in edits:
-            alike.setdefault((edit.kind, self.steps[edit.steps[0]].op, self.said(edit, numbers=False)), []).append(edit)
+            alike.setdefault((self.steps[edit.steps[-1]].op, self.said(edit, numbers=False)), []).append(edit)
         yield from alike.values()
 
     def sentence(self, edits: list[Edit]) -> str:
@@ -223,7 +223,7 @@ class Words:
             case "other":
                 return f"in place of {{who}} stands {here}{{yours}}"
             case "missing" if step.op == "add":
-                return "the shortcut and its addition of {who} are missing"
+                return "the shortcut and its addition in {who} are missing"
             case "missing":
                 return "{who} [is|are] missing"
             case "extra":
@@ -235,12 +235,12 @@ class Words:
                 return f"{{who}}{{yours}} shares the weights of {first}, which are used twice, {paper} a layer of its own"
             case "branch missing":
                 add = self.steps[edit.steps[-1]].op == "add"
-                return "the shortcut and its addition of {who} are missing" if add else f"the branch {there} of {{who}} is missing"
+                return "the shortcut and its addition in {who} are missing" if add else f"the branch {there} of {{who}} is missing"
             case "branch other" if sum(self.steps[i].op == "conv" for i in edit.steps) > 1:
                 want = self.convolutions([self.steps[i] for i in edit.steps])
                 return f"{{who}}{{yours}} [has|have] {self.convolutions(events)} {paper} {want}"
             case "branch other":
-                return f"the {self.branch(edit)} of {{who}}{{yours}} is {here or 'an identity'} {paper} {there}"
+                return f"the {self.branch(edit)}[|s] in {{who}}{{yours}} [is|are] {here or 'an identity'} {paper} {there}"
             case "block missing":
                 unit = self.block(edit)
                 count, stage = self.units(unit)

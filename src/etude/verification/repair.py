@@ -35,18 +35,18 @@ WEIGHTS: dict[Kind, float] = {
     "extra": 8,
     "shared": 8,
     "swapped": 9,
-    "fed": 9,
+    "fed": 14,
     "branch missing": 10,
     "branch other": 8,
     "block missing": 11,
     "block extra": 12,
-    "block other": 12,
+    "block other": 14,
 }
 SKIPPED = 1.0  # for each operator of the table that an edit passes over without looking at it, up to MOST_SKIPPED
 MOST_SKIPPED = 8
 AGAIN = 1.0  # of an edit like an earlier one
 CHAINED = 2.0  # of what stands right behind another operator that the table does not have
-MOST_STATES = 400  # beside as many as there are operators
+MOST_STATES = 600  # beside as many as there are operators
 NEAR = 5  # operators between a tensor and weights that are applied to it
 AHEAD = 6  # operators that are looked at to see whether two places are alike
 
