@@ -189,7 +189,8 @@ class Garden:
 
     def layer_of(self, step: Step) -> str:
         """The path of a step or of what it follows."""
-        while not step.path and step.inputs[0] >= 0:
+        start = step
+        while (not step.path or (step is not start and "pool" in step.op)) and step.inputs[0] >= 0:
             step = self.steps[step.inputs[0]]
         return step.path
 

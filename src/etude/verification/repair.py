@@ -47,6 +47,7 @@ MOST_SKIPPED = 8
 AGAIN = 1.0  # of an edit like an earlier one
 CHAINED = 2.0  # of what stands right behind another operator that the table does not have
 MOST_STATES = 600  # beside as many as there are operators
+PROGRESS = 0.5
 NEAR = 5  # operators between a tensor and weights that are applied to it
 AHEAD = 6  # operators that are looked at to see whether two places are alike
 
@@ -86,7 +87,8 @@ class State:
 
     @property
     def score(self) -> float:
-        return self.agreed - self.weight
+        """By which the next state is chosen. What has come far is not favoured as much as it would be by all that agreed."""
+        return PROGRESS * self.agreed - self.weight
 
     def given(self, index: int) -> list[Value]:
         return self.images if index < 0 else self.values[index]
@@ -129,7 +131,7 @@ class Repair:
             if not waiting:
                 break
             _, _, state, ways = heapq.heappop(waiting)
-            best = max(best, state, key=lambda one: (one.score, len(one.values)))
+            best = max(best, state, key=lambda one: (one.agreed - one.weight, len(one.values)))
             if len(state.values) == len(self.steps):
                 if all(state.places[end] or self.steps[end].side for end in self.ends()):
                     return state
@@ -139,7 +141,7 @@ class Repair:
             child = next(ways, None)
             if child is not None:
                 wait(child, child.score)
-                wait(state, state.score - 0.5, ways)
+                wait(state, state.score - PROGRESS / 2, ways)
             if first or (child is None and self.rivals(state)):
                 unseen = child is None or (self.steps[len(state.values)].op not in PARAMETRIC and not child.places[-1])
                 for edited in self.edited(state, unseen):
