@@ -140,7 +140,7 @@ class Words:
             unit = self.unit_of(extra.steps[0])
             gone = next((e for e in found if e.kind == "block missing" and unit and self.units(self.block(e)) == self.units(unit)), None)
             if gone:
-                first, last = self.blocks[unit]
+                first, last = self.blocks[unit if gone.steps[0] >= extra.steps[0] else self.block(gone)]
                 found[found.index(extra)] = Edit("block other", tuple(range(first, last + 1)), extra.events, extra.agreed)
                 found.remove(gone)
         return found

@@ -40,13 +40,13 @@ WEIGHTS: dict[Kind, float] = {
     "branch other": 8,
     "block missing": 11,
     "block extra": 12,
-    "block other": 14,
+    "block other": 15,
 }
 SKIPPED = 1.0  # for each operator of the table that an edit passes over without looking at it, up to MOST_SKIPPED
 MOST_SKIPPED = 8
 AGAIN = 1.0  # of an edit like an earlier one
 CHAINED = 2.0  # of what stands right behind another operator that the table does not have
-MOST_STATES = 600  # beside as many as there are operators
+MOST_STATES = 900  # beside as many as there are operators
 PROGRESS = 0.5
 NEAR = 5  # operators between a tensor and weights that are applied to it
 AHEAD = 6  # operators that are looked at to see whether two places are alike
@@ -269,7 +269,8 @@ class Repair:
         if one.kind != other.kind:
             return False
         if one.kind == "block other":
-            return kernels(self.trace.events, one.events) == kernels(self.trace.events, other.events)
+            deeper = [len(kernels(self.trace.events, edit.events)) - len(kernels(self.steps, edit.steps)) for edit in (one, other)]
+            return deeper[0] * deeper[1] > 0
         steps = [[self.steps[i].op for i in edit.steps] for edit in (one, other)]
         return steps[0] == steps[1] and self.facts(one) == self.facts(other)
 
@@ -433,7 +434,7 @@ class Repair:
             if not between:
                 continue
             given = [*[state.given(start)] * (len(steps) - 1), self.made(event, self.steps[last])]
-            yield self.edit(state, Edit("block other", steps, between), given, SKIPPED * min(len(steps), MOST_SKIPPED) + 0.1 * len(steps))
+            yield self.edit(state, Edit("block other", steps, between), given, SKIPPED / 2 * min(len(steps), MOST_SKIPPED) + 0.1 * len(steps))
 
     def block_extra(self, state: State, step: Step) -> Iterator[State]:
         """More layers, behind which the table goes on."""
@@ -506,9 +507,9 @@ def trunk_of(events: Sequence[Event]) -> list[Event]:
 
 
 def kernels(operators: Sequence[Operator], indices: Sequence[int]) -> list[int]:
-    """Of the convolutions among some operators, each once; 1×1 ones aside, which may be shortcuts."""
+    """Of the convolutions among some operators; 1×1 ones aside, which may be shortcuts."""
     sizes = (operators[i].kernel for i in indices if operators[i].op == "conv")
-    return sorted({size for size in sizes if isinstance(size, int) and size != 1})
+    return [size for size in sizes if isinstance(size, int) and size != 1]
 
 
 def differing(step: Operator, event: Operator) -> Iterator[str]:
