@@ -48,6 +48,7 @@ AGAIN = 1.0  # of an edit like an earlier one
 CHAINED = 2.0  # of what stands right behind another operator that the table does not have
 MOST_STATES = 1500  # beside as many as there are operators
 PROGRESS = 0.5
+LARGE = 1 << 28  # bytes of a run; the larger it is, the fewer states there is memory for
 NEAR = 5  # operators between a tensor and weights that are applied to it
 AHEAD = 6  # operators that are looked at to see whether two places are alike
 
@@ -127,7 +128,8 @@ class Repair:
 
         best = start = self.start(found)
         wait(start, start.score)
-        for _ in range(MOST_STATES + 3 * len(self.steps)):
+        size = sum(tensor.nbytes for tensor in self.trace.kept)
+        for _ in range(3 * len(self.steps) + int(MOST_STATES * min(1, LARGE / (size + 1)))):
             if not waiting:
                 break
             _, _, state, ways = heapq.heappop(waiting)
@@ -434,7 +436,9 @@ class Repair:
             if not between:
                 continue
             given = [*[state.given(start)] * (len(steps) - 1), self.made(event, self.steps[last])]
-            yield self.edit(state, Edit("block other", steps, between), given, SKIPPED / 2 * min(len(steps), MOST_SKIPPED) + 0.1 * len(steps))
+            yield self.edit(
+                state, Edit("block other", steps, between), given, SKIPPED / 2 * min(len(steps), MOST_SKIPPED) + 0.1 * len(steps)
+            )
 
     def block_extra(self, state: State, step: Step) -> Iterator[State]:
         """More layers, behind which the table goes on."""
