@@ -151,7 +151,7 @@ class Judge:
             found = replace(found, reached=run.output)
         elif difference.kind != "operator":
             return None, None
-        place = Place(run.steps, answer.trace, found, answer.module, "the solution")
+        place = Place(run.steps, answer.trace, found, answer.module)
         line = next((answer.lines[event.index] for event in place.events if answer.lines[event.index]), None)
         return place, line
 

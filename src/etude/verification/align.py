@@ -60,12 +60,14 @@ class Alignment:
     values    what each operator gave
     reached   how many operators were matched; all, where the module is the table's
     constants of a local response norm, as the module has them
+    images    what the first operators work on, where that is not the images alone
     """
 
     bindings: dict[int, Binding] = field(default_factory=dict)
     values: list[list[Value]] = field(default_factory=list)
     reached: int = 0
     constants: dict[str, float] = field(default_factory=dict)
+    images: Sequence[Value] = ()
 
     @property
     def choices(self) -> dict[int, Choice]:
@@ -145,7 +147,7 @@ class Aligner:
 
     def inputs(self, step: Step, found: Alignment) -> Iterator[tuple[list[Value], dict[int, Choice]]]:
         """The inputs of a step in every combination whose choices agree."""
-        images = [Value(self.trace.images, {})]
+        images = found.images or [Value(self.trace.images, {})]
         for values in itertools.product(*(images if index < 0 else found.values[index] for index in step.inputs)):
             merged: dict[int, Choice] = {}
             if all(merged.setdefault(at, choice) == choice for value in values for at, choice in value.choices.items()):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from etude.papers import Step
 from etude.verification.align import Alignment
-from etude.verification.diagnose import Departure
+from etude.verification.departures import Departure
 from etude.verification.trace import Trace
 from etude.wording import size
 
@@ -36,18 +36,13 @@ class Invariants:
     cold: frozenset[int]
 
     def broken(self, module: nn.Module) -> list[Departure]:
-        return [*self.unused(module), *self.dropouts(), *self.initial_values()]
+        return [*self.unused(module), *active_dropouts(self.evaluated), *self.initial_values()]
 
     def unused(self, module: nn.Module) -> Iterator[Departure]:
         used = {use for binding in self.found.bindings.values() for use in binding.uses}
         for name, parameter in module.named_parameters():
             if id(parameter) not in used or id(parameter) in self.cold:
                 yield Departure("", f"your {name} ({size(parameter.shape)}) is never used, and the table has no layer for it ({self.at})")
-
-    def dropouts(self) -> Iterator[Departure]:
-        """Where and how they stand in training mode is among the numbers; in eval mode none may be active."""
-        if any(event.active for event in self.evaluated.events):
-            yield Departure("", "a dropout is active in eval mode")
 
     def initial_values(self) -> Iterator[Departure]:
         """The gates' biases, which the paper fixes (Identity Mappings, section 3.1)."""
@@ -61,3 +56,19 @@ class Invariants:
                         step.path, f"{step.path}: the gate's bias starts at {have}; the paper starts it at {bias:g} ({step.at})"
                     )
                     return
+
+
+def active_dropouts(evaluated: Trace) -> Iterator[Departure]:
+    """Where and how they stand in training mode is among the numbers; in eval mode none may be active."""
+    if any(event.active for event in evaluated.events):
+        yield Departure("", "a dropout is active in eval mode")
+
+
+def unreached(module: nn.Module, trace: Trace, at: str) -> Iterator[Departure]:
+    """The parameters of a module that no operator is given and no gradient of its outputs reaches. Whatever the module computes."""
+    module.zero_grad()
+    sum((out.sum() for out in trace.outputs), torch.zeros(())).backward()
+    given = {id(operand) for event in trace.events for operand in event.operands}
+    for name, parameter in module.named_parameters():
+        if id(parameter) not in given and parameter.grad is None:
+            yield Departure("", f"your {name} ({size(parameter.shape)}) is never used ({at})")

@@ -1,7 +1,7 @@
 """Holds anybody's module against a network of a paper. Numbers decide: no name and no structure is asked for."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -15,9 +15,9 @@ from etude.papers import Step
 from etude.targets.opening import in_hand
 from etude.values import write_call
 from etude.verification.align import Alignment, align, choices_in_words, run_table
-from etude.verification.diagnose import Departure, departure
+from etude.verification.departures import Departure, departures
 from etude.verification.facts import ends_of, facts_of, steps_at, steps_of
-from etude.verification.invariants import Invariants
+from etude.verification.invariants import Invariants, active_dropouts, unreached
 from etude.verification.prepare import bare, copied, eagerly, is_scripted, register_listed
 from etude.verification.running import Run, Stopped, first_run, images_to_try, in_both_modes
 from etude.verification.trace import EQUAL, Trace, difference, gradients_differ, randomise, same_numbers, traced
@@ -69,10 +69,10 @@ class CannotJudge(Exception):
 
 
 class Departs(Exception):
-    """The module runs, and departs from the table at `departure`."""
+    """The module runs, and departs from the table at these places; `sentence` is the sum of it."""
 
-    def __init__(self, where: Departure) -> None:
-        super().__init__(where.sentence)
+    def __init__(self, *where: Departure, sentence: str = "") -> None:
+        super().__init__(sentence or where[0].sentence)
         self.where = where
 
 
@@ -121,22 +121,26 @@ class Judge:
             raise
         except Departs as error:
             variant = variant_of(self.against, self.options, self.module, self.traced) if self.traced else ""
-            sentence = f"{error.where.sentence}; it is {variant}" if variant else error.where.sentence
-            return self.finished("departs", sentence, error.where.place, variant)
+            sentence = f"it is {variant}; it {error}" if variant else str(error)
+            return self.finished("departs", sentence, error.where, variant)
         except Exception as error:  # code that runs once and not twice, say
             why = next(iter(str(error).strip().splitlines()), "")
             return self.finished("could not judge", f"while it was checked, it raised {type(error).__name__}: {why}")
         seen = f"all {len(self.steps):,} operators of {self.called}, outputs and gradients agree ({self.network.at})"
         return self.finished("departs" if self.slips else "faithful", f"but for that, {seen}" if self.slips else seen)
 
-    def finished(self, verdict: Word, sentence: str, place: str = "", variant: str = "") -> Verification:
+    def finished(self, verdict: Word, sentence: str, where: Sequence[Departure] = (), variant: str = "") -> Verification:
         """The report; what stands in the way of a use that the run does not show comes first."""
         known = {level.id for level in self.levels}
         levels = (*self.levels, *(Level(id_, title, "n/a", ("not reached",)) for id_, title in TITLES.items() if id_ not in known))
         slips = self.slips if verdict == "departs" else []
-        sentence = "; ".join((*(slip.sentence for slip in slips), sentence))
-        place = next((slip.place for slip in slips if slip.place), place)
-        return Verification(self.target, self.called, verdict, sentence, levels, place, variant, self.choices, self.adapted)
+        said = f"it {sentence}" if slips and sentence.startswith("departs") else sentence
+        sentence = "; ".join((*(slip.sentence for slip in slips), said))
+        places = tuple((one.place, one.sentence) for one in (*slips, *where))
+        place = next((place for place, _ in places if place), "")
+        return Verification(
+            self.target, self.called, verdict, sentence, levels, place, variant, self.choices, self.adapted, departures=places
+        )
 
     def level(self, id_: str, state: State, *evidence: str) -> None:
         self.levels.append(Level(id_, TITLES[id_], state, evidence))
@@ -240,13 +244,24 @@ class Judge:
             self.traced = trace = self.trace(self.module.train())
         found = align(self.steps, trace, self.module)
         if found.reached < len(self.steps):
-            where = departure(self.steps, trace, found, self.module, self.whose)
-            self.level("L3", "fail", where.sentence, f"{found.reached:,} of {len(self.steps):,} operators agree before it")
-            raise Departs(where)
+            raise self.departs(found)
         if self.network.kind != "departs":
             self.choices = tuple(choices_in_words(self.steps, found))
         self.level("L3", "pass", f"{len(self.steps):,} operators, in the order of the table along every path")
         return trace, found
+
+    def departs(self, found: Alignment) -> Departs:
+        """All departures, and what must hold of any module."""
+        trace = traced(self.module.train(), self.images.clone(), self.call(self.module), keep=True)
+        all_ = departures(self.steps, trace, found, self.module, self.whose)
+        self.level("L3", "fail", f"{all_.agreed:,} of {len(self.steps):,} operators agree")
+        self.level("L4", "n/a", "it is another function")
+        with torch.no_grad():
+            evaluated = traced(self.module.eval(), self.images.clone(), self.module)
+        broken = [*unreached(self.module, trace, self.network.at), *active_dropouts(evaluated)]
+        lines = [one.sentence for one in broken] or ["every parameter is used, and no dropout is active in eval mode"]
+        self.level("L5", "fail" if broken else "pass", *lines)
+        return Departs(*all_.each, *broken, sentence="; ".join([all_.sentence, *(one.sentence for one in broken)]))
 
     def random_images(self) -> Tensor:
         """Signed noise, as large as the network's own images and at most 64×64 where the module takes that: the numbers are the same."""

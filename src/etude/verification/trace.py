@@ -42,11 +42,15 @@ class Event(Operator):
 
 @dataclass
 class Trace:
-    """Everything that ran, the images it ran on, and what came out."""
+    """Everything that ran, the images it ran on, and what came out.
+
+    kept  what every event made, where that is asked for
+    """
 
     images: Tensor
     events: list[Event] = field(default_factory=list)
     outputs: tuple[Tensor, ...] = ()
+    kept: list[Tensor] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.by_size: dict[int, list[tuple[float, int, Tensor]]] = {}
@@ -103,9 +107,12 @@ def weighting(images: int, pixels: int) -> Tensor:
     return _weightings[images, pixels]
 
 
-def traced(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]) -> Trace:
-    """The trace of `call(images)`, with `stand_in` for every dropout. The module runs in the mode it is in."""
-    recorder = ValueRecorder(module, images)
+def traced(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any], *, keep: bool = False) -> Trace:
+    """The trace of `call(images)`, with `stand_in` for every dropout. The module runs in the mode it is in.
+
+    keep  whether the numbers themselves are kept beside their signatures
+    """
+    recorder = ValueRecorder(module, images, keep)
     with recorder:
         result = call(images)
     recorder.trace.outputs = tuple(tensors_in(result))
@@ -127,9 +134,9 @@ class WithoutChance(Recorder):
 class ValueRecorder(WithoutChance):
     """Takes the signature of what is made while it is fresh (it may be overwritten later)."""
 
-    def __init__(self, module: nn.Module, images: Tensor) -> None:
+    def __init__(self, module: nn.Module, images: Tensor, keep: bool = False) -> None:
         super().__init__(module, images)
-        self.trace = Trace(images)
+        self.trace, self.keep = Trace(images), keep
         self.parameters = {id(parameter) for parameter in module.parameters()}
         self.batch = len(images)
 
@@ -140,6 +147,8 @@ class ValueRecorder(WithoutChance):
             event = Event(index, **facts, operands=operands(call), active=active)
             self.trace.add(index, tensor, layouts=event.op in ("other", "linear"))
             self.trace.events.append(event)
+            if self.keep:
+                self.trace.kept.append(tensor.detach().clone())
             self.made_by(index, call, [tensor])
 
     def is_worth_noting(self, tensor: Tensor) -> bool:

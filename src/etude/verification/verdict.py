@@ -28,8 +28,9 @@ class Verification:
     """A module held against a network of a paper.
 
     verdict    faithful, departs, or could not judge
-    sentence   the verdict for a person: which layer, what it is, what the paper says and where
-    place      where it departs, in the paper's names: "conv3_x.0.conv1"
+    sentence   the verdict for a person, in one line: in how many operators it departs, which, and what is as in the paper
+    place      where it departs first, in the paper's names: "conv3_x.0.conv1"
+    departures every place in order, each with a sentence: what is there, what the paper says and where
     variant    the registered network, with options, that it is instead
     choices    what the paper leaves open and how the module has it
     adapted    what the network was held to in place of the paper's own: "100 classes in place of 1,000"
@@ -46,6 +47,7 @@ class Verification:
     choices: tuple[str, ...] = ()
     adapted: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    departures: tuple[tuple[str, str], ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -56,4 +58,5 @@ class Verification:
         """A report from `dataclasses.asdict`, after a way through JSON."""
         levels = tuple(Level(**{**level, "evidence": tuple(level["evidence"])}) for level in plain["levels"])
         lists = {name: tuple(plain[name]) for name in ("choices", "adapted", "notes")}
-        return Verification(**{**plain, "levels": levels, **lists})
+        departures = tuple((place, sentence) for place, sentence in plain["departures"])
+        return Verification(**{**plain, "levels": levels, "departures": departures, **lists})

@@ -1,0 +1,381 @@
+"""What a module does otherwise than the paper's table, all of it, in words."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from etude.explain.outline import FOLLOWERS, label
+from etude.operator import Operator
+from etude.papers import Step
+from etude.verification.align import Alignment
+from etude.verification.diagnose import name
+from etude.verification.repair import JOINS, POOLS, Edit, Repair, State, differing, kernels
+from etude.verification.trace import Event, Trace
+
+MOST_NAMES = 3  # places, and departures, that a sentence names one by one
+NOUNS = {
+    "batch_norm": "BN",
+    "relu": "ReLU",
+    "local_response_norm": "LRN",
+    "max_pool": "max pool",
+    "avg_pool": "average pool",
+    "global_avg_pool": "global average pool",
+    "add": "addition",
+    "concat": "concatenation",
+    "multiply": "product",
+    "conv": "convolution",
+}
+NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+
+
+@dataclass(frozen=True)
+class Departure:
+    """place: in the paper's names; sentence: what is there, what the paper says and where."""
+
+    place: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Departures:
+    """Everything in which a module departs from the table, in order; what is alike at several places as one.
+
+    sentence  the sum of it, in one line
+    agreed    how many operators of the table are there
+    """
+
+    each: tuple[Departure, ...]
+    sentence: str
+    agreed: int
+
+
+def departures(steps: Sequence[Step], trace: Trace, found: Alignment, module: nn.Module, whose: str) -> Departures:
+    """Every place where the module does something else than the table; `whose` the table is: "the paper".
+
+    trace  of a run whose numbers were kept
+    """
+    repair = Repair(steps, trace, module)
+    return Words(repair, repair.run(found), whose).departures()
+
+
+class Words:
+    """Edits in words."""
+
+    def __init__(self, repair: Repair, state: State, whose: str) -> None:
+        self.repair, self.state, self.whose = repair, state, whose
+        self.steps, self.events, self.blocks = repair.steps, repair.trace.events, repair.blocks
+        self.firsts: dict[str, int] = {}
+        for index, step in enumerate(self.steps):
+            if step.path not in self.blocks:
+                self.firsts.setdefault(step.path, index)
+
+    def departures(self) -> Departures:
+        edits, end = list(self.chained()), len(self.state.values)
+        told = [(self.place(alike[0]), self.sentence(alike), self.steps[alike[0].steps[0]].at) for alike in self.folded(edits)]
+        if end < len(self.steps):
+            told.append((self.layer(end), f"from {self.name(end)} on the table cannot be followed", self.steps[end].at))
+        each = tuple(Departure(place, f"{sentence} ({at})") for place, sentence, at in told)
+        extra = sum(len(edit.events) for edit in edits if "extra" in edit.kind)
+        changed = {i for edit in edits if "extra" not in edit.kind for i in edit.steps[: 1 if edit.kind == "shared" else None]}
+        agreed = end - len(changed)
+        count = f"departs in {len(self.steps) - agreed + extra:,} of {len(self.steps):,} operators"
+        if len(each) == 1:
+            what = each[0].sentence
+        elif len(each) <= MOST_NAMES:
+            what = "; ".join(sentence for _, sentence, _ in told)
+        else:
+            what = f"{told[0][1]}; and {len(each) - 1} more kinds"
+        return Departures(each, f"{count}: {what}; {self.rest(agreed)}", agreed)
+
+    def rest(self, agreed: int) -> str:
+        """What agrees: the stages in which nothing departs, where there are any."""
+        if agreed < len(self.steps) / 2:
+            return f"it is another network, {agreed:,} operators are as in {self.whose}"
+        tops = [self.stage(index) for index in range(len(self.steps))]
+        touched = {self.place(edit).split(".")[0] for edit in self.state.edits} | set(tops[len(self.state.values) :])
+        touched |= {tops[i] for edit in self.state.edits if "extra" not in edit.kind for i in edit.steps}
+        rows: list[list[str]] = [[]]
+        for top in dict.fromkeys(tops):
+            if top in touched:
+                rows.append([])
+            else:
+                rows[-1].append(top)
+        clean = [row[0] if len(row) == 1 else f"{row[0]} to {row[-1]}" for row in rows if row]
+        if not clean or len(clean) > MOST_NAMES:
+            return f"the other {agreed:,} operators are as in {self.whose}"
+        if len(clean) == 1 and " to " in clean[0]:
+            return f"everything from {clean[0]} is as in {self.whose}"
+        return f"{listed(clean)} {'is' if len(clean) == 1 else 'are'} as in {self.whose}"
+
+    def stage(self, index: int) -> str:
+        """conv1, conv2_x, inception_3a; of an activation outside of these, that of the layer it follows."""
+        while "." not in self.steps[index].path and self.steps[index].op in FOLLOWERS and self.steps[index].inputs[0] >= 0:
+            index = self.steps[index].inputs[0]
+        return self.layer(index).split(".")[0]
+
+    # ── What is told together ────────────────────────────────────────────────────────────────────────────────────────
+
+    def chained(self) -> Iterator[Edit]:
+        """The edits; operators in a row that stand in front of the same one as one edit."""
+        last: Edit | None = None
+        for edit in self.exchanged(self.state.edits):
+            if last and last.kind == edit.kind == "extra" and (last.steps, last.agreed) == (edit.steps, edit.agreed):
+                last = replace(last, events=(*last.events, *edit.events))
+                continue
+            if last and (pair := self.moved(last, edit)):
+                last = pair
+                continue
+            if last:
+                yield last
+            last = edit
+        if last:
+            yield last
+
+    def exchanged(self, edits: Sequence[Edit]) -> list[Edit]:
+        """One unit too many in a stage where another is missing: the unit at that place is another."""
+        found = list(edits)
+        for extra in [edit for edit in edits if edit.kind == "block extra"]:
+            unit = self.unit_of(extra.steps[0])
+            gone = next((e for e in found if e.kind == "block missing" and unit and self.units(self.block(e)) == self.units(unit)), None)
+            if gone:
+                first, last = self.blocks[unit if gone.steps[0] >= extra.steps[0] else self.block(gone)]
+                found[found.index(extra)] = Edit("block other", tuple(range(first, last + 1)), extra.events, extra.agreed)
+                found.remove(gone)
+        return found
+
+    def moved(self, one: Edit, other: Edit) -> Edit | None:
+        """Two edits as one: an operator in front of the one that it should follow; a block for another."""
+        if {one.kind, other.kind} == {"block extra", "block missing"} and one.agreed == other.agreed:
+            steps, events = (one.steps, other.events) if one.kind == "block missing" else (other.steps, one.events)
+            return Edit("block other", steps, events, one.agreed)
+        if {one.kind, other.kind} != {"extra", "missing"}:
+            return None
+        extra, missing = (one, other) if one.kind == "extra" else (other, one)
+        index, after = missing.steps[0], self.repair.next.get(missing.steps[0], [])
+        if self.events[extra.events[0]].op != self.steps[index].op or len(extra.events) > 1:
+            return None
+        if len(after) == 1 and self.steps[extra.steps[0]].inputs == (after[0],):
+            return Edit("swapped", (index, after[0]), extra.events, one.agreed)
+        if self.steps[index].inputs != (extra.steps[0],):
+            return None
+        return Edit("swapped", (extra.steps[0], index), extra.events, one.agreed)
+
+    def folded(self, edits: list[Edit]) -> Iterator[list[Edit]]:
+        """Those of which the same is said, numbers of maps aside, in the order of their first places."""
+        alike: dict[tuple[str, str], list[Edit]] = {}
+        for edit in edits:
+            alike.setdefault((self.steps[edit.steps[-1]].op, self.said(edit, numbers=False)), []).append(edit)
+        yield from alike.values()
+
+    def sentence(self, edits: list[Edit]) -> str:
+        exact = {self.said(edit) for edit in edits}
+        said = exact.pop() if len(exact) == 1 else self.said(edits[0], numbers=False)
+        names = [self.subject(edit) for edit in edits]
+        who = listed(names) if len(names) <= MOST_NAMES else f"{names[0]} … {names[-1]} ({len(names)} places)"
+        own = self.own(edits[0]) if len(edits) == 1 else ""
+        said = re.sub(r"\[(\w*)\|(\w+)\]", r"\2" if len(edits) > 1 else r"\1", said)
+        return said.format(who=who, yours=f" (your {own})" if own else "")
+
+    def own(self, edit: Edit) -> str:
+        """Where it stands in the module's own names."""
+        return self.events[edit.events[0]].path if edit.events else ""
+
+    # ── One edit ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def subject(self, edit: Edit) -> str:
+        """What an edit is about, in the paper's names."""
+        first = edit.steps[0]
+        match edit.kind:
+            case "block missing" | "block other":
+                return self.block(edit)
+            case "block extra" if self.repeats(edit):
+                return self.unit_before(first)
+            case "branch missing" | "branch other":
+                return self.layer(self.join_behind(edit.steps))
+            case "missing" if self.steps[first].op == "add":
+                return self.layer(first)
+            case "swapped":
+                return f"{self.name(first)} and {self.name(edit.steps[1])}"
+        return self.name(first)
+
+    def place(self, edit: Edit) -> str:
+        """Where an edit begins: a block, a layer, or the layer behind which it stands."""
+        if edit.kind.startswith("block"):
+            return self.subject(edit) if edit.kind != "block extra" or self.repeats(edit) else self.layer(edit.steps[0])
+        return self.layer(edit.steps[0])
+
+    def said(self, edit: Edit, *, numbers: bool = True) -> str:
+        """What is said of an edit, with {who} for its subject, {yours} for the module's own name, and verbs for one or several."""
+        step, events = self.steps[edit.steps[0]], [self.events[i] for i in edit.events]
+        here, there = words(events, numbers), words([self.steps[i] for i in edit.steps], numbers)
+        paper = f"where {self.whose} has"
+        match edit.kind:
+            case "other" if events[0].op == step.op and (facts := list(differences(step, events[0], numbers))):
+                have, want = (", ".join(filter(None, side)) for side in zip(*facts, strict=True))
+                return f"{{who}}{{yours}} [has|have] {have} " + (f"{paper} {want}" if want else f"than in {self.whose}")
+            case "other" if events[0].op == step.op:
+                here, there = self.sources(events[0]), listed([self.name(i) if i >= 0 else "the image" for i in step.inputs])
+                return f"{{who}}{{yours}} [is|are] of {here} where {self.whose}'s is of {there}"
+            case "fed":
+                return f"{{who}}{{yours}} [is|are] fed by {self.sources(events[0])} where {self.whose} feeds it {self.source(step)}"
+            case "other":
+                return f"in place of {{who}} stands {here}{{yours}}"
+            case "missing" if step.op == "add":
+                return "the shortcut and its addition in {who} are missing"
+            case "missing":
+                return "{who} [is|are] missing"
+            case "extra":
+                return f"{here}{{yours}} [stands|stand] in front of {{who}}, {self.whose} has nothing there"
+            case "swapped":
+                return "{who}{yours} stand in the other order"
+            case "shared":
+                first = self.name(edit.steps[1])
+                return f"{{who}}{{yours}} shares the weights of {first}, which are used twice, {paper} a layer of its own"
+            case "branch missing":
+                add = self.steps[edit.steps[-1]].op == "add"
+                return "the shortcut and its addition in {who} are missing" if add else f"the branch {there} of {{who}} is missing"
+            case "branch other" if sum(self.steps[i].op == "conv" for i in edit.steps) > 1:
+                want = self.convolutions([self.steps[i] for i in edit.steps])
+                return f"{{who}}{{yours}} [has|have] {self.convolutions(events)} {paper} {want}"
+            case "branch other":
+                return f"the {self.branch(edit)}[|s] in {{who}}{{yours}} [is|are] {here or 'an identity'} {paper} {there}"
+            case "block missing":
+                unit = self.block(edit)
+                count, stage = self.units(unit)
+                more = f", {self.whose} has {count} in {stage}" if numbers else ""
+                return f"the unit[|s] {{who}} [is|are] missing{more}" if count else "{who} [is|are] missing"
+            case "block extra" if self.repeats(edit):
+                count, stage = self.units(self.unit_before(edit.steps[0]))
+                more = f", {self.whose} has {count} in {stage}" if numbers else ""
+                return f"one unit too many stands behind {{who}}{{yours}}{more}"
+            case "block extra":
+                return f"{here}{{yours}} stand in front of {{who}}, {self.whose} has nothing there"
+            case _:
+                have, want = self.convolutions(events), self.convolutions([self.steps[i] for i in edit.steps])
+                if have == want or "one" in (have[:3], want[:3]):
+                    have, want = here, there
+                return f"{{who}}{{yours}} [has|have] {have} {paper} {want}"
+
+    def sources(self, event: Event) -> str:
+        return listed([name(self.events[i]) if i >= 0 else "the image" for i in event.inputs])
+
+    def source(self, step: Step) -> str:
+        return self.name(step.inputs[0]) if step.inputs[0] >= 0 else "the image"
+
+    def convolutions(self, operators: Sequence[Operator]) -> str:
+        """The convolutions on the longest way: "two 3×3 convolutions", "1×1, 3×3, 1×1"."""
+        lengths: dict[int, list[str]] = {}
+        for one in operators:
+            before = max((lengths[i] for i in one.inputs if i in lengths), key=len, default=[])
+            size = label(one).split()[0]
+            lengths[one.index] = [*before, size] if one.op == "conv" else before
+        longest = max(lengths.values(), key=len, default=[])
+        if not longest:
+            return "no convolution"
+        if len(set(longest)) == 1:
+            return f"{NUMBERS.get(len(longest), len(longest))} {longest[0]} convolution{'s' * (len(longest) > 1)}"
+        return ", ".join(longest)
+
+    # ── Names and places ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def named(self, index: int) -> bool:
+        """Whether the paper has a name for just this operator."""
+        path = self.steps[index].path
+        return bool(path) and self.firsts.get(path) == index
+
+    def name(self, index: int) -> str:
+        """An operator of the table: conv2_x.0.conv1, the ReLU behind conv1, the addition of conv2_x.0."""
+        step = self.steps[index]
+        noun = NOUNS.get(step.op, label(step))
+        if self.named(index):
+            return step.path if step.op in ("conv", "linear") else f"the {noun} {step.path}"
+        if step.op in JOINS:
+            return f"the {noun} of {step.path}"
+        if any(first <= index <= last and step.inputs[0] < first for name, (first, last) in self.blocks.items() if name == step.path):
+            return f"the first {noun} of {step.path}"
+        return f"the {noun} behind {self.anchor(step.inputs[0])}"
+
+    def anchor(self, index: int) -> str:
+        """The last operator with a name at or before one."""
+        while index >= 0 and not self.named(index) and self.steps[index].op not in JOINS:
+            index = self.steps[index].inputs[0]
+        return "the image" if index < 0 else self.steps[index].path if self.named(index) else self.name(index)
+
+    def layer(self, index: int) -> str:
+        """The path of an operator; of one without, that of the layer it follows."""
+        start = index
+        while index >= 0 and (not self.steps[index].path or (index != start and self.steps[index].op in POOLS)):
+            index = self.steps[index].inputs[0]
+        return self.steps[index if index >= 0 else start].path
+
+    def block(self, edit: Edit) -> str:
+        """The innermost block whose operators an edit is about."""
+        span = (edit.steps[0], edit.steps[-1])
+        return [name for name, where in sorted(self.blocks.items()) if where == span][-1]
+
+    def units(self, unit: str) -> tuple[int, str]:
+        """How many units the stage of a unit has; 0 for a block that is no unit of a stage."""
+        stage, _, number = unit.rpartition(".")
+        return (sum(name.startswith(f"{stage}.") for name in self.blocks), stage) if number.isdigit() else (0, "")
+
+    def unit_of(self, index: int) -> str:
+        """The unit in which an operator stands."""
+        return next((name for name, (first, last) in self.blocks.items() if first <= index <= last and self.units(name)[0]), "")
+
+    def unit_before(self, index: int) -> str:
+        """The unit in front of an operator."""
+        return self.unit_of(self.steps[index].inputs[0])
+
+    def repeats(self, edit: Edit) -> bool:
+        """Whether more layers are one more unit like the one before them."""
+        unit = self.unit_before(edit.steps[0])
+        if not unit:
+            return False
+        first, last = self.blocks[unit]
+        same = kernels(self.steps, range(first, last + 1)) == kernels(self.events, edit.events)
+        return same and any(self.events[i].op in JOINS for i in edit.events) == any(s.op in JOINS for s in self.steps[first : last + 1])
+
+    def join_behind(self, steps: Sequence[int]) -> int:
+        index = steps[-1]
+        while self.steps[index].op not in JOINS:
+            index = self.repair.next[index][0]
+        return index
+
+    def branch(self, edit: Edit) -> str:
+        """What a branch is called: a shortcut where it is added and says so or is short."""
+        join = self.steps[self.join_behind(edit.steps)]
+        return "shortcut" if join.op == "add" and len(edit.steps) <= 2 else "branch"
+
+
+def differences(step: Step, event: Event, numbers: bool = True) -> Iterator[tuple[str, str]]:
+    """What an operator has and what the table has, fact by fact; numbers of maps, where they are not asked for, as "other"."""
+    for fact in differing(step, event):
+        if fact in ("maps", "features"):
+            yield (f"{event.shape[0]} {fact}", f"{step.shape[0]}") if numbers else (f"other numbers of {fact}", "")
+        else:
+            yield in_words(fact, getattr(event, fact)), in_words(fact, getattr(step, fact))
+
+
+def in_words(fact: str, value: object) -> str:
+    match fact:
+        case "bias":
+            return "a bias" if value else "no bias"
+        case "factor":
+            return f"a share of {value:g}" if isinstance(value, float) else f"factor {value}"
+        case "kernel":
+            return f"kernel {value}×{value}" if isinstance(value, int) else f"kernel {value}"
+        case _:
+            return f"{fact} {value}"
+
+
+def words(operators: Sequence[Operator], numbers: bool) -> str:
+    """Operators in a row; without numbers of maps where these are not asked for."""
+    said = ", ".join(map(name, operators))
+    return said if numbers else re.sub(r"(conv|linear) \d+", r"\1", said)
+
+
+def listed(names: Sequence[str]) -> str:
+    """a, b and c."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
