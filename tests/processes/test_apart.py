@@ -20,6 +20,7 @@ import pytest
 
 import places
 from etude.errors import EtudeError, UsageError
+from etude.practice.exercises import exercise
 from etude.verification import apart, bound
 from etude.verification.apart import Failed, Server
 
@@ -281,7 +282,9 @@ def test_all_of_it_ends_with_a_command(command: list[str], tmp_path: Path) -> No
     file, work = tmp_path / "net.py", tmp_path / "work"
     work.mkdir()
     note = str(work / "note")
-    file.write_text(f"import sys\nsys.path.append({str(places.TESTS)!r})\nimport called_apart\ncalled_apart.scatter(60, {note!r})\n")
+    names = f"Net = {exercise('conv1x1').callables[0]}"
+    made = f"{names} = called_apart.scatter(60, {note!r})"
+    file.write_text(f"import sys\nsys.path.append({str(places.TESTS)!r})\nimport called_apart\n{made}\n")
     with interrupted(work, ["-m", "etude", *(word.format(file=file) for word in command)], 8) as us:
         us.kill()
     assert all_gone(work)
