@@ -6,6 +6,8 @@ The command line prints the message on one line and exits with `exit_code`; ever
 import difflib
 from collections.abc import Iterable
 
+MOST = 20  # known names that a message lists
+
 
 class EtudeError(Exception):
     """Something the user can mend. The message says what was found, what was expected and what to do next."""
@@ -20,9 +22,10 @@ class UsageError(EtudeError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The part of a message that helps with a misspelt name: the nearest known ones, or all of them."""
+    """The part of a message that helps with a misspelt name: the nearest known ones, or else all of them, or the first of many."""
     known = list(known)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if close:
         return "did you mean " + " or ".join(close) + "?"
-    return "known: " + ", ".join(known)
+    more = f" and {len(known) - MOST} more" if len(known) > MOST else ""
+    return "known: " + ", ".join(known[:MOST]) + more

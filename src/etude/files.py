@@ -2,9 +2,10 @@
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
+
+WEIGHTS = (".safetensors", ".pth", ".pt", ".th", ".tar", ".bin", ".pkl", ".ckpt")  # how files of weights end
 
 
 @contextlib.contextmanager
@@ -14,7 +15,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises OSError (disk full, no permission) after removing the temporary file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     temporary.touch(exist_ok=False)  # not by tempfile, whose files nobody else may read
     try:
         yield temporary

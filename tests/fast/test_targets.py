@@ -62,6 +62,7 @@ def test_a_target_is_read_and_written(text: str, target: Target) -> None:
     ("text", "message"),
     [
         ("resnt20", "did you mean resnet20"),
+        ("checkpoint.pth.tar", "checkpoint.pth.tar is a file of weights: name the code that they belong to"),
         ("resnet20(8)", "without its option's name"),
         ("resnet20(depth=", "expected plain values"),
         ("nets.py:Net(f(x))", "expected plain values"),

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 COMMAND = "from etude.cli.app import run; assert run({!r}.split()) == 0"
 STEPS = (  # one after the other in one process: code, or a command, and what is not imported behind it
     ("import etude.data, etude.data.catalog", "torch numpy rich jinja2 matplotlib"),
@@ -19,7 +21,6 @@ STEPS = (  # one after the other in one process: code, or a command, and what is
     ("etude show lecture_inception", "torch jinja2 matplotlib"),
     ("etude show resnet1202", "torch jinja2 matplotlib"),
     ("etude explain conv1x1", "torch jinja2 matplotlib"),
-    ("etude reproduce lecture --plan --seeds 2", "torch jinja2 matplotlib"),
     ("etude practice start .", "torch jinja2 matplotlib"),
     ("etude practice list", "torch jinja2 matplotlib"),
     ("etude practice next", "torch jinja2 matplotlib"),
@@ -29,6 +30,7 @@ STEPS = (  # one after the other in one process: code, or a command, and what is
     ("from etude.report.web import page_of; from etude.views.facts import facts_view; page_of(facts_view('resnet20'))", "torch matplotlib"),
     ("from etude.views.card import card_view; page_of(card_view('googlenet', {}))", "torch"),
 )
+PLAN = (("etude reproduce lecture --plan --seeds 2", "torch numpy PIL jinja2 matplotlib"),)
 PROGRAM = """
 import json, sys
 for code, absent in json.loads(sys.argv[1]):
@@ -38,8 +40,9 @@ for code, absent in json.loads(sys.argv[1]):
 """
 
 
-def test_what_is_heavy_waits_until_it_is_needed(tmp_path: Path) -> None:
-    steps = [(COMMAND.format(code.removeprefix("etude ")) if code.startswith("etude ") else code, absent) for code, absent in STEPS]
+@pytest.mark.parametrize("one_by_one", [STEPS, PLAN], ids=["all", "plan"])
+def test_what_is_heavy_waits_until_it_is_needed(one_by_one: tuple[tuple[str, str], ...], tmp_path: Path) -> None:
+    steps = [(COMMAND.format(code.removeprefix("etude ")) if code.startswith("etude ") else code, absent) for code, absent in one_by_one]
     command = [sys.executable, "-c", PROGRAM, json.dumps(steps)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr

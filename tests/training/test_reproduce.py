@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from etude.cli.app import etude as command
-from etude.data import folder, sources
+from etude.data import declaration, sources
 from etude.report.page import reproduction_page
 from etude.reproduce import reproduction
 from etude.reproduce.reproduction import Reproduction, reproduce
@@ -127,13 +127,13 @@ def test_other_data_is_not_judged(trained: list[float], tmp_path: Path) -> None:
 def test_a_declared_reencoding_is_not_judged_as_a_value(trained: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Published and measured stand side by side."""
     trained[:] = [0.99] * 5
-    monkeypatch.setattr(folder, "declared", lambda root: "mnist")
+    monkeypatch.setattr(declaration, "declared", lambda root: "mnist")
     monkeypatch.setattr(reproduction, "gradients_at_start", lambda *_: {})
     report = reproduce("lecture", budget="paper", seeds=5, root=tmp_path / "runs", data=str(tmp_path))
     assert [entry.verdict.word for entry in report.judged] == ["not judged: re-encoded"] * 2 + ["not judged"] * 3
     assert "holds mnist in another encoding" in report.judged[0].verdict.why
     assert (report.judged[0].sample.mean, report.failed) == (99.0, False)
-    monkeypatch.setattr(folder, "declared", lambda root: "fashion-mnist")
+    monkeypatch.setattr(declaration, "declared", lambda root: "fashion-mnist")
     other = reproduce("lecture", budget="paper", seeds=5, root=tmp_path / "runs", data=str(tmp_path))
     assert (other.judged[0].verdict.word, "another data set" in other.judged[0].verdict.why) == ("not judged", True)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from etude.data import catalog, cifar, folder, idx, sources, strokes, svhn
+from etude.data import catalog, cifar, declaration, folder, idx, sources, strokes, svhn
 from etude.errors import UsageError, nearest
 
 READERS = {"idx": idx.read_set, "cifar": cifar.read_set, "svhn": svhn.read_set}
@@ -107,7 +107,7 @@ def _from_catalog(row: catalog.Row, image: tuple[int, int, int], data_dir: str |
 
 def _from_folder(path: Path, image: tuple[int, int, int], say: Callable[[str], None]) -> Dataset:
     classes, train, test = folder.read(path, image, say)
-    reencoded = folder.declared(path)
+    reencoded = declaration.declared(path)
     source = f"images in {path}" + (f", {reencoded} in another encoding" if reencoded else "")
     return Dataset(path.resolve().name, classes, _split(*train), _split(*test), source, reencoded)
 

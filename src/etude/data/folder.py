@@ -5,12 +5,9 @@
 
 PNG, JPEG and BMP count as images, whatever the case of their ending; hidden and other files are ignored. An image is turned as its
 EXIF says, laid on white where it is transparent, made grey or RGB, and scaled to the wanted height and width, whatever its proportions.
-
-A file dataset.toml in the folder may declare that these are the images of a known set in another encoding: `reencoded = "cifar10"`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,24 +15,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from etude.data import catalog, kept
+from etude.data import catalog, declaration, kept
 from etude.data.idx import Bytes
 from etude.data.sources import Say, silent
 from etude.errors import EtudeError, UsageError
-from etude.tables import build, read_toml
 
-DECLARATION = "dataset.toml"
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp")
 HELD_OUT = 5  # one in so many
 
 Labelled = list[tuple[Path, int]]
-
-
-@dataclass(frozen=True)
-class Declaration:
-    """What dataset.toml says."""
-
-    reencoded: str
 
 
 class Pictures(NamedTuple):
@@ -54,22 +42,10 @@ def read(root: Path, image: tuple[int, int, int], say: Say = silent) -> tuple[tu
     if image[0] not in (1, 3):
         raise UsageError(f"images of a folder have 1 (grey) or 3 (RGB) channels, not {image[0]}")
     classes, train, test = scan(root)
-    if name := declared(root):
+    if name := declaration.declared(root):
         _check_declared(root, catalog.row(name), classes, train, test)
     images = kept.images(root, [path for path, _ in train + test], image, _decoded, say)
     return classes, _pictures(images[: len(train)], train), _pictures(images[len(train) :], test)
-
-
-def declared(root: Path) -> str:
-    """The set of the catalog that the folder is declared to be in another encoding, "" if none. Raises TableError, UsageError."""
-    path = root / DECLARATION
-    if not path.is_file():
-        return ""
-    row = catalog.row(build(Declaration, read_toml(path), str(path)).reencoded)
-    if not row.balanced:
-        known = ", ".join(row.name for row in catalog.rows() if row.balanced)
-        raise UsageError(f"{path}: reencoded = {row.name!r}, whose images cannot be counted by class; expected one of {known}")
-    return row.name
 
 
 def _check_declared(root: Path, row: catalog.Row, classes: Sequence[str], train: Labelled, test: Labelled) -> None:
@@ -77,12 +53,12 @@ def _check_declared(root: Path, row: catalog.Row, classes: Sequence[str], train:
     if odd := sorted(set(classes) ^ set(row.classes)):
         lacks = ", ".join(name for name in odd if name in row.classes)
         why = f"lacks {lacks}" if lacks else f"has {', '.join(odd)} too"
-        raise EtudeError(f"{root}: is declared to be {row.name}, and {why}; expected its {len(row.classes)} classes ({DECLARATION})")
+        raise EtudeError(f"{root}: is declared to be {row.name}, and {why}; expected its {len(row.classes)} classes ({declaration.FILE})")
     for part, labelled, wanted in (("training", train, row.train), ("test", test, row.test)):
         counts = np.bincount([label for _, label in labelled], minlength=len(classes))
         for name, count in zip(classes, counts, strict=True):
             if count != wanted // len(classes):
-                expected = f"expected {wanted // len(classes):,} ({DECLARATION})"
+                expected = f"expected {wanted // len(classes):,} ({declaration.FILE})"
                 raise EtudeError(f"{root}: is declared to be {row.name}, and has {count:,} {part} images of {name}; {expected}")
 
 

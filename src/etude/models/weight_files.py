@@ -16,7 +16,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from etude.errors import EtudeError, UsageError
-from etude.files import whole_file
+from etude.files import WEIGHTS, whole_file
 from etude.models.network import Network
 from etude.models.weights import tensors_of
 
@@ -97,8 +97,7 @@ def _unpickle(file: Path) -> Any:
         return torch.load(file, map_location="cpu", weights_only=True)
 
 
-PICKLES = (".pth", ".pt", ".th", ".tar", ".bin", ".pkl", ".ckpt")
-READERS: Mapping[str, Callable[[Path], Any]] = {".safetensors": load_file, **dict.fromkeys(PICKLES, _unpickle)}
+READERS: Mapping[str, Callable[[Path], Any]] = {**dict.fromkeys(WEIGHTS, _unpickle), ".safetensors": load_file}
 
 
 def _complaint(error: Exception) -> str:

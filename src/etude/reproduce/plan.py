@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from etude.data import folder
+from etude.data import declaration
 from etude.papers import load as load_paper
 from etude.reproduce.claims import Claim, Claims, PublishedValue, published_value
 from etude.train import recipe as recipes
@@ -56,7 +56,7 @@ def plan(held: Claims, *, budget: str, seeds: int, data: str | None = None) -> t
     Raises  UsageError and TableError for what claims, recipes or papers do not have
     """
     paper, reader = load_paper(held.paper), functools.cache(recipes.read)
-    declared = folder.declared(Path(data)) if data else ""
+    declared = declaration.declared(Path(data)) if data else ""
     found = []
     for claim in held.trained:
         recipe = recipes.load(claim.recipe, budget, reader)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from etude.errors import UsageError
+from etude.files import WEIGHTS
 from etude.models import registry
 from etude.models.network import Network
 from etude.values import Name, read_call, write_call
@@ -50,6 +51,8 @@ class Target:
         if ":" in name:
             place, _, attribute = name.rpartition(":")
             return cls("module", place, attribute, *read_call(text)[1:])
+        if text.endswith(WEIGHTS):
+            raise UsageError(f"{text} is a file of weights: name the code that they belong to, as FILE.py:NAME; `etude convert` takes both")
         network = Network.read(text)
         return cls("network", name=network.name, options=network.options)
 
