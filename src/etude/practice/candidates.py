@@ -128,6 +128,11 @@ class Candidate:
 class FewDraws(TorchDispatchMode):
     """Of a tensor that is filled by chance only two numbers are drawn: of initial values it is asked whether all are the same."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled here, and torch need not import its compiler, which takes longer than a check."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         if func in (torch.ops.aten.uniform_.default, torch.ops.aten.normal_.default) and args[0].is_contiguous():
             func(args[0].fill_(0).view(-1)[:2], *args[1:], **(kwargs or {}))
