@@ -226,15 +226,11 @@ def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(tmp_path: Path, mo
     assert numbers(run) == numbers(whole)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is of POSIX")
-@pytest.mark.parametrize("name", ["lecture_inception.lecture", "lecture_residual.lecture", "lecture_densenet.lecture"])
-def test_a_killed_run_ends_with_the_same_numbers(tmp_path: Path, name: str) -> None:
-    """kill -9 in the middle of the second epoch, between two checkpoints, then continue: bit for bit what it would have been."""
-    killed, whole = Run(tmp_path / "killed"), Run(tmp_path / "whole")
-    recipe = small(name, epochs=2)
-    code = """
+KILLED = ("lecture_inception.lecture", "lecture_residual.lecture", "lecture_densenet.lecture")
+KILLING = """
 import os, signal, sys
 from pathlib import Path
+import torch._dynamo
 from etude.train import engine, loop, recipe
 from etude.train.run import Run
 loop.CHECKPOINT_SECONDS = loop.REPORT_SECONDS = 0.0
@@ -243,12 +239,31 @@ def watch(progress):
         loop.CHECKPOINT_SECONDS = 60.0
     if progress.step == 16:
         os.kill(os.getpid(), signal.SIGKILL)
-engine.fit(recipe.from_toml(Path(sys.argv[1])), run=Run(Path(sys.argv[2])), watch=watch)
+for folder in map(Path, sys.argv[1:]):
+    child = os.fork()
+    if child == 0:
+        engine.fit(recipe.from_toml(folder / "recipe.toml"), run=Run(folder / "killed"), watch=watch)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 """
-    file = tmp_path / "recipe.toml"
-    file.write_text(recipes.to_toml(recipe), encoding="utf-8")
-    done = subprocess.run([sys.executable, "-c", code, str(file), str(killed.folder)], timeout=120, check=False)
-    assert done.returncode == -signal.SIGKILL
+
+
+@pytest.fixture(scope="module")
+def killed_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Of each recipe a folder with it and a run, each killed in a process of its own, all from one that has imported torch."""
+    folders = {name: tmp_path_factory.mktemp("killed") for name in KILLED}
+    for name, folder in folders.items():
+        (folder / "recipe.toml").write_text(recipes.to_toml(small(name, epochs=2)), encoding="utf-8")
+    subprocess.run([sys.executable, "-c", KILLING, *map(str, folders.values())], timeout=120, check=True)
+    return folders
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is of POSIX")
+@pytest.mark.parametrize("name", KILLED)
+def test_a_killed_run_ends_with_the_same_numbers(killed_runs: dict[str, Path], tmp_path: Path, name: str) -> None:
+    """kill -9 in the middle of the second epoch, between two checkpoints, then continue: bit for bit what it would have been."""
+    killed, whole = Run(killed_runs[name] / "killed"), Run(tmp_path / "whole")
+    recipe = small(name, epochs=2)
     assert not killed.finished
     assert checkpoint.read(killed.checkpoint)[1]["step"] == 13
     engine.resume(killed)

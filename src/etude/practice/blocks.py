@@ -73,10 +73,12 @@ class Judge:
 
         Two are tried only where one of them explains the first difference, so that the answer comes nearer to it than to the solution.
         """
-        found = {id_: self.differences(answers, id_, source) for id_, source in self.mistakes.items()}
+        sized = {id_ for id_, source in self.mistakes.items() if self.candidate(id_, source, 0).sized_like(answers[0])}
+        found = {id_: self.differences(answers, id_, source) for id_, source in self.mistakes.items() if id_ in sized}
         if alike := [id_ for id_, differences in found.items() if differences is not None and not any(differences)]:
             return [max(alike, key=lambda id_: self.known[id_, 0].detail)]
-        silent = {id_: differences for id_, differences in found.items() if differences is not None}
+        found |= {id_: self.differences(answers, id_, source) for id_, source in self.mistakes.items() if id_ not in sized}
+        silent = {id_: differences for id_ in self.mistakes if (differences := found[id_]) is not None}
         nearer = {id_ for id_, differences in silent.items() if any(map(is_nearer, differences, right))}
         for one, other in itertools.combinations(silent, 2):
             both = merged(self.solution, self.mistakes[one], self.mistakes[other]) if {one, other} & nearer else None

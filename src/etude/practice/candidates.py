@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from etude.practice.answers import IMAGES, Answer, Raised, Stage, one_tensor, register_hidden
 from etude.practice.exercises import Case
@@ -49,14 +50,15 @@ class Candidate:
     """One case of a module that an answer may be: its operators in both modes, or what it raises, and where."""
 
     def __init__(self, make: Callable[..., nn.Module], case: Case, fixed: dict[str, float] | None = None) -> None:
-        self.error: tuple[Stage, Exception] | None = None
-        self.training = Replay()
+        self.unmade: Exception | None = None
+        self.sizes: dict[int, int] = {}
         self.initial: dict[int, float | None] = {}
         torch.manual_seed(1)
         try:
-            self.module = make(*case.arguments)
+            with FewDraws():  # type: ignore[no-untyped-call]
+                self.module = make(*case.arguments)
         except Exception as error:
-            self.error = "made", error
+            self.unmade = error
             return
         self.hidden = register_hidden(self.module)
         constants = {name: constant(parameter) for name, parameter in self.module.named_parameters()}
@@ -66,12 +68,34 @@ class Candidate:
         self.fixed = {name: value for name, value in constants.items() if value is not None} if fixed is None else fixed
         assert case.input is not None
         self.images = torch.randn(IMAGES, *case.input)
+
+    @functools.cached_property
+    def training(self) -> Replay:
+        """The run in training mode."""
+        return Replay() if self.unmade else self.first_run[0]
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether it changes its own input."""
+        return self.first_run[1]
+
+    @functools.cached_property
+    def first_run(self) -> tuple[Replay, bool]:
         given = self.images.clone()
         with torch.no_grad():
-            self.training = replayable(self.module.train(), given)
-        if self.training.error:
-            self.error = "run", self.training.error
-        self.overwrites = not torch.equal(given, self.images)
+            run = replayable(self.module.train(), given)
+        return run, not torch.equal(given, self.images)
+
+    @property
+    def error(self) -> tuple[Stage, Exception] | None:
+        """What it raises, and where, before there is a result."""
+        if self.unmade:
+            return "made", self.unmade
+        return ("run", self.training.error) if self.training.error else None
+
+    def sized_like(self, answer: Answer) -> bool:
+        """Whether the answer has as many parameters of every size: without that it is another function."""
+        return sorted(p.numel() for p in answer.module.parameters()) == sorted(self.sizes.values())
 
     @functools.cached_property
     def evaluated(self) -> Replay:
@@ -101,15 +125,33 @@ class Candidate:
         return sorted(size for weight, size in self.sizes.items() if weight not in used)
 
 
+class FewDraws(TorchDispatchMode):
+    """Of a tensor that is filled by chance only two numbers are drawn: of initial values it is asked whether all are the same."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled here, and torch need not import its compiler, which takes longer than a check."""
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        if func in (torch.ops.aten.uniform_.default, torch.ops.aten.normal_.default) and args[0].is_contiguous():
+            func(args[0].fill_(0).view(-1)[:2], *args[1:], **(kwargs or {}))
+            return args[0]
+        return func(*args, **(kwargs or {}))
+
+
 def constant(tensor: Tensor) -> float | None:
     """The number that all entries are."""
-    first = tensor.detach().flatten()[0].item() if tensor.numel() > 1 else None
-    return first if first is not None and bool((tensor == first).all()) else None
+    numbers = tensor.detach().flatten()
+    if len(numbers) < 2 or numbers[0] != numbers[1]:
+        return None
+    return numbers[0].item() if bool((numbers == numbers[0]).all()) else None
 
 
 def raises_alike(raised: Raised, candidate: Candidate) -> bool:
     """Whether the candidate raises the same at the same stage, after the same operators."""
-    if candidate.raised is None or candidate.raised[0] != raised.stage or signature(candidate.raised[1]) != signature(raised.error):
+    its = candidate.raised if raised.stage == "backward" else candidate.error
+    if its is None or its[0] != raised.stage or signature(its[1]) != signature(raised.error):
         return False
     steps = candidate.training.steps
     return raised.before is None or align(steps, *raised.before).reached == len(steps)
@@ -141,7 +183,7 @@ def difference_from(answer: Answer, candidate: Candidate, *, search: bool = Fals
 @torch.no_grad()
 def searched(answer: Answer, candidate: Candidate, found: Alignment) -> Alignment | None:
     """Weights for the operators that were not found, such that the output is the answer's: every way that shapes permit, up to TRIES."""
-    if sorted(p.numel() for p in answer.module.parameters()) != sorted(candidate.sizes.values()) or candidate.training.output is None:
+    if not candidate.sized_like(answer) or candidate.training.output is None:
         return None
     aligner = Aligner(candidate.training.steps, answer.trace, answer.module)
     tries = min(TRIES, 1 + TRIED // (1 + sum(candidate.sizes.values())))

@@ -27,7 +27,7 @@ from etude.verification.align import PARAMETRIC, align, choices_in_words
 from etude.verification.facts import facts_of, steps_of
 from etude.verification.interpret import Choice, Weights, compute
 from etude.verification.judge import SMALL_SIDE, default_dtype, verify
-from etude.verification.trace import Trace, difference, randomise, traced
+from etude.verification.trace import Trace, difference, ran, randomise, traced
 
 EQUAL = 1e-5  # the largest relative difference between equal networks in float32
 IMAGES = 4
@@ -143,7 +143,7 @@ def aligned(module: nn.Module, own: Mapping[str, Tensor], network: Network) -> T
         module.double().train()
         try:
             images = some_images(module, network.input)
-            enliven(module, traced(module, images.clone(), call))
+            enliven(module, ran(module, images.clone(), call))
             trace = traced(module, images.clone(), call)
         except Exception as error:
             raise EtudeError(f"{type(module).__name__} does not run in training mode: {reason(error)}") from error

@@ -20,7 +20,7 @@ from etude.verification.facts import ends_of, facts_of, steps_at, steps_of
 from etude.verification.invariants import Invariants, active_dropouts, unreached
 from etude.verification.prepare import bare, copied, eagerly, is_scripted, register_listed
 from etude.verification.running import Run, Stopped, first_run, images_to_try, in_both_modes
-from etude.verification.trace import EQUAL, Trace, difference, gradients_differ, randomise, same_numbers, traced
+from etude.verification.trace import EQUAL, Trace, difference, gradients_differ, ran, randomise, same_numbers, traced
 from etude.verification.variants import variant_of
 from etude.verification.verdict import Level, State, Verification, Word
 from etude.wording import size
@@ -193,11 +193,14 @@ class Judge:
 
     def counts(self) -> Trace:
         """Parameters and multiply-adds."""
-        model, images = copied(self.module).eval(), torch.randn(2, *self.shape)
+        model, counter = copied(self.module).eval(), FlopCounterMode(display=False)
+
+        def counted(image: Tensor) -> Any:
+            with counter:
+                return model(image)
+
         with torch.no_grad():
-            ran = traced(model, images, model)
-            with FlopCounterMode(display=False) as counter:
-                model(images)
+            run = ran(model, torch.randn(1, *self.shape), counted)
         products = [step for step in self.steps if step.op in ("conv", "linear")]
         parameters = list(self.module.parameters())
         counts = [
@@ -209,19 +212,19 @@ class Judge:
             ),
         ]
         if self.fits:
-            counts.append(("MACs", counter.get_total_flops() // 4, sum(step.macs for step in self.steps if not step.side)))
+            counts.append(("MACs", counter.get_total_flops() // 2, sum(step.macs for step in self.steps if not step.side)))
         lines = [f"{what}: {found:,}, the table has {expected:,}" for what, found, expected in counts]
         same = all(found == expected for what, found, expected in counts if what != "weights without biases and BN")
         self.level("L1", "pass" if same else "fail", *lines)
-        return ran
+        return run
 
-    def stages(self, ran: Trace) -> None:
+    def stages(self, run: Trace) -> None:
         """The output sizes that the paper's table prints, one after the other."""
         printed = self.paper.tables[self.network.table].stages if self.network.table else ()
         if not printed or not self.own_input:
             self.level("L2", "n/a", "the source prints no sizes" if not printed else "the table is for another size of image")
             return
-        shapes, position = [event.shape for event in ran.events], 0
+        shapes, position = [event.shape for event in run.events], 0
         for stage in printed:
             output = stage.output if stage.place != "fc" else (self.steps[-1].shape[0],)
             place = next((i for i in range(position, len(shapes)) if shapes[i][-len(output) :] == output), None)
@@ -239,9 +242,8 @@ class Judge:
         self.module.double()
         self.images = self.random_images()
         with torch.no_grad():
-            first = self.trace(self.module.train())
-            randomise(self.module, first)
-            self.traced = trace = self.trace(self.module.train())
+            randomise(self.module, ran(self.module.train(), self.images.clone(), self.call(self.module)))
+            self.traced = trace = traced(self.module, self.images.clone(), self.call(self.module))
         found = align(self.steps, trace, self.module)
         if found.reached < len(self.steps):
             raise self.departs(found)
@@ -257,7 +259,7 @@ class Judge:
         self.level("L3", "fail", f"{all_.agreed:,} of {len(self.steps):,} operators agree")
         self.level("L4", "n/a", "it is another function")
         with torch.no_grad():
-            evaluated = traced(self.module.eval(), self.images.clone(), self.module)
+            evaluated = ran(self.module.eval(), self.images.clone(), self.module)
         broken = [*unreached(self.module, trace, self.network.at), *active_dropouts(evaluated)]
         lines = [one.sentence for one in broken] or ["every parameter is used, and no dropout is active in eval mode"]
         self.level("L5", "fail" if broken else "pass", *lines)
@@ -278,15 +280,12 @@ class Judge:
         """What gives logits and, where the network has auxiliary heads, theirs."""
         return whole_output(module) if any(step.side for step in self.steps) else module
 
-    def trace(self, module: nn.Module) -> Trace:
-        return traced(module, self.images.clone(), self.call(module))
-
     # ── L4: the same function ────────────────────────────────────────────────────────────────────────────────────────
 
     def same_function(self, trace: Trace, found: Alignment) -> tuple[Trace, frozenset[int]]:
         """Outputs and gradients in training mode, outputs in eval mode. Gives the run in eval mode, and whom no gradient reaches."""
         images = self.images.clone().requires_grad_()
-        theirs = traced(self.module.train(), images, self.call(self.module)).outputs
+        theirs = ran(self.module.train(), images, self.call(self.module)).outputs
         copy_ = self.images.clone().requires_grad_()
         ours = run_table(self.steps, found, copy_, training=True)
         pairs = []
@@ -299,7 +298,7 @@ class Judge:
         gradients, cold = gradients_differ(self.module, pairs, images, copy_)
         self.module.eval()
         with torch.no_grad():
-            evaluated = traced(self.module, self.images.clone(), self.module)
+            evaluated = ran(self.module, self.images.clone(), self.module)
             logits = run_table(self.steps, found, self.images, training=False)[len(self.steps) - 1]
         first = evaluated.outputs[0].reshape(logits.shape)
         in_eval = difference(first, logits)

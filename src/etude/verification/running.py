@@ -19,7 +19,7 @@ from etude.explain.recorder import tensors_in
 from etude.operator import Shape
 from etude.source import placed
 from etude.verification.limited import is_foreign, is_out_of_memory
-from etude.verification.trace import ValueRecorder
+from etude.verification.trace import EventRecorder
 from etude.wording import size
 
 Image = tuple[int, int, int]
@@ -143,7 +143,7 @@ def no_size_would_do(module: nn.Module, telling: Stop, stops: Sequence[Stop]) ->
 def no_image_gives(features: int, module: nn.Module, image: Shape) -> bool:
     """Whether so many features can never come to the linear layer that stops the module: they are no multiple of the maps, or fixed."""
     x = torch.randn(2, *image)
-    recorder = ValueRecorder(module, x)
+    recorder = EventRecorder(module, x)
     with contextlib.suppress(Exception), torch.no_grad(), recorder:
         module(x)
     events = recorder.trace.events

@@ -112,9 +112,17 @@ def traced(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any], *, 
 
     keep  whether the numbers themselves are kept beside their signatures
     """
-    recorder = ValueRecorder(module, images, keep)
+    return recorded(ValueRecorder(module, images, keep), call)
+
+
+def ran(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]) -> Trace:
+    """The same without signatures, which cost as much as a cheap operator: what ran and what came out, in which no numbers are found."""
+    return recorded(EventRecorder(module, images), call)
+
+
+def recorded(recorder: "EventRecorder", call: Callable[[Tensor], Any]) -> Trace:
     with recorder:
-        result = call(images)
+        result = call(recorder.trace.images)
     recorder.trace.outputs = tuple(tensors_in(result))
     return recorder.trace
 
@@ -131,12 +139,12 @@ class WithoutChance(Recorder):
         return call.facts(made) | dropout
 
 
-class ValueRecorder(WithoutChance):
-    """Takes the signature of what is made while it is fresh (it may be overwritten later)."""
+class EventRecorder(WithoutChance):
+    """Makes an event of every tensor of numbers."""
 
-    def __init__(self, module: nn.Module, images: Tensor, keep: bool = False) -> None:
+    def __init__(self, module: nn.Module, images: Tensor) -> None:
         super().__init__(module, images)
-        self.trace, self.keep = Trace(images), keep
+        self.trace = Trace(images)
         self.parameters = {id(parameter) for parameter in module.parameters()}
         self.batch = len(images)
 
@@ -144,17 +152,30 @@ class ValueRecorder(WithoutChance):
         for tensor in filter(self.is_worth_noting, call.made):
             index, facts = len(self.trace.events), self.facts(call, tensor)
             active = call.func in DROPOUTS and all(share_and_activity(call.args, call.kwargs))
-            event = Event(index, **facts, operands=operands(call), active=active)
-            self.trace.add(index, tensor, layouts=event.op in ("other", "linear"))
-            self.trace.events.append(event)
-            if self.keep:
-                self.trace.kept.append(tensor.detach().clone())
+            self.trace.events.append(Event(index, **facts, operands=operands(call), active=active))
+            self.remember(self.trace.events[-1], tensor)
             self.made_by(index, call, [tensor])
+
+    def remember(self, event: Event, tensor: Tensor) -> None:
+        """Keep of the numbers what is wanted."""
 
     def is_worth_noting(self, tensor: Tensor) -> bool:
         """Numbers, of every image of the batch, that are no parameters."""
         batched = tensor.dim() > 1 and len(tensor) == self.batch and tensor.numel() > 0
         return batched and tensor.is_floating_point() and id(tensor) not in self.parameters
+
+
+class ValueRecorder(EventRecorder):
+    """Takes the signature of what is made while it is fresh (it may be overwritten later)."""
+
+    def __init__(self, module: nn.Module, images: Tensor, keep: bool = False) -> None:
+        super().__init__(module, images)
+        self.keep = keep
+
+    def remember(self, event: Event, tensor: Tensor) -> None:
+        self.trace.add(event.index, tensor, layouts=event.op in ("other", "linear"))
+        if self.keep:
+            self.trace.kept.append(tensor.detach().clone())
 
 
 def operands(call: Call) -> tuple[Tensor | None, ...]:
