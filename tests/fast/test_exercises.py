@@ -8,9 +8,7 @@ import pytest
 
 import mutants
 import places
-from etude.practice.candidates import FewDraws, constant
 from etude.practice.exercises import FOLDER, LANGUAGES, exercise, names
-from etude.practice.sources import loaded
 from etude.practice.words import messages
 
 ANSWERS = sorted(places.ANSWERS.glob("*/*.py"))
@@ -108,14 +106,3 @@ def test_every_message_can_be_said_in_both_languages() -> None:
 def test_no_mistake_is_called_like_a_message() -> None:
     """A finding is one or the other by its key."""
     assert not {f"{name}/{key}" for name in names() for key in exercise(name).mistakes if key in messages()}
-
-
-@pytest.mark.parametrize("name", ["exclusive_gating", "googlenet_inception", "transition"])
-def test_few_draws_tell_as_much_of_initial_values(name: str) -> None:
-    task = exercise(name)
-    for id_, source in {"solution": task.reference_source, **task.sources}.items():
-        make, arguments = getattr(loaded(source, id_), task.callables[0]), task.cases[0].arguments
-        with FewDraws():  # type: ignore[no-untyped-call]
-            few = make(*arguments)
-        starts = [{path: constant(parameter) for path, parameter in module.named_parameters()} for module in (few, make(*arguments))]
-        assert starts[0] == starts[1], id_

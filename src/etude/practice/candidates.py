@@ -9,7 +9,6 @@ from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from etude.practice.answers import IMAGES, Answer, Raised, Stage, one_tensor, register_hidden
 from etude.practice.exercises import Case
@@ -55,8 +54,7 @@ class Candidate:
         self.initial: dict[int, float | None] = {}
         torch.manual_seed(1)
         try:
-            with FewDraws():  # type: ignore[no-untyped-call]
-                self.module = make(*case.arguments)
+            self.module = make(*case.arguments)
         except Exception as error:
             self.unmade = error
             return
@@ -123,21 +121,6 @@ class Candidate:
         """The sizes of the parameters that take no part."""
         used = {weight for step in self.training.steps for weight in step.weights}
         return sorted(size for weight, size in self.sizes.items() if weight not in used)
-
-
-class FewDraws(TorchDispatchMode):
-    """Of a tensor that is filled by chance only two numbers are drawn: of initial values it is asked whether all are the same."""
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Nothing is compiled here, and torch need not import its compiler, which takes longer than a check."""
-        return False
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
-        if func in (torch.ops.aten.uniform_.default, torch.ops.aten.normal_.default) and args[0].is_contiguous():
-            func(args[0].fill_(0).view(-1)[:2], *args[1:], **(kwargs or {}))
-            return args[0]
-        return func(*args, **(kwargs or {}))
 
 
 def constant(tensor: Tensor) -> float | None:
