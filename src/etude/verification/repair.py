@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
 from etude.operator import FACTS, Operator
@@ -113,6 +113,8 @@ class Repair:
         for index, step in enumerate(steps):
             for before in step.inputs:
                 self.next.setdefault(before, []).append(index)
+        last = {before: after[-1] for before, after in self.next.items()}
+        self.asked = [[i for i in range(index) if last.get(i, len(steps)) >= index] for index in range(len(steps) + 1)]
         self.found: WeakIdKeyDictionary = WeakIdKeyDictionary()  # the places at which a tensor was seen
         self.blocks = blocks_of(steps)
         self.trunk = trunk_of(trace.events)
@@ -126,6 +128,7 @@ class Repair:
         def wait(state: State, score: float, ways: Iterator[State] | None = None) -> None:
             heapq.heappush(waiting, (-score, -next(counter), state, ways))
 
+        reached: set[tuple[object, ...]] = set()
         best = start = self.start(found)
         wait(start, start.score)
         size = sum(tensor.nbytes for tensor in self.trace.kept)
@@ -139,6 +142,10 @@ class Repair:
                     return state
                 continue
             first = ways is None
+            if first and (front := self.front(state)) in reached:
+                continue  # by a better list of edits
+            if first:
+                reached.add(front)
             ways = ways or self.ways(state)
             child = next(ways, None)
             if child is not None:
@@ -149,6 +156,11 @@ class Repair:
                 for edited in self.edited(state, unseen):
                     wait(edited, edited.score)
         return best
+
+    def front(self, state: State) -> tuple[object, ...]:
+        """All that the rest of the table follows from: the places of what is still asked for; of what has none, the numbers themselves."""
+        index = len(state.values)
+        return index, state.image_places, *(state.places[i] or id(state.values[i]) for i in self.asked[index])
 
     def rivals(self, state: State) -> bool:
         """Whether the module does the like of the table's next operator several times: one that fits may belong elsewhere."""
@@ -167,10 +179,23 @@ class Repair:
         return State(list(found.values[:index]), places[:index], bindings, [Value(self.trace.images, {})], agreed=index)
 
     def found_at(self, values: list[Value]) -> tuple[int, ...]:
-        for value in values:
-            if value.tensor not in self.found:
-                self.found[value.tensor] = [place for place, _ in self.trace.find(value.tensor)]
-        return tuple(dict.fromkeys(place for value in values for place in self.found[value.tensor]))
+        return tuple(dict.fromkeys(place for value in values for place, _ in self.sightings(value.tensor)))
+
+    def sightings(self, tensor: Tensor) -> list[tuple[int, bool]]:
+        """The places at which a tensor was seen, and whether with its channels in the same order and shape."""
+        if tensor not in self.found:
+            self.found[tensor] = [(place, self.equal(tensor, place, order)) for place, order in self.trace.find(tensor)]
+        return self.found[tensor]  # type: ignore[no-any-return]
+
+    def equal(self, tensor: Tensor, place: int, order: Tensor) -> bool:
+        return place >= 0 and self.trace.kept[place].shape == tensor.shape and torch.equal(order, torch.arange(len(order)))
+
+    def kept(self, value: Value) -> Value:
+        """With the run's own tensor where that is the same, so that what is computed again is not kept again."""
+        sightings = self.sightings(value.tensor)
+        own = next((self.trace.kept[place] for place, equal in sightings if equal), value.tensor)
+        self.found.setdefault(own, sightings)
+        return replace(value, tensor=own)
 
     # ── As the table has it ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -199,6 +224,7 @@ class Repair:
         return Alignment(bindings, state.values, len(state.values), self.constants, state.images)
 
     def followed(self, state: State, values: list[Value], **changes: object) -> State:
+        values = [self.kept(value) for value in values]
         return replace(state, values=[*state.values, values], places=[*state.places, self.found_at(values)], **changes)  # type: ignore[arg-type]
 
     def without(self, state: State, step: Step) -> Iterator[State]:
