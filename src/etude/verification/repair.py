@@ -44,6 +44,7 @@ WEIGHTS: dict[Kind, float] = {
 }
 SKIPPED = 1.0  # for each operator of the table that an edit passes over without looking at it, up to MOST_SKIPPED
 MOST_SKIPPED = 8
+STAGE = 5.0  # of a block that holds blocks: better are those in it
 AGAIN = 1.0  # of an edit like an earlier one
 CHAINED = 2.0  # of what stands right behind another operator that the table does not have
 MOST_STATES = 1500  # beside as many as there are operators
@@ -297,8 +298,8 @@ class Repair:
         if one.kind != other.kind:
             return False
         if one.kind == "block other":
-            deeper = [len(kernels(self.trace.events, edit.events)) - len(kernels(self.steps, edit.steps)) for edit in (one, other)]
-            return deeper[0] * deeper[1] > 0
+            sizes = [(longest(self.steps, edit.steps), longest(self.trace.events, edit.events)) for edit in (one, other)]
+            return sizes[0] == sizes[1]
         steps = [[self.steps[i].op for i in edit.steps] for edit in (one, other)]
         return steps[0] == steps[1] and self.facts(one) == self.facts(other)
 
@@ -462,9 +463,8 @@ class Repair:
             if not between:
                 continue
             given = [*[state.given(start)] * (len(steps) - 1), self.made(event, self.steps[last])]
-            yield self.edit(
-                state, Edit("block other", steps, between), given, SKIPPED / 2 * min(len(steps), MOST_SKIPPED) + 0.1 * len(steps)
-            )
+            more = SKIPPED / 2 * min(len(steps), MOST_SKIPPED) + 0.1 * len(steps) + STAGE * any(one.startswith(f"{name}.") for one in self.blocks)
+            yield self.edit(state, Edit("block other", steps, between), given, more)
 
     def block_extra(self, state: State, step: Step) -> Iterator[State]:
         """More layers, behind which the table goes on."""
@@ -540,6 +540,16 @@ def kernels(operators: Sequence[Operator], indices: Sequence[int]) -> list[int]:
     """Of the convolutions among some operators; 1×1 ones aside, which may be shortcuts."""
     sizes = (operators[i].kernel for i in indices if operators[i].op == "conv")
     return [size for size in sizes if isinstance(size, int) and size != 1]
+
+
+def longest(operators: Sequence[Operator], indices: Sequence[int]) -> list[int | tuple[int, int] | None]:
+    """The kernels of the convolutions on the longest way through some operators."""
+    found: dict[int, list[int | tuple[int, int] | None]] = {}
+    for i in indices:
+        one = operators[i]
+        before = max((found[at] for at in one.inputs if at in found), key=len, default=[])
+        found[i] = [*before, one.kernel] if one.op == "conv" else before
+    return max(found.values(), key=len, default=[])
 
 
 def differing(step: Operator, event: Operator) -> Iterator[str]:
