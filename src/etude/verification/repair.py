@@ -116,7 +116,7 @@ class Repair:
                 self.next.setdefault(before, []).append(index)
         last = {before: after[-1] for before, after in self.next.items()}
         self.asked = [[i for i in range(index) if last.get(i, len(steps)) >= index] for index in range(len(steps) + 1)]
-        self.found: WeakIdKeyDictionary = WeakIdKeyDictionary()  # the places at which a tensor was seen
+        self.found: WeakIdKeyDictionary = WeakIdKeyDictionary()  # what `sightings` says of a tensor
         self.blocks = blocks_of(steps)
         self.trunk = trunk_of(trace.events)
 
@@ -186,7 +186,7 @@ class Repair:
         """The places at which a tensor was seen, and whether with its channels in the same order and shape."""
         if tensor not in self.found:
             self.found[tensor] = [(place, self.equal(tensor, place, order)) for place, order in self.trace.find(tensor)]
-        return self.found[tensor]  # type: ignore[no-any-return]
+        return self.found[tensor]
 
     def equal(self, tensor: Tensor, place: int, order: Tensor) -> bool:
         return place >= 0 and self.trace.kept[place].shape == tensor.shape and torch.equal(order, torch.arange(len(order)))
@@ -298,10 +298,14 @@ class Repair:
         if one.kind != other.kind:
             return False
         if one.kind == "block other":
-            sizes = [(longest(self.steps, edit.steps), longest(self.trace.events, edit.events)) for edit in (one, other)]
-            return sizes[0] == sizes[1]
+            return self.exchanged(one) == self.exchanged(other)
         steps = [[self.steps[i].op for i in edit.steps] for edit in (one, other)]
         return steps[0] == steps[1] and self.facts(one) == self.facts(other)
+
+    def exchanged(self, edit: Edit) -> list[list[object]]:
+        """The kernels of a block, as the table and as the module has them."""
+        both = [self.steps[i] for i in edit.steps], [self.trace.events[i] for i in edit.events]
+        return [[conv.kernel for conv in longest_way(operators)] for operators in both]
 
     def facts(self, edit: Edit) -> tuple[object, ...]:
         """What tells an edit from others of its kind: the module's operators, and which facts of them are others."""
@@ -463,7 +467,8 @@ class Repair:
             if not between:
                 continue
             given = [*[state.given(start)] * (len(steps) - 1), self.made(event, self.steps[last])]
-            more = SKIPPED / 2 * min(len(steps), MOST_SKIPPED) + 0.1 * len(steps) + STAGE * any(one.startswith(f"{name}.") for one in self.blocks)
+            more = SKIPPED / 2 * min(len(steps), MOST_SKIPPED) + 0.1 * len(steps)
+            more += STAGE * any(other.startswith(f"{name}.") for other in self.blocks)
             yield self.edit(state, Edit("block other", steps, between), given, more)
 
     def block_extra(self, state: State, step: Step) -> Iterator[State]:
@@ -542,14 +547,13 @@ def kernels(operators: Sequence[Operator], indices: Sequence[int]) -> list[int]:
     return [size for size in sizes if isinstance(size, int) and size != 1]
 
 
-def longest(operators: Sequence[Operator], indices: Sequence[int]) -> list[int | tuple[int, int] | None]:
-    """The kernels of the convolutions on the longest way through some operators."""
-    found: dict[int, list[int | tuple[int, int] | None]] = {}
-    for i in indices:
-        one = operators[i]
-        before = max((found[at] for at in one.inputs if at in found), key=len, default=[])
-        found[i] = [*before, one.kernel] if one.op == "conv" else before
-    return max(found.values(), key=len, default=[])
+def longest_way(operators: Sequence[Operator]) -> list[Operator]:
+    """The convolutions on the longest way through some operators."""
+    ways: dict[int, list[Operator]] = {}
+    for one in operators:
+        before = max((ways[i] for i in one.inputs if i in ways), key=len, default=[])
+        ways[one.index] = [*before, one] if one.op == "conv" else before
+    return max(ways.values(), key=len, default=[])
 
 
 def differing(step: Operator, event: Operator) -> Iterator[str]:
