@@ -47,7 +47,7 @@ MOST_SKIPPED = 8
 STAGE = 5.0  # of a block that holds blocks: better are those in it
 AGAIN = 1.0  # of an edit like an earlier one
 CHAINED = 2.0  # of what stands right behind another operator that the table does not have
-MOST_STATES = 1500  # beside as many as there are operators
+MOST_STATES = 1000  # beside as many as there are operators
 PROGRESS = 0.5
 LARGE = 1 << 28  # bytes of a run; the larger it is, the fewer states there is memory for
 NEAR = 5  # operators between a tensor and weights that are applied to it
@@ -118,6 +118,7 @@ class Repair:
         self.asked = [[i for i in range(index) if last.get(i, len(steps)) >= index] for index in range(len(steps) + 1)]
         self.found: WeakIdKeyDictionary = WeakIdKeyDictionary()  # what `sightings` says of a tensor
         self.blocks = blocks_of(steps)
+        self.joins = any(step.op in JOINS for step in steps)
         self.trunk = trunk_of(trace.events)
 
     @torch.no_grad()
@@ -133,9 +134,8 @@ class Repair:
         best = start = self.start(found)
         wait(start, start.score)
         size = sum(tensor.nbytes for tensor in self.trace.kept)
-        for _ in range(3 * len(self.steps) + int(MOST_STATES * min(1, LARGE / (size + 1)))):
-            if not waiting:
-                break
+        most = len(self.steps) + int(MOST_STATES * min(1, LARGE / (size + 1)))
+        while waiting and len(reached) < most:
             _, _, state, ways = heapq.heappop(waiting)
             best = max(best, state, key=lambda one: (one.agreed - one.weight, len(one.values)))
             if len(state.values) == len(self.steps):
@@ -479,6 +479,8 @@ class Repair:
                 between = self.between(state, before, event)
                 if len(between) > 1:
                     more = SKIPPED * max(0, len(between) - 2 * MOST_SKIPPED)
+                    if self.joins and not any(self.trace.events[i].op in JOINS for i in between):  # it is no unit
+                        more += SKIPPED / 2 * min(len(between), MOST_SKIPPED)
                     yield self.inserted(state, before, event, Edit("block extra", (len(state.values),), between), more)
 
     def resuming(self, state: State, start: int, index: int) -> list[Event]:
