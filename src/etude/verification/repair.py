@@ -433,7 +433,7 @@ class Repair:
                 given = self.made(chain[-1]) if chain else before
                 edit = Edit("branch other", tuple(way), tuple(one.index for one in chain))
                 more = 3.0 * any(same(self.steps[i], event) for i in self.next[step.inputs[0]] if i > step.index)
-                skipped = SKIPPED if step.op in ("slice", "pad") else 2.5 * SKIPPED
+                skipped = SKIPPED if step.op in ("slice", "pad") else 3 * SKIPPED
                 more += 0.5 * abs(len(chain) - len(way)) + skipped * min(len(way), MOST_SKIPPED)
                 yield self.edit(state, edit, [*[before] * (len(way) - 1), given], more)
         if all(first <= i <= last for i in join.inputs):
