@@ -38,7 +38,7 @@ NETWORKS: dict[str, tuple[dict[str, Any], tuple[int, int, int] | None]] = {
     "densenet_40_12": ({"depth": 16}, None),
     "densenet_bc_100_12": ({"depth": 22}, None),
     "densenet121": ({"layers": (2, 3, 2, 2)}, (3, 64, 64)),
-    "googlenet": ({}, (3, 64, 64)),
+    "googlenet": ({}, (3, 96, 96)),
     "lecture_inception": ({}, None),
     "lecture_residual": ({}, None),
     "lecture_densenet": ({}, None),
