@@ -49,7 +49,7 @@ AGAIN = 1.0  # of an edit like an earlier one
 CHAINED = 2.0  # of what stands right behind another operator that the table does not have
 MOST_STATES = 1000  # beside as many as there are operators
 PROGRESS = 0.5
-LARGE = 1 << 28  # bytes of a run; the larger it is, the fewer states there is memory for
+LARGE = 1 << 28  # bytes of a run; the larger it is, the fewer states there is time for
 NEAR = 5  # operators between a tensor and weights that are applied to it
 AHEAD = 6  # operators that are looked at to see whether two places are alike
 
@@ -159,9 +159,10 @@ class Repair:
         return best
 
     def front(self, state: State) -> tuple[object, ...]:
-        """All that the rest of the table follows from: the places of what is still asked for; of what has none, the numbers themselves."""
+        """All that the rest of the table follows from: the places of what is still asked for; of what has none, the sums of its numbers."""
         index = len(state.values)
-        return index, state.image_places, *(state.places[i] or id(state.values[i]) for i in self.asked[index])
+        sums = (tuple(value.tensor.sum().item() for value in state.values[i]) for i in self.asked[index] if not state.places[i])
+        return index, state.image_places, *(state.places[i] for i in self.asked[index]), *sums
 
     def rivals(self, state: State) -> bool:
         """Whether the module does the like of the table's next operator several times: one that fits may belong elsewhere."""
