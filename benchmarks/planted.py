@@ -38,7 +38,7 @@ NETWORKS: dict[str, tuple[dict[str, Any], tuple[int, int, int] | None]] = {
     "densenet_40_12": ({"depth": 16}, None),
     "densenet_bc_100_12": ({"depth": 22}, None),
     "densenet121": ({"layers": (2, 3, 2, 2)}, (3, 64, 64)),
-    "googlenet": ({}, (3, 64, 64)),
+    "googlenet": ({}, (3, 96, 96)),
     "lecture_inception": ({}, None),
     "lecture_residual": ({}, None),
     "lecture_densenet": ({}, None),
@@ -404,13 +404,16 @@ def pool_extra(garden: Garden) -> bool:
 
 
 def plain_units(garden: Garden) -> list[str]:
-    """Units that keep size and channels, or feed a concatenation: one more or less fits."""
+    """Units that keep size and channels, or feed a concatenation: one more or less fits.
+
+    Of stages in which nothing is changed: a copy of a unit with another ReLU in front of it is, in fewer words, one unit too many.
+    """
     found = []
     for name, unit in garden.units().items():
         before = min(i for step in unit for i in step.inputs)
         stage = name.rpartition(".")[0]
         alike = sum(other.startswith(f"{stage}.") for other in garden.units())
-        fresh = before >= 0 and alike > 1 and not any(step.index in garden.touched for step in unit)
+        fresh = before >= 0 and alike > 1 and not any(step.index in garden.touched for step in stage_of(garden, stage))
         if fresh and garden.steps[before].shape == unit[-1].shape and unit[-1].op in ("add", "relu"):
             found.append(name)
     return found
@@ -599,15 +602,23 @@ def wrong(garden: Garden, report: Verification) -> list[str]:
     found = []
     if report.verdict != "departs":
         found.append(f"{report.verdict}")
+    sentences = [f"{place} {sentence}" for place, sentence in report.departures]
     for planted in garden.planted:
-        named = (f"{place} {sentence}" for place, sentence in report.departures)
-        if not any(planted.place in said and all(word in said for word in planted.words) for said in named):
+        wanted = [planted.words, (planted.words[0], "the other order")] if planted.kind in moved(garden) else [planted.words]
+        if not any(planted.place in said and all(word in said for word in words) for said in sentences for words in wanted):
             found.append(f"not named: {planted}")
     count = re.search(r"departs in ([\d,]+) of", report.sentence)
     told, expected = int(count[1].replace(",", "")) if count else 0, sum(planted.count for planted in garden.planted)
     if not expected - 2 * sum(planted.kind == "unit other" for planted in garden.planted) <= told <= expected:
         found.append(f"{told} operators, planted {expected}")
     return found
+
+
+def moved(garden: Garden) -> set[str]:
+    """The kinds of which both are planted: an operator added in front of another and missing behind it stands in the other order."""
+    kinds = {planted.kind for planted in garden.planted}
+    pairs = ({f"{op} missing", f"{op} added"} for op in ("norm", "relu"))
+    return {kind for pair in pairs if pair <= kinds for kind in pair}
 
 
 def main(cases: int, first: int) -> None:

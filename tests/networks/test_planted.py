@@ -6,10 +6,18 @@ import pytest
 
 import places
 
+SMALL = ("lecture_inception", "lecture_residual", "lecture_densenet", "resnet20@b")
+ONCE_WRONG = {  # seeds among all networks
+    45: "a unit of other layers, and a unit that is missing",
+    75: "a unit that is missing, and changes inside of another",
+    77: "interchangeable branches in front of the departures",
+    198: "two changes in a stage, and no stage of other layers",
+}
 
-@pytest.mark.parametrize("seed", range(1, 11))
+
+@pytest.mark.parametrize("seed", [*range(1, 11), *ONCE_WRONG])
 def test_planted_departures_are_named(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     monkeypatch.syspath_prepend(places.ROOT / "benchmarks")
     planted = importlib.import_module("planted")
-    name, garden, report = planted.case(seed, ("lecture_inception", "lecture_residual", "lecture_densenet", "resnet20@b"))
+    name, garden, report = planted.case(seed, tuple(planted.NETWORKS) if seed in ONCE_WRONG else SMALL)
     assert planted.wrong(garden, report) == [], f"{name}: {report.sentence}"

@@ -231,10 +231,14 @@ class Aligner:
             yield Binding(binding.weight, binding.bias, binding.uses, place[0])
 
     def candidates(self, shape: tuple[int, ...], events: list[Event], used: set[int]) -> Iterator[nn.Parameter]:
-        """Parameters that could be a weight of that shape: first those that the run applied to the same input, in its order."""
+        """Parameters that could be a weight of that shape: first those that the run applied to the same input, in its order.
+
+        The others only where the input went into something in which a weight may be hidden.
+        """
         first = [operand for event in events for operand in event.operands if isinstance(operand, nn.Parameter)]
+        others = () if events and all(map(is_open, events)) else self.parameters.values()
         offered: set[int] = set()
-        for parameter in [*first, *self.parameters.values()]:
+        for parameter in [*first, *others]:
             if id(parameter) not in offered and id(parameter) not in used and fits(parameter, shape):
                 offered.add(id(parameter))
                 yield parameter
@@ -283,6 +287,13 @@ class Aligner:
             for weight, bias in itertools.permutations(fitting, 2):
                 for mean, variance in itertools.permutations(statistics, 2) if statistics else [(None, None)]:
                     yield weight, bias, mean, variance
+
+
+def is_open(event: Event) -> bool:
+    """Whether an operator is one that applies no weights to its input, or parameters of the module as they are."""
+    if event.op in ("conv", "linear"):
+        return bool(event.operands) and isinstance(event.operands[0], nn.Parameter)
+    return event.op in ("batch_norm", "relu", "add", "concat")
 
 
 def choices_of(step: Step, x: Tensor) -> list[Choice | None]:

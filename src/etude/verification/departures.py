@@ -11,7 +11,7 @@ from etude.operator import Operator
 from etude.papers import Step
 from etude.verification.align import Alignment
 from etude.verification.diagnose import name
-from etude.verification.repair import JOINS, POOLS, Edit, Repair, State, differing, kernels
+from etude.verification.repair import JOINS, POOLS, Edit, Repair, State, differing, kernels, longest_way
 from etude.verification.trace import Event, Trace
 
 MOST_NAMES = 3  # places, and departures, that a sentence names one by one
@@ -266,12 +266,7 @@ class Words:
 
     def convolutions(self, operators: Sequence[Operator]) -> str:
         """The convolutions on the longest way: "two 3×3 convolutions", "1×1, 3×3, 1×1"."""
-        lengths: dict[int, list[str]] = {}
-        for one in operators:
-            before = max((lengths[i] for i in one.inputs if i in lengths), key=len, default=[])
-            size = label(one).split()[0]
-            lengths[one.index] = [*before, size] if one.op == "conv" else before
-        longest = max(lengths.values(), key=len, default=[])
+        longest = [label(conv).split()[0] for conv in longest_way(operators)]
         if not longest:
             return "no convolution"
         if len(set(longest)) == 1:

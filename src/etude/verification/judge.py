@@ -258,9 +258,11 @@ class Judge:
         all_ = departures(self.steps, trace, found, self.module, self.whose)
         self.level("L3", "fail", f"{all_.agreed:,} of {len(self.steps):,} operators agree")
         self.level("L4", "n/a", "it is another function")
+        unused = list(unreached(self.module, trace, self.network.at))
+        del trace  # before the next run, which needs as much memory
         with torch.no_grad():
             evaluated = ran(self.module.eval(), self.images.clone(), self.module)
-        broken = [*unreached(self.module, trace, self.network.at), *active_dropouts(evaluated)]
+        broken = [*unused, *active_dropouts(evaluated)]
         lines = [one.sentence for one in broken] or ["every parameter is used, and no dropout is active in eval mode"]
         self.level("L5", "fail" if broken else "pass", *lines)
         return Departs(*all_.each, *broken, sentence="; ".join([all_.sentence, *(one.sentence for one in broken)]))

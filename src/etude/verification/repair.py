@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
 from etude.operator import FACTS, Operator
@@ -44,11 +44,12 @@ WEIGHTS: dict[Kind, float] = {
 }
 SKIPPED = 1.0  # for each operator of the table that an edit passes over without looking at it, up to MOST_SKIPPED
 MOST_SKIPPED = 8
+STAGE = 5.0  # of a block that holds blocks: better are those in it
 AGAIN = 1.0  # of an edit like an earlier one
 CHAINED = 2.0  # of what stands right behind another operator that the table does not have
-MOST_STATES = 1500  # beside as many as there are operators
+MOST_STATES = 1000  # beside as many as there are operators
 PROGRESS = 0.5
-LARGE = 1 << 28  # bytes of a run; the larger it is, the fewer states there is memory for
+LARGE = 1 << 28  # bytes of a run; the larger it is, the fewer states there is time for
 NEAR = 5  # operators between a tensor and weights that are applied to it
 AHEAD = 6  # operators that are looked at to see whether two places are alike
 
@@ -113,8 +114,11 @@ class Repair:
         for index, step in enumerate(steps):
             for before in step.inputs:
                 self.next.setdefault(before, []).append(index)
-        self.found: WeakIdKeyDictionary = WeakIdKeyDictionary()  # the places at which a tensor was seen
+        last = {before: after[-1] for before, after in self.next.items()}
+        self.asked = [[i for i in range(index) if last.get(i, len(steps)) >= index] for index in range(len(steps) + 1)]
+        self.found: WeakIdKeyDictionary = WeakIdKeyDictionary()  # what `sightings` says of a tensor
         self.blocks = blocks_of(steps)
+        self.joins = any(step.op in JOINS for step in steps)
         self.trunk = trunk_of(trace.events)
 
     @torch.no_grad()
@@ -126,12 +130,12 @@ class Repair:
         def wait(state: State, score: float, ways: Iterator[State] | None = None) -> None:
             heapq.heappush(waiting, (-score, -next(counter), state, ways))
 
+        reached: set[tuple[object, ...]] = set()
         best = start = self.start(found)
         wait(start, start.score)
         size = sum(tensor.nbytes for tensor in self.trace.kept)
-        for _ in range(3 * len(self.steps) + int(MOST_STATES * min(1, LARGE / (size + 1)))):
-            if not waiting:
-                break
+        most = len(self.steps) + int(MOST_STATES * min(1, LARGE / (size + 1)))
+        while waiting and len(reached) < most:
             _, _, state, ways = heapq.heappop(waiting)
             best = max(best, state, key=lambda one: (one.agreed - one.weight, len(one.values)))
             if len(state.values) == len(self.steps):
@@ -139,6 +143,10 @@ class Repair:
                     return state
                 continue
             first = ways is None
+            if first and (front := self.front(state)) in reached:
+                continue  # by a better list of edits
+            if first:
+                reached.add(front)
             ways = ways or self.ways(state)
             child = next(ways, None)
             if child is not None:
@@ -149,6 +157,12 @@ class Repair:
                 for edited in self.edited(state, unseen):
                     wait(edited, edited.score)
         return best
+
+    def front(self, state: State) -> tuple[object, ...]:
+        """All that the rest of the table follows from: the places of what is still asked for; of what has none, the sums of its numbers."""
+        index = len(state.values)
+        sums = (tuple(value.tensor.sum().item() for value in state.values[i]) for i in self.asked[index] if not state.places[i])
+        return index, state.image_places, *(state.places[i] for i in self.asked[index]), *sums
 
     def rivals(self, state: State) -> bool:
         """Whether the module does the like of the table's next operator several times: one that fits may belong elsewhere."""
@@ -167,10 +181,23 @@ class Repair:
         return State(list(found.values[:index]), places[:index], bindings, [Value(self.trace.images, {})], agreed=index)
 
     def found_at(self, values: list[Value]) -> tuple[int, ...]:
-        for value in values:
-            if value.tensor not in self.found:
-                self.found[value.tensor] = [place for place, _ in self.trace.find(value.tensor)]
-        return tuple(dict.fromkeys(place for value in values for place in self.found[value.tensor]))
+        return tuple(dict.fromkeys(place for value in values for place, _ in self.sightings(value.tensor)))
+
+    def sightings(self, tensor: Tensor) -> list[tuple[int, bool]]:
+        """The places at which a tensor was seen, and whether with its channels in the same order and shape."""
+        if tensor not in self.found:
+            self.found[tensor] = [(place, self.equal(tensor, place, order)) for place, order in self.trace.find(tensor)]
+        return self.found[tensor]
+
+    def equal(self, tensor: Tensor, place: int, order: Tensor) -> bool:
+        return place >= 0 and self.trace.kept[place].shape == tensor.shape and torch.equal(order, torch.arange(len(order)))
+
+    def kept(self, value: Value) -> Value:
+        """With the run's own tensor where that is the same, so that what is computed again is not kept again."""
+        sightings = self.sightings(value.tensor)
+        own = next((self.trace.kept[place] for place, equal in sightings if equal), value.tensor)
+        self.found.setdefault(own, sightings)
+        return replace(value, tensor=own)
 
     # ── As the table has it ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -199,6 +226,7 @@ class Repair:
         return Alignment(bindings, state.values, len(state.values), self.constants, state.images)
 
     def followed(self, state: State, values: list[Value], **changes: object) -> State:
+        values = [self.kept(value) for value in values]
         return replace(state, values=[*state.values, values], places=[*state.places, self.found_at(values)], **changes)  # type: ignore[arg-type]
 
     def without(self, state: State, step: Step) -> Iterator[State]:
@@ -271,10 +299,14 @@ class Repair:
         if one.kind != other.kind:
             return False
         if one.kind == "block other":
-            deeper = [len(kernels(self.trace.events, edit.events)) - len(kernels(self.steps, edit.steps)) for edit in (one, other)]
-            return deeper[0] * deeper[1] > 0
+            return self.exchanged(one) == self.exchanged(other)
         steps = [[self.steps[i].op for i in edit.steps] for edit in (one, other)]
         return steps[0] == steps[1] and self.facts(one) == self.facts(other)
+
+    def exchanged(self, edit: Edit) -> list[list[object]]:
+        """The kernels of a block, as the table and as the module has them."""
+        both = [self.steps[i] for i in edit.steps], [self.trace.events[i] for i in edit.events]
+        return [[conv.kernel for conv in longest_way(operators)] for operators in both]
 
     def facts(self, edit: Edit) -> tuple[object, ...]:
         """What tells an edit from others of its kind: the module's operators, and which facts of them are others."""
@@ -402,7 +434,7 @@ class Repair:
                 given = self.made(chain[-1]) if chain else before
                 edit = Edit("branch other", tuple(way), tuple(one.index for one in chain))
                 more = 3.0 * any(same(self.steps[i], event) for i in self.next[step.inputs[0]] if i > step.index)
-                skipped = SKIPPED if step.op in ("slice", "pad") else 2.5 * SKIPPED
+                skipped = SKIPPED if step.op in ("slice", "pad") else 3 * SKIPPED
                 more += 0.5 * abs(len(chain) - len(way)) + skipped * min(len(way), MOST_SKIPPED)
                 yield self.edit(state, edit, [*[before] * (len(way) - 1), given], more)
         if all(first <= i <= last for i in join.inputs):
@@ -436,9 +468,9 @@ class Repair:
             if not between:
                 continue
             given = [*[state.given(start)] * (len(steps) - 1), self.made(event, self.steps[last])]
-            yield self.edit(
-                state, Edit("block other", steps, between), given, SKIPPED / 2 * min(len(steps), MOST_SKIPPED) + 0.1 * len(steps)
-            )
+            more = SKIPPED / 2 * min(len(steps), MOST_SKIPPED) + 0.1 * len(steps)
+            more += STAGE * any(other.startswith(f"{name}.") for other in self.blocks)
+            yield self.edit(state, Edit("block other", steps, between), given, more)
 
     def block_extra(self, state: State, step: Step) -> Iterator[State]:
         """More layers, behind which the table goes on."""
@@ -448,6 +480,8 @@ class Repair:
                 between = self.between(state, before, event)
                 if len(between) > 1:
                     more = SKIPPED * max(0, len(between) - 2 * MOST_SKIPPED)
+                    if self.joins and not any(self.trace.events[i].op in JOINS for i in between):  # it is no unit
+                        more += SKIPPED / 2 * min(len(between), MOST_SKIPPED)
                     yield self.inserted(state, before, event, Edit("block extra", (len(state.values),), between), more)
 
     def resuming(self, state: State, start: int, index: int) -> list[Event]:
@@ -514,6 +548,15 @@ def kernels(operators: Sequence[Operator], indices: Sequence[int]) -> list[int]:
     """Of the convolutions among some operators; 1×1 ones aside, which may be shortcuts."""
     sizes = (operators[i].kernel for i in indices if operators[i].op == "conv")
     return [size for size in sizes if isinstance(size, int) and size != 1]
+
+
+def longest_way(operators: Sequence[Operator]) -> list[Operator]:
+    """The convolutions on the longest way through some operators."""
+    ways: dict[int, list[Operator]] = {}
+    for one in operators:
+        before = max((ways[i] for i in one.inputs if i in ways), key=len, default=[])
+        ways[one.index] = [*before, one] if one.op == "conv" else before
+    return max(ways.values(), key=len, default=[])
 
 
 def differing(step: Operator, event: Operator) -> Iterator[str]:
