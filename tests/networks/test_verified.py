@@ -35,7 +35,7 @@ SIBLINGS: list[tuple[str, dict[str, Any], str, dict[str, Any], str]] = [
     ("preact_resnet164", {"depth": 20}, "resnet164", {"depth": 20}, "it is preact_resnet164"),
     ("densenet_40_12", {"depth": 16, "compression": 0.5}, "densenet_40_12", {"depth": 16}, "with compression=0.5"),
     ("googlenet@torchvision", {"auxiliary": False}, "googlenet", {"auxiliary": False}, "it is googlenet@torchvision"),  # with heads below
-    ("googlenet", {"auxiliary": False}, "googlenet@torchvision", {"auxiliary": False}, "it is googlenet"),
+    ("googlenet", {}, "googlenet@torchvision", {}, "it is googlenet"),
     ("resnet18@cifar", {"units": (1, 1, 1, 1)}, "resnet18", {"units": (1, 1, 1, 1), "classes": 10}, "it is resnet18@cifar"),
     ("resnet18", {"units": (1, 1, 1, 1), "classes": 7}, "resnet18@cifar", {"units": (1, 1, 1, 1), "classes": 7}, "it is resnet18"),
     ("resnet18@cifar", {"units": (1, 1, 1, 1), "classes": 1000}, "resnet18", {"units": (1, 1, 1, 1)}, "resnet18@cifar with classes=1000"),
