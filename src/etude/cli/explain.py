@@ -93,10 +93,11 @@ def opened(target: Target, image: str | None, source: str, run: Path | None, run
     """What is to be explained; within the context its code can import what stands beside it."""
     from etude.explain.graph import graph
     from etude.targets import opening
+    from etude.verification.prepare import bare, eagerly
 
     asked = target if run is None else trained(target, run)
-    with opening.opened(asked, weights=False, run_all=run_all) as made:
-        module, shape = made.module, made.image if image is None else read_shape(image)
+    with opening.opened(asked, weights=False, run_all=run_all) as made, eagerly():
+        module, shape = bare(made.module), made.image if image is None else read_shape(image)
         if shape is None:
             raise UsageError(f"{target}: which images does it take? Add --input CxHxW, such as --input 3x32x32")
 

@@ -4,6 +4,8 @@ import contextlib
 import functools
 import importlib
 import inspect
+import re
+import sysconfig
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,16 +13,20 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import nn
 
 from etude.errors import EtudeError, UsageError, nearest
-from etude.source import UNREADABLE, Script
+from etude.source import UNREADABLE, Script, placed
 from etude.targets.candidates import Contents, named
 from etude.targets.needed import Part
 from etude.targets.statement import Statement
-from etude.targets.surroundings import CARDS, CouldNotBeMade, OnTheProcessor, Unmade, module_of
+from etude.targets.surroundings import CARDS, CouldNotBeMade, OnTheProcessor, Unmade, module_of, without_compiled_parts
 from etude.targets.target import Target
 from etude.values import Name
+
+NOT_THEIRS = ("<", sysconfig.get_path("stdlib"))
+MISSING_OPERATOR = r"operator \w+::\w+ does not exist"
 
 
 @dataclass(frozen=True)
@@ -112,13 +118,22 @@ def run(statement: Statement, module: ModuleType, part: Part) -> None:
 def importable(name: str) -> ModuleType:
     """Something installed, by its name in Python."""
     try:
-        return importlib.import_module(name)
+        with without_compiled_parts():
+            return importlib.import_module(name)
     except (Exception, SystemExit) as error:
-        if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
-            raise UsageError(
-                f"no module `{name}`; expected a registered network (etude ls), FILE.py:CALLABLE or MODULE:CALLABLE"
-            ) from error
-        raise EtudeError(f"{name} cannot be imported: {what_happened(error)}") from error
+        if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
+            raise UsageError(f"no module `{name}`; {not_found(name, error.name)}") from error
+        other_build = "; its compiled part was built for another build of torch: install the one that belongs to torch "
+        hint = f"{other_build}{torch.__version__}" if re.search(MISSING_OPERATOR, str(error)) else ""
+        raise EtudeError(f"{name} cannot be imported: {what_happened(error)}{hint}") from error
+
+
+def not_found(name: str, missing: str) -> str:
+    """What to do about a module of which the first part that is not there is `missing`."""
+    package = name.partition(".")[0]
+    if missing != package:
+        return f"`{package}` is installed and has no `{missing}`"
+    return f"`{package}` is not installed here: pip install {package}, or name a registered network (etude ls) or FILE.py:CALLABLE"
 
 
 def built(target: Target, home: ModuleType, part: Part | None = None) -> nn.Module:
@@ -207,11 +222,22 @@ def cause_of(error: BaseException) -> BaseException:
 def what_happened(error: BaseException, script: Script | None = None) -> str:
     """An exception in one line, with the line of the script that it came from."""
     error = cause_of(error)
+    if isinstance(error, SystemExit):
+        return ended(error)
     file = str(script.file) if script else ""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     line = error.lineno if isinstance(error, SyntaxError) and error.filename == file else lines[-1] if lines else None
     text = error.msg if isinstance(error, SyntaxError) else next(iter(str(error).strip().splitlines()), "")
     return f"{type(error).__name__}{f': {text}' if text else ''}{f' ({script.place(line)})' if script and line else ''}"
+
+
+def ended(error: SystemExit) -> str:
+    """Code that ends the program where it is only to be imported: where, and whether it is the command line that it asks for."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith((*NOT_THEIRS, __file__))]
+    where = f" ({placed(frames[-1].filename, frames[-1].lineno)})" if frames else ""
+    if any(Path(frame.filename).name == "argparse.py" for frame in traceback.extract_tb(error.__traceback__)):
+        return f"it reads the command line, which lacks what it asks for{where}"
+    return f"it ends the program with sys.exit({'' if error.code is None else repr(error.code)}){where}"
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

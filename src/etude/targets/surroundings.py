@@ -26,7 +26,7 @@ def module_of(script: Script) -> Iterator[ModuleType]:
     sys.path[:] = [str(folder), *path, *map(str, import_roots(script))]
     sys.argv, sys.dont_write_bytecode = [file], True  # somebody's folder stays as it is
     script.known()
-    with packages(script) as package:
+    with packages(script) as package, without_compiled_parts():
         name = f"{package}.{script.file.stem}" if package else free(script.file.stem)
         module = ModuleType(name)
         vars(module).update(__file__=file, __package__=package)
@@ -72,6 +72,33 @@ def packages(script: Script) -> Iterator[str]:
         first = name.partition(".")[0]
         for other in [one for one in sys.modules if first and f"{one}.".startswith(f"{first}.")]:
             del sys.modules[other]
+
+
+@contextlib.contextmanager
+def without_compiled_parts() -> Iterator[None]:
+    """Within it a package can be imported whose compiled part does not load, since it was built for another build of torch.
+
+    Such a package, torchvision of PyPI beside torch for the CPU, stops where it describes an operator of that part, which torch does not
+    know. Those descriptions are passed over; whoever calls the operator is told by the package.
+    """
+    register = torch.library.register_fake
+
+    def register_known(op: Any, func: Any = None, /, **options: Any) -> Any:
+        if not isinstance(op, str) or is_operator(op):
+            return register(op, func, **options)
+        return func or (lambda described: described)
+
+    setattr(torch.library, "register_fake", register_known)  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(torch.library, "register_fake", register)  # noqa: B010
+
+
+def is_operator(name: str) -> bool:
+    """Whether torch knows an operator: "torchvision::nms"."""
+    namespace, _, operator = name.partition("::")
+    return hasattr(getattr(torch.ops, namespace), operator.partition(".")[0])
 
 
 class Package(ModuleType):
