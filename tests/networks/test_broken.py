@@ -12,6 +12,7 @@ from torch.nn import functional as F
 import etude
 from etude.models import densenet, googlenet, lecture, resnet
 from etude.models import identity_mappings as identity
+from etude.models.pieces import ZeroPadShortcut
 from etude.values import read_settings
 from etude.verification import exact
 
@@ -182,6 +183,15 @@ MUTANTS: dict[str, tuple[str, Callable[[], nn.Module]]] = {
     "heads left out": ("googlenet", lambda: etude.build("googlenet", auxiliary=False)),
     "dropout of the wrong share": ("googlenet", lambda: changed("googlenet", lambda m: setattr(m.dropout, "p", 0.2))),
     "torchvision's GoogLeNet for the paper's": ("googlenet", lambda: etude.build("googlenet@torchvision")),
+    "an average without the zeros": ("lecture_inception", lambda: of_type("lecture_inception", "incep1", WithoutZeros)),
+    "another pixel in option A": ("resnet20", lambda: of_type("resnet20", "conv3_x.0.shortcut", OtherPixel)),
+    "zeros in front in option A": ("resnet20", lambda: of_type("resnet20", "conv3_x.0.shortcut", ZerosInFront)),
+    "another ε": ("resnet20", lambda: changed("resnet20", lambda m: setattr(m.conv3_x[1].norm2, "eps", 1e-3))),
+    "the usual ε where torchvision has its own": (
+        "googlenet@torchvision",
+        lambda: changed("googlenet@torchvision", lambda m: setattr(m.conv1.norm, "eps", 1e-5)),
+    ),
+    "other constants of the response normalisation": ("googlenet", lambda: of_type("googlenet", "", OtherResponseNorm)),
     "max pool in a transition": ("densenet_40_12", lambda: of_type("densenet_40_12", "transition_1", MaxPoolTransition)),
     "no compression": ("densenet_bc_100_12 depth=40", lambda: etude.build("densenet_bc_100_12", depth=40, compression=1.0)),
     "no bottleneck": ("densenet_bc_100_12 depth=40", lambda: etude.build("densenet_bc_100_12", depth=40, bottleneck=False)),
@@ -267,6 +277,35 @@ class AveragePoolModule(googlenet.Inception):
 class NoResponseNorm(googlenet.GoogLeNet):
     def local_response_norm(self, x: Tensor) -> Tensor:
         return x
+
+
+class OtherPixel(ZeroPadShortcut):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x[:, :, 1::2, 1::2], (0, 0, 0, 0, 0, self.extra))
+
+
+class ZerosInFront(ZeroPadShortcut):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.extra, 0))
+
+
+class WithoutZeros(lecture.InceptionA):
+    def forward(self, x: Tensor) -> Tensor:
+        pooled = F.avg_pool2d(x, kernel_size=3, stride=1, padding=1, count_include_pad=False)
+        return torch.cat(
+            [
+                self.branch1x1(x),
+                self.branch5x5_2(self.branch5x5_1(x)),
+                self.branch3x3_3(self.branch3x3_2(self.branch3x3_1(x))),
+                self.branch_pool(pooled),
+            ],
+            dim=1,
+        )
+
+
+class OtherResponseNorm(googlenet.GoogLeNet):
+    def local_response_norm(self, x: Tensor) -> Tensor:
+        return F.local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=2)
 
 
 class HeadOn4b(googlenet.GoogLeNet):

@@ -75,7 +75,7 @@ def test_every_network_has_counts() -> None:
 
 
 def test_every_operator_is_the_papers(whole: Whole) -> None:
-    for check in exact.compare(whole.steps, whole.graph):
+    for check in exact.compare(whole.steps, whole.graph, exact.eps_of(whole.name)):
         assert check.verdict == "exact", f"{whole.name}: {check.path}: {check.differences}"
 
 

@@ -51,7 +51,13 @@ def pool(op: str) -> Describe:
         kernel = argument(args, kwargs, 1, "kernel_size")
         stride = argument(args, kwargs, 2, "stride")
         stride = kernel if stride is None or stride == [] else stride
-        return {"op": op, "kernel": square(kernel), "stride": square(stride), "padding": square(argument(args, kwargs, 3, "padding", 0))}
+        padding, counts = square(argument(args, kwargs, 3, "padding", 0)), {}
+        if op == "avg_pool":
+            ceil = argument(args, kwargs, 4, "ceil_mode", False)
+            counts = {"zeros": padding == 0 or bool(argument(args, kwargs, 5, "count_include_pad", True))}
+        else:
+            ceil = argument(args, kwargs, 5, "ceil_mode", False)
+        return {"op": op, "kernel": square(kernel), "stride": square(stride), "padding": padding, "ceil": bool(ceil), **counts}
 
     return describe
 

@@ -25,7 +25,6 @@ Words = Mapping[str, Value]
 class Step(Operator):
     """An operator that a table asks for.
 
-    ceil        a pool's windows may reach over the edge
     parameters  scalars that are learned, biases and normalisation included
     macs        multiply-adds of convolutions and linear layers for one image, biases not counted
     side        only the training sees it: an auxiliary head
@@ -34,7 +33,6 @@ class Step(Operator):
     again       computes it, where `op` does not say how: of a step taken from a run
     """
 
-    ceil: bool = False
     parameters: int = 0
     macs: int = 0
     side: bool = False

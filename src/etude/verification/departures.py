@@ -359,6 +359,10 @@ def in_words(fact: str, value: object) -> str:
             return "a bias" if value else "no bias"
         case "factor":
             return f"a share of {value:g}" if isinstance(value, float) else f"factor {value}"
+        case "ceil":
+            return f"windows that {'may' if value else 'do not'} reach over the edge"
+        case "zeros":
+            return f"averages {'with' if value else 'without'} the zeros around the image"
         case "kernel":
             return f"kernel {value}×{value}" if isinstance(value, int) else f"kernel {value}"
         case _:

@@ -1,6 +1,7 @@
 """Exact checks: a network's parameters, operators, shapes and costs against what its paper's table expands to."""
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from etude.models.network import Network
 from etude.operator import FACTS
 from etude.papers import Fact, Step, load
 from etude.verification.facts import count_of, facts_of, steps_of
+from etude.verification.interpret import NORM_EPS, RESPONSE, Choice
 
 Verdict = Literal["exact", "departs"]
 
@@ -69,7 +71,7 @@ def parameters(name: str, module: nn.Module | None = None, **options: Any) -> Ch
 def layers(name: str, module: nn.Module | None = None, **options: Any) -> tuple[LayerCheck, ...]:
     """Every operator of a registered network, or of `module` in its place, against the paper's table, in order."""
     measured = graph(without_weights(name, **options) if module is None else module, registry.row(name).input)
-    return compare(steps_of(name, **options), measured)
+    return compare(steps_of(name, **options), measured, eps_of(name))
 
 
 def without_weights(name: str, **options: Any) -> nn.Module:
@@ -77,13 +79,18 @@ def without_weights(name: str, **options: Any) -> nn.Module:
     return Network(name, options).without_weights()
 
 
-def compare(steps: tuple[Step, ...], measured: Graph) -> tuple[LayerCheck, ...]:
+def eps_of(name: str) -> float:
+    """The ε of a registered network's batch normalisations: torch's, unless other code that it follows has its own."""
+    return float(facts_of(name)[1].words.get("norm_eps", NORM_EPS))  # type: ignore[arg-type]
+
+
+def compare(steps: tuple[Step, ...], measured: Graph, eps: float = NORM_EPS) -> tuple[LayerCheck, ...]:
     """Operator by operator in order of execution: what it is, what feeds it, shape, kernel and so on."""
     pairs = itertools.zip_longest(steps, measured.nodes)
-    return tuple(LayerCheck(step, node, tuple(_differences(step, node, measured))) for step, node in pairs)
+    return tuple(LayerCheck(step, node, tuple(_differences(step, node, measured, eps))) for step, node in pairs)
 
 
-def _differences(step: Step | None, node: Node | None, measured: Graph) -> list[str]:
+def _differences(step: Step | None, node: Node | None, measured: Graph, eps: float) -> list[str]:
     if step is None or node is None:
         return ["missing" if node is None else "not in the paper's table"]
     if step.op != node.op:
@@ -91,7 +98,22 @@ def _differences(step: Step | None, node: Node | None, measured: Graph) -> list[
     pairs = [(fact, getattr(node, fact), getattr(step, fact)) for fact in ("shape", *FACTS, "parameters")]
     pairs.append(("only for training", node.index not in measured.inference, step.side))
     pairs.append(("fed by operators", sorted(node.inputs), sorted(set(step.inputs))))  # the order in a join is free
+    pairs += _left_open(node, measured, eps)
     return [f"{fact} {found}, expected {expected}" for fact, found, expected in pairs if found != expected]
+
+
+def _left_open(node: Node, measured: Graph, eps: float) -> Iterator[tuple[str, Any, Any]]:
+    """What tables leave open, and what our networks have there: where shortcuts begin, where zeros stand, constants."""
+    match node.op:
+        case "slice":
+            yield "first", node.first, (0, Choice().pixel, Choice().pixel)
+        case "pad":
+            new = node.shape[0] - measured.nodes[node.inputs[0]].shape[0]
+            yield "channels of zeros in front and behind", node.channels, (Choice().front, new - Choice().front)
+        case "batch_norm":
+            yield "constants", node.constants, (eps,)
+        case "local_response_norm":
+            yield "constants", node.constants, tuple(RESPONSE.values())
 
 
 def cost_of_reduction() -> tuple[Check, Check]:
