@@ -11,6 +11,7 @@
     etude.fit("lecture_residual.lecture", seed=0)     train it
     etude.load("runs/…")                              what was trained, as a module
     etude.verify(model, against="resnet20")           hold anybody's module against a paper
+    etude.identify(model)                             which network it is, or is nearest to
 
 Nothing heavy is imported before it is used.
 """
@@ -28,16 +29,32 @@ if TYPE_CHECKING:
     from etude.train.engine import fit
     from etude.train.trained import load
     from etude.verification.facts import facts_of as facts
+    from etude.verification.identify import identify
     from etude.verification.judge import verify
 
 __version__ = VERSION
-__all__ = ["__version__", "build", "facts", "fit", "graph", "load", "load_torchvision", "look", "names", "read", "show", "verify"]
+__all__ = [
+    "__version__",
+    "build",
+    "facts",
+    "fit",
+    "graph",
+    "identify",
+    "load",
+    "load_torchvision",
+    "look",
+    "names",
+    "read",
+    "show",
+    "verify",
+]
 
 _HOMES = {
     "build": "etude.models.registry:build",
     "facts": "etude.verification.facts:facts_of",
     "fit": "etude.train.engine:fit",
     "graph": "etude.explain.graph:graph",
+    "identify": "etude.verification.identify:identify",
     "load": "etude.train.trained:load",
     "load_torchvision": "etude.models.weights:load_torchvision",
     "look": "etude.report.notebook:look",

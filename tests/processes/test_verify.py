@@ -15,6 +15,7 @@ from etude.practice.exercises import exercise
 from etude.verification import apart
 from etude.verification.apart import Failed, Server
 from etude.verification.verdict import Verification
+from sentences import equal_on_both_sides
 
 FAITHFUL, DEPARTS, CLASSIC = (sorted((places.FOREIGN / folder).glob("[!h]*.py")) for folder in ("faithful", "departs", "classic"))
 
@@ -40,7 +41,10 @@ def checked(server: Server, file: Path) -> tuple[Verification, dict[str, Any]]:
         "options": known["OPTIONS"],
         "input_shape": None if own else known["INPUT"],
     }
-    return Verification.from_dict(server.call("etude.verification.request:check", arguments, seconds=120)), known
+    report = Verification.from_dict(server.call("etude.verification.request:check", arguments, seconds=120))
+    assert not equal_on_both_sides(report.sentence)
+    assert not [sentence for _, sentence in report.departures if equal_on_both_sides(sentence)]
+    return report, known
 
 
 # ── Foreign files, written by someone who had not seen the matcher ───────────────────────────────────────────────────

@@ -19,6 +19,7 @@ COMMANDS = {
     "cp": "listing",
     "data": "data",
     "explain": "explain",
+    "identify": "identify",
     "ls": "listing",
     "practice": "practice",
     "predict": "predict",

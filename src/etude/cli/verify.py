@@ -1,11 +1,12 @@
 """`etude verify`: hold an implementation against a paper. This process never imports torch; it waits for the one that does."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from etude.cli.render import faces, show
+from etude.cli.render import Command, faces, show
 from etude.errors import UsageError
 from etude.models.network import Network
 from etude.targets.candidates import named
@@ -15,15 +16,25 @@ from etude.verification.verdict import Verification
 from etude.views.verification import verification_view
 
 
+def limits(usual: str) -> Callable[[Command], Command]:
+    """The options of a command that looks at somebody's code, for its limits; `usual` is said of the time."""
+
+    def options(command: Command) -> Command:
+        positive = click.FloatRange(min=0, min_open=True)
+        memory = "Memory limit; by default 8, more for large networks, and less where less is free."
+        command = click.option("--memory", type=positive, metavar="GIB", help=memory)(command)
+        return click.option("--seconds", type=positive, help=f"Time limit; {usual}.")(command)
+
+    return options
+
+
 @click.command()
 @click.argument("target")
 @click.option("--against", required=True, metavar="NAME", help="The registered network, with options as in 'resnet20(depth=8)'.")
 @click.option("--set", "changes", multiple=True, metavar="OPTION=VALUE", help="The network, or else the code, with this; may be repeated.")
 @click.option("--input", "image", metavar="CxHxW", help="The image to run it on; else the network's own, or a usual one that it takes.")
 @click.option("--run-all", is_flag=True, help="Run all of a file, not only what TARGET needs of it.")
-@click.option(
-    "--seconds", type=click.FloatRange(min=0, min_open=True), help="Time limit; by default 60, and up to 300 for costly networks."
-)
+@limits("by default 60, and up to 300 for costly networks")
 @faces
 def verify(
     target: str,
@@ -32,6 +43,7 @@ def verify(
     image: str | None,
     run_all: bool,
     seconds: float | None,
+    memory: float | None,
     html: Path | None,
     json_: bool,
 ) -> int:
@@ -46,6 +58,7 @@ def verify(
     """
     from etude.verification.apart import Failed, call
     from etude.verification.facts import facts_of, options_of_target, seconds_for, steps_of
+    from etude.verification.limits import megabytes_for
 
     pointed, shape = named(Target.read(target)), None if image is None else read_shape(image)
     network = Network.read(against)
@@ -63,12 +76,12 @@ def verify(
         "run_all": run_all,
     }
     try:
-        plain = call("etude.verification.request:check", arguments, seconds=seconds or seconds_for(steps))
+        given = {"seconds": seconds or seconds_for(steps), "megabytes": megabytes_for(steps, memory)}
+        plain = call("etude.verification.request:check", arguments, **given)
     except UsageError:
         raise
     except Failed as error:
-        sentence = f"{error}; --seconds gives it more" if error.kind == "time" else str(error)
-        plain = dataclasses.asdict(Verification(target, against, "could not judge", sentence, ()))
+        plain = dataclasses.asdict(Verification(target, against, "could not judge", error.with_way_out, ()))
     report = Verification.from_dict(plain | {"target": target if pointed == Target.read(target) else str(pointed)})
     show(verification_view(report), html, json_)
     return report.exit_code

@@ -127,7 +127,9 @@ def pad(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[s
     sides, dims = list(argument(args, kwargs, 1, "pad")), result.dim()
     sides += [0] * (2 * dims - len(sides))
     pixels, channels, batch = sides[: 2 * dims - 4], sides[2 * dims - 4 : 2 * dims - 2], sides[2 * dims - 2 :]
-    if argument(args, kwargs, 2, "mode", "constant") != "constant" or argument(args, kwargs, 3, "value") or any(batch):
+    if (mode := argument(args, kwargs, 2, "mode", "constant")) != "constant":
+        return {"op": "other", "name": f"{mode} pad"}
+    if argument(args, kwargs, 3, "value") or any(batch):
         return {"op": "other"}
     return {"op": "pad", "padding": square(pixels) if any(pixels) else None, "channels": tuple(channels)}
 

@@ -28,7 +28,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 from etude.errors import EtudeError, UsageError
 from etude.verification import bound
@@ -52,9 +52,16 @@ class Failed(EtudeError):
     output  the end of what was printed, with the traceback where there was an exception
     """
 
+    WAYS_OUT: ClassVar = {"time": "; --seconds gives it more", "memory": "; --memory gives it more"}
+
     def __init__(self, message: str, kind: str, output: str = "", exit_code: int = 1) -> None:
         super().__init__(message)
         self.kind, self.output, self.exit_code = kind, output, exit_code
+
+    @property
+    def with_way_out(self) -> str:
+        """The sentence, with the option that raises the limit where one was reached."""
+        return f"{self}{self.WAYS_OUT.get(self.kind, '')}"
 
 
 class Options(TypedDict, total=False):

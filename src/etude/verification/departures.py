@@ -27,6 +27,7 @@ NOUNS = {
     "multiply": "product",
     "conv": "convolution",
 }
+UNLIKE = "{who}{yours} [gives|give] other numbers than such a layer makes of the same"
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 
@@ -196,6 +197,8 @@ class Words:
                 return self.layer(self.join_behind(edit.steps))
             case "missing" if self.steps[first].op == "add":
                 return self.layer(first)
+            case "other" if self.events[edit.events[0]].op == "add" and self.is_shortcut(self.steps[first], self.events[edit.events[0]]):
+                return self.layer(first)
             case "swapped":
                 return f"{self.name(first)} and {self.name(edit.steps[1])}"
         return self.name(first)
@@ -216,10 +219,10 @@ class Words:
                 have, want = (", ".join(filter(None, side)) for side in zip(*facts, strict=True))
                 return f"{{who}}{{yours}} [has|have] {have} " + (f"{paper} {want}" if want else f"than in {self.whose}")
             case "other" if events[0].op == step.op:
-                here, there = self.sources(events[0]), listed([self.name(i) if i >= 0 else "the image" for i in step.inputs])
-                return f"{{who}}{{yours}} [is|are] of {here} where {self.whose}'s is of {there}"
+                return self.with_the_same_facts(step, events[0])
             case "fed":
-                return f"{{who}}{{yours}} [is|are] fed by {self.sources(events[0])} where {self.whose} feeds it {self.source(step)}"
+                here, there = self.inputs_apart(step, events[0])
+                return f"{{who}}{{yours}} [is|are] fed by {here} where {self.whose} feeds it {there}" if here != there else UNLIKE
             case "other":
                 return f"in place of {{who}} stands {here}{{yours}}"
             case "missing" if step.op == "add":
@@ -258,11 +261,41 @@ class Words:
                     have, want = here, there
                 return f"{{who}}{{yours}} [has|have] {have} {paper} {want}"
 
-    def sources(self, event: Event) -> str:
-        return listed([name(self.events[i]) if i >= 0 else "the image" for i in event.inputs])
+    def with_the_same_facts(self, step: Step, event: Event) -> str:
+        """What is said of an operator that is as in the table, and gives something else."""
+        here, there = self.inputs_apart(step, event)
+        if step.op in ("conv", "linear", "batch_norm") and not any(isinstance(operand, nn.Parameter) for operand in event.operands):
+            return f"the weights of {{who}}{{yours}} are no parameters of the module, {self.whose} has it learn them"
+        if here == there:
+            return UNLIKE
+        if self.is_shortcut(step, event):
+            return f"the shortcut of {{who}}{{yours}} [begins|begin] at {here}, in {self.whose} at {there}"
+        return f"{{who}}{{yours}} [is|are] of {here} where {self.whose}'s [is|are] of {there}"
 
-    def source(self, step: Step) -> str:
-        return self.name(step.inputs[0]) if step.inputs[0] >= 0 else "the image"
+    def is_shortcut(self, step: Step, event: Event) -> bool:
+        """Whether of an addition only the side differs that is what came into the block, as it is."""
+        first = self.blocks.get(step.path, (0, 0))[0]
+        wanted = [i for i in step.inputs if not set(self.places(i)) & set(event.inputs)]
+        return step.op == "add" and len(wanted) == 1 and wanted[0] < first
+
+    def inputs_apart(self, step: Step, event: Event) -> tuple[str, str]:
+        """What feeds an operator of the module and one of the table, in the paper's names; what feeds both is left out."""
+        here = [place for place in event.inputs if not any(place in self.places(i) for i in step.inputs)]
+        there = [i for i in step.inputs if not set(self.places(i)) & set(event.inputs)]
+        if not here or not there:
+            here, there = list(event.inputs), list(step.inputs)
+        return listed([self.known(place) for place in here]), listed([self.name(i) if i >= 0 else "the image" for i in there])
+
+    def places(self, index: int) -> tuple[int, ...]:
+        """The events that made what an operator of the table gave; before the first is the image."""
+        return (-1,) if index < 0 else self.state.places[index] if index < len(self.state.places) else ()
+
+    def known(self, place: int) -> str:
+        """What the module made at a place: in the paper's name, where the table has the same."""
+        if place < 0:
+            return "the image"
+        index = next((i for i, at in enumerate(self.state.places) if place in at and self.steps[i].op == self.events[place].op), None)
+        return name(self.events[place]) if index is None else self.name(index)
 
     def convolutions(self, operators: Sequence[Operator]) -> str:
         """The convolutions on the longest way: "two 3×3 convolutions", "1×1, 3×3, 1×1"."""

@@ -18,15 +18,14 @@ from etude.verification.align import Alignment, align, choices_in_words, run_tab
 from etude.verification.departures import Departure, departures
 from etude.verification.facts import ends_of, facts_of, steps_at, steps_of
 from etude.verification.invariants import Invariants, active_dropouts, unreached
+from etude.verification.limited import is_out_of_memory
+from etude.verification.limits import SMALL_SIDE, images_for
 from etude.verification.prepare import bare, copied, eagerly, is_scripted, register_listed
 from etude.verification.running import Run, Stopped, first_run, images_to_try, in_both_modes
 from etude.verification.trace import EQUAL, Trace, difference, gradients_differ, ran, randomise, same_numbers, traced
 from etude.verification.variants import variant_of
 from etude.verification.verdict import Level, State, Verification, Word
 from etude.wording import size
-
-SMALL_SIDE = 64
-
 
 def verify(
     module: nn.Module | Callable[[], nn.Module],
@@ -124,6 +123,8 @@ class Judge:
             sentence = f"it is {variant}; it {error}" if variant else str(error)
             return self.finished("departs", sentence, error.where, variant)
         except Exception as error:  # code that runs once and not twice, say
+            if is_out_of_memory(error):
+                raise
             why = next(iter(str(error).strip().splitlines()), "")
             return self.finished("could not judge", f"while it was checked, it raised {type(error).__name__}: {why}")
         seen = f"all {len(self.steps):,} operators of {self.called}, outputs and gradients agree ({self.network.at})"
@@ -241,16 +242,24 @@ class Judge:
         torch.set_default_dtype(torch.float64)
         self.module.double()
         self.images = self.random_images()
-        with torch.no_grad():
-            randomise(self.module, ran(self.module.train(), self.images.clone(), self.call(self.module)))
-            self.traced = trace = traced(self.module, self.images.clone(), self.call(self.module))
+        self.traced = trace = on_numbers(self.module, self.images, self.call(self.module))
         found = align(self.steps, trace, self.module)
         if found.reached < len(self.steps):
             raise self.departs(found)
+        forgetful = next((i for i, binding in found.bindings.items() if self.steps[i].op == "batch_norm" and binding.mean is None), None)
+        if forgetful is not None:
+            self.level("L3", "fail", "a batch normalisation without running statistics")
+            raise Departs(self.without_statistics(self.steps[forgetful]))
+        ends = ends_of(self.steps)
+        found.values = [values if index in ends else [] for index, values in enumerate(found.values)]  # the others are in no one's way
         if self.network.kind != "departs":
             self.choices = tuple(choices_in_words(self.steps, found))
         self.level("L3", "pass", f"{len(self.steps):,} operators, in the order of the table along every path")
         return trace, found
+
+    def without_statistics(self, step: Step) -> Departure:
+        what = "keeps no running statistics, so that in eval mode a batch is normalised by itself"
+        return Departure(step.path, f"the BN {step.path} {what}; {self.whose} normalises by those of the training ({step.at})")
 
     def departs(self, found: Alignment) -> Departs:
         """All departures, and what must hold of any module."""
@@ -276,7 +285,7 @@ class Judge:
             with contextlib.suppress(Exception), torch.no_grad():
                 self.call(copied(self.module).train())(small)
                 return small
-        return torch.randn(4 if min(self.shape[1:]) <= SMALL_SIDE else 2, *self.shape)
+        return torch.randn(images_for(self.steps, min(self.shape[1:])), *self.shape)
 
     def call(self, module: nn.Module) -> Callable[[Tensor], Any]:
         """What gives logits and, where the network has auxiliary heads, theirs."""
@@ -337,6 +346,13 @@ class Judge:
         if shortcuts:
             lines.append(f"{shortcuts} additions with the table's shortcuts, by equal numbers")
         self.level("L5", "pass", *lines)
+
+
+@torch.no_grad()
+def on_numbers(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]) -> Trace:
+    """The trace of a module in training mode, after it was given weights that leave nothing hidden."""
+    randomise(module, ran(module.train(), images.clone(), call))
+    return traced(module, images.clone(), call)
 
 
 TITLES = {

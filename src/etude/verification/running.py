@@ -113,8 +113,10 @@ def first_run(module: nn.Module, images: Iterator[Image] | Sequence[Image], clas
             with torch.no_grad():
                 return Run(image, logits(module, image, 2, classes).shape[1], tuple(stops))
         except Exception as error:
+            if is_out_of_memory(error):
+                raise
             stops.append(Stop.of(error, image))
-            if stops[-1].always or is_out_of_memory(error):
+            if stops[-1].always:
                 break
     raise stopped(module, stops)
 
@@ -202,5 +204,7 @@ def during(what: str, image: Image) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         stop = Stop.of(error, image)
         raise Stopped(f"it does not run {what}: {stop}", stop.always) from error

@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 State = Literal["pass", "fail", "n/a"]
 Word = Literal["faithful", "departs", "could not judge"]
-EXIT_CODES = {"faithful": 0, "departs": 1, "could not judge": 3}
+Identity = Literal["found", "nearest", "could not judge"]
+EXIT_CODES = {"faithful": 0, "found": 0, "departs": 1, "nearest": 1, "could not judge": 3}
 
 
 @dataclass(frozen=True)
@@ -60,3 +61,44 @@ class Verification:
         lists = {name: tuple(plain[name]) for name in ("choices", "adapted", "notes")}
         departures = tuple((place, sentence) for place, sentence in plain["departures"])
         return Verification(**{**plain, "levels": levels, "departures": departures, **lists})
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """A registered network beside a module: its parameters, and the share of operators that both have."""
+
+    network: str
+    parameters: int
+    alike: float
+
+
+@dataclass(frozen=True)
+class Identification:
+    """Which registered network a module is.
+
+    verdict     found, nearest, or could not judge
+    sentence    the verdict for a person, in one line
+    network     the network, with options; "" where nothing can be said
+    candidates  those with most operators in common, the most alike first
+    report      the module held against that network
+    notes       what else is to be known of the look at it
+    """
+
+    target: str
+    verdict: Identity
+    sentence: str
+    network: str = ""
+    candidates: tuple[Nearest, ...] = ()
+    report: Verification | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.verdict]
+
+    @staticmethod
+    def from_dict(plain: dict[str, Any]) -> "Identification":
+        """As `Verification.from_dict`."""
+        report = plain["report"] and Verification.from_dict(plain["report"])
+        candidates = tuple(Nearest(**one) for one in plain["candidates"])
+        return Identification(**{**plain, "report": report, "candidates": candidates, "notes": tuple(plain["notes"])})

@@ -2,8 +2,9 @@
 
 import shlex
 
-from etude.verification.verdict import Verification
-from etude.views.view import Remarks, Table, Text, View
+from etude.verification.verdict import Identification, Verification
+from etude.views.view import Block, Remarks, Table, Text, View
+from etude.wording import percent
 
 MOST_PLACES = 10
 
@@ -29,3 +30,13 @@ def verdict_of(report: Verification) -> str:
     if report.sentence.startswith(f"{report.verdict} "):
         return f"{report.verdict}{given}{',' if given else ''}{report.sentence.removeprefix(report.verdict)}"
     return f"{report.verdict}{given}: {report.sentence}"
+
+
+def identification_view(found: Identification) -> View:
+    """Which network it is, those with most operators in common, and the check against the first."""
+    rows = tuple((one.network, percent(one.alike), f"{one.parameters:,}") for one in found.candidates)
+    table = (Table(("network", "operators in common", "parameters"), rows, right=(1, 2)),) if rows else ()
+    parts: tuple[Block | View, ...] = (Text(found.target), Remarks((found.sentence, *found.notes)), *table)
+    if found.report:
+        parts += (verification_view(found.report),)
+    return View("Identification", shlex.join(["etude", "identify", found.target]), parts, found)

@@ -1,0 +1,225 @@
+"""Which registered network anybody's module is; where it is none, the nearest one, and how the module differs from that.
+
+One run is looked at first: its operators are counted against those that the papers' tables ask for, their sizes (depth, units, growth
+rate) taken from the run. Only of the few with as many parameters the numbers are compared, and only one is verified.
+"""
+
+import functools
+import itertools
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from etude.errors import UsageError
+from etude.explain.graph import whole_output
+from etude.models import registry
+from etude.models.network import Network
+from etude.operator import Operator
+from etude.papers import Step
+from etude.targets.opening import in_hand
+from etude.verification.facts import facts_of, steps_of
+from etude.verification.judge import default_dtype, on_numbers, verify
+from etude.verification.prepare import bare, copied, eagerly, is_scripted, register_listed
+from etude.verification.running import Image, Stopped, first_run, images_to_try
+from etude.verification.trace import Event, ran
+from etude.verification.variants import CHOICES, SHORTCUTS, computes
+from etude.verification.verdict import Identification, Nearest, Verification
+
+TOLD = 5  # candidates that are listed
+MOST_ALIKE = 8  # of which numbers are compared
+SMALLEST = 64  # values that a size may have at least, among which its first two are looked for
+WIDE = ("conv", "linear", "batch_norm")  # which are told apart by their maps
+COUNTED = (*WIDE, "max_pool", "avg_pool", "local_response_norm", "relu", "sigmoid", "add", "concat", "multiply", "dropout", "scale")
+
+
+def identify(
+    module: nn.Module | Callable[[], nn.Module], *, input_shape: Image | None = None, target: str = "", trained: bool = False
+) -> Identification:
+    """Which registered network `module` is, or what a class or a function makes; the module stays as it is.
+
+    input_shape  (channels, height, width) of an image; else a usual one that the module takes
+    target       what to call the module in the report
+    trained      whether its weights are no longer those it began with
+    """
+    module = in_hand(module)
+    target = target or type(module).__name__
+    with torch.random.fork_rng(devices=[]), default_dtype(torch.float32), eagerly():
+        module = bare(copied(module))
+        try:
+            seen = Seen.of(module, input_shape)
+        except Stopped as error:
+            return Identification(target, "could not judge", str(error))
+        candidates = seen.candidates()
+        best = most_alike(module, seen, candidates)
+        report = verify(module, best.name, input_shape=input_shape, target=target, trained=trained, **best.options)
+    return identification(target, report, best, candidates)
+
+
+def identification(target: str, report: Verification, best: Network, candidates: Sequence["Candidate"]) -> Identification:
+    """What is said of it."""
+    listed = tuple(Nearest(str(one.network), one.parameters, one.alike) for one in candidates[:TOLD])
+    if report.verdict == "faithful":
+        sentence = f"it is {best}: {registry.row(best.name).about}"
+        return Identification(target, "found", sentence, str(best), listed, report)
+    if report.verdict == "could not judge":
+        return Identification(target, "could not judge", report.sentence, str(best), listed, report)
+    sentence = f"it is no registered network; the nearest is {best}: {registry.row(best.name).about}"
+    return Identification(target, "nearest", sentence, str(best), listed, report)
+
+
+def most_alike(module: nn.Module, seen: "Seen", candidates: Sequence["Candidate"]) -> Network:
+    """Among those with as many parameters the one that computes the same; else the one with the most operators in common."""
+    same = [one for one in candidates if one.parameters == seen.parameters][:MOST_ALIKE]
+    if len(same) < 2:
+        return (same or candidates)[0].network
+    with default_dtype(torch.float64):
+        double = copied(module).double()
+        images = torch.randn(4, *seen.image)
+        trace = on_numbers(double, images, whole_output(double))
+        return next((one.network for one in same if computes(one.steps, double, trace)), same[0].network)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A registered network, the operators that its paper asks for, and the share of them that a run has."""
+
+    network: Network
+    steps: tuple[Step, ...]
+    alike: float
+
+    @property
+    def parameters(self) -> int:
+        return sum(step.parameters for step in self.steps)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one run of a module shows."""
+
+    events: Sequence[Event]
+    image: Image
+    classes: int
+    parameters: int
+
+    @classmethod
+    def of(cls, module: nn.Module, asked: Image | None) -> "Seen":
+        """Raises Stopped for what does not run."""
+        if is_scripted(module):
+            raise Stopped("it is compiled by torch.jit, which hides its operators; give the module that it was made from", certain=False)
+        register_listed(module)
+        images = images_to_try((3, 32, 32)) if asked is None else [asked]
+        run = first_run(module.eval(), images, 0)
+        with torch.no_grad():
+            trace = ran(module.train(), torch.randn(2, *run.image), whole_output(module))
+        return cls(trace.events, run.image, run.classes, sum(parameter.numel() for parameter in module.parameters()))
+
+    def candidates(self) -> list[Candidate]:
+        """Every registered network, as it is and with sizes and choices like those of the run; those with most in common first."""
+        networks = {network for family in families() for network in self.networks(family)}
+        prints = Counter(map(fingerprint, self.events))
+        found = [
+            Candidate(network, steps, in_common(prints, Counter(map(fingerprint, steps))))
+            for network in networks
+            if (steps := expanded(network))
+        ]
+        order = registry.names()
+        at = {one.network: (-one.alike, one.parameters != self.parameters, len(one.network.options)) for one in found}
+        return sorted(found, key=lambda one: (*at[one.network], order.index(one.network.name), str(one.network)))
+
+    def networks(self, family: Sequence[str]) -> Iterator[Network]:
+        """Those of a family, and others of it, each under the name that needs the fewest options."""
+        own = {name: facts_of(name)[1].given for name in family}
+        for words in (*map(self.adapted, own.values()), *self.words(family[0])):
+            named = (Network(name, {word: value for word, value in words.items() if value != own[name][word]}) for name in family)
+            yield min(named, key=lambda network: len(network.options))
+
+    def words(self, name: str) -> Iterator[dict[str, Any]]:
+        """The words of a family's networks that may be this one: sizes as seen, with every choice."""
+        paper, network = facts_of(name)
+        given = self.adapted(network.given)
+        choices = {word: values for word, values in {**CHOICES, "shortcut": SHORTCUTS.get(paper.id, ())}.items() if word in given}
+        for values in itertools.product(*choices.values()):
+            words = {**given, **dict(zip(choices, values, strict=True))}
+            for sizes in self.sizes(name, words):
+                yield {**words, **sizes}
+
+    def adapted(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """A network's words, for as many classes and the dropout of the run."""
+        dropout = next((event.factor for event in self.events if event.op == "dropout"), None)
+        seen = {"classes": self.classes} | ({} if dropout is None else {"dropout": dropout})
+        return {word: seen.get(word, value) for word, value in given.items()}
+
+    def sizes(self, name: str, words: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Words for sizes under which a table has as many convolutions as ran, or nearly so."""
+        given = facts_of(name)[1].given
+        width = {"growth_rate": self.growth()} if "growth_rate" in given else {}
+        word = next((word for word in ("depth", "num_layers", "units", "layers") if word in given), None)
+        if word is None:
+            yield width
+        elif isinstance(given[word], tuple):
+            ones, twos = (stages(expanded(Network(name, {**words, word: (size,) * len(given[word])}))) for size in (1, 2))
+            wanted = stages(self.events)
+            if len(ones) == len(twos) == len(wanted) == len(given[word]):
+                fitted = (round(1 + (want - one) / (two - one)) for want, one, two in zip(wanted, ones, twos, strict=True))
+                yield {**width, word: tuple(max(1, size) for size in fitted)}
+        else:
+            valid = ((size, steps) for size in range(1, SMALLEST) if (steps := expanded(Network(name, {**words, word: size}))))
+            tried = list(itertools.islice(valid, 2))
+            if len(tried) < 2:  # a choice that the paper does not have
+                return
+            (first, few), (second, more) = tried
+            step = (len(convolutions(self.events)) - len(convolutions(few))) / (len(convolutions(more)) - len(convolutions(few)))
+            for steps in {math.floor(step), math.ceil(step)}:
+                yield {**width, word: first + max(0, steps) * (second - first)}
+
+    def growth(self) -> int:
+        """How many maps most of the largest convolutions give, as all layers of a DenseNet do."""
+        widths = Counter(event.shape[0] for event in convolutions(self.events) if event.kernel != 1)
+        return max(widths, key=lambda width: widths[width], default=1)
+
+
+@functools.cache
+def families() -> list[list[str]]:
+    """The registered networks that share a table and its words, and are told apart by the values of these."""
+    found: dict[object, list[str]] = {}
+    for name in registry.names():
+        paper, network = facts_of(name)
+        fixed = sorted((word, repr(value)) for word, value in network.fixed.items())
+        found.setdefault((paper.id, network.table or name, *fixed, *network.given), []).append(name)
+    return list(found.values())
+
+
+def expanded(network: Network) -> tuple[Step, ...]:
+    """What its paper asks of it; nothing where the paper has no such network."""
+    try:
+        return steps_of(network.name, **network.options)
+    except UsageError:
+        return ()
+
+
+def convolutions(operators: Sequence[Operator]) -> list[Operator]:
+    return [one for one in operators if one.op == "conv"]
+
+
+def stages(operators: Sequence[Operator]) -> list[int]:
+    """How many 3×3 convolutions there are for every size of map, the largest first."""
+    return list(Counter(one.shape[1:] for one in convolutions(operators) if one.kernel == 3).values())
+
+
+def fingerprint(one: Operator) -> tuple[object, ...]:
+    """What is looked at of an operator; nothing of those that may be written in many ways."""
+    if one.op not in COUNTED:
+        return ()
+    return one.op, one.shape[0] if one.op in WIDE else None, one.kernel, one.stride, one.factor
+
+
+def in_common(some: Counter[tuple[object, ...]], others: Counter[tuple[object, ...]]) -> float:
+    """The share of operators that two runs have in common."""
+    one, other = ({print_: count for print_, count in prints.items() if print_} for prints in (some, others))
+    both = sum(min(count, other.get(print_, 0)) for print_, count in one.items())
+    return both / max(sum(one.values()), sum(other.values()), 1)

@@ -1,0 +1,83 @@
+"""What `verify` says of a departure names what differs, and says no equal thing on both sides."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import etude
+from etude.models import lecture
+from sentences import equal_on_both_sides
+
+
+class AveragedWithoutZeros(lecture.InceptionA):
+    def forward(self, x: Tensor) -> Tensor:
+        pooled = F.avg_pool2d(x, kernel_size=3, stride=1, padding=1, count_include_pad=False)
+        branches = [self.branch1x1(x), self.branch5x5_2(self.branch5x5_1(x))]
+        return torch.cat([*branches, self.branch3x3_3(self.branch3x3_2(self.branch3x3_1(x))), self.branch_pool(pooled)], dim=1)
+
+
+class MadeAnew(lecture.ResidualBlock):
+    def residual(self, x: Tensor) -> Tensor:
+        torch.manual_seed(0)
+        return nn.Conv2d(16, 16, 3, padding=1, dtype=x.dtype)(F.relu(self.conv1(x)))
+
+
+class Standardised(nn.Conv2d):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight - self.weight.mean(), self.bias, padding=1)
+
+
+class ShortcutOfConv1(lecture.ResidualBlock):
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.relu(self.conv1(x))
+        return F.relu(out + self.conv2(out))
+
+
+def reflects(model: Any) -> None:
+    model.rblock1.conv1 = nn.Conv2d(16, 16, 3, padding=1, padding_mode="reflect")
+
+
+def standardises(model: Any) -> None:
+    model.rblock2.conv2 = Standardised(32, 32, 3, padding=1)
+
+
+def forgets(model: Any) -> None:
+    model.conv3_x[0].norm2 = nn.BatchNorm2d(32, track_running_stats=False)
+
+
+def of(part: str, kind: type[nn.Module]) -> Callable[[Any], None]:
+    return lambda model: setattr(model.get_submodule(part), "__class__", kind)
+
+
+CASES: list[tuple[str, dict[str, Any], Callable[[Any], None], str]] = [
+    ("lecture_inception", {}, of("incep1", AveragedWithoutZeros), "has averages without the zeros around the image where the paper has"),
+    ("lecture_residual", {}, of("rblock1", MadeAnew), "the weights of rblock1.conv2 (your rblock1) are no parameters of the module"),
+    ("lecture_residual", {}, of("rblock1", ShortcutOfConv1), "the shortcut of rblock1 (your rblock1) begins at the ReLU behind rblock1.conv1"),
+    ("lecture_residual", {}, reflects, "reflect pad (your rblock1.conv1) stands in front of rblock1.conv1"),
+    ("lecture_residual", {}, standardises, "rblock2.conv2 (your rblock2.conv2) gives other numbers than such a layer makes of the same"),
+    ("resnet20", {"depth": 8}, forgets, "the BN conv3_x.0.norm2 keeps no running statistics"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "change", "words"), CASES, ids=lambda value: getattr(value, "__name__", None))
+def test_a_sentence_names_what_differs(name: str, options: dict[str, Any], change: Callable[[Any], None], words: str) -> None:
+    model = etude.build(name, **options)
+    change(model)
+    report = etude.verify(model, against=name, **options)
+    assert (report.verdict, words in report.sentence) == ("departs", True), report.sentence
+    assert not equal_on_both_sides(report.sentence)
+
+
+def test_equal_things_on_both_sides_are_seen() -> None:
+    for said in (
+        "the addition of conv2_x.0 (your layer1.0) is of 3×3 conv 16 where the paper's is of 3×3 conv 16 (Fig. 4e)",
+        "departs in 1 of 2 operators: conv1 has 3×3 conv 6 where the paper has 3×3 conv 6; conv2 is as in the paper",
+        "the shortcut of a begins at conv1, in the paper at conv1 (Fig. 1)",
+        "conv is fed by the image where resnet20@b feeds it the image (Table 1)",
+    ):
+        assert equal_on_both_sides(said), said
+    assert not equal_on_both_sides("conv1 (your a) has kernel 3×3, padding 1 where the paper has kernel 5×5, padding 2 (slides 4, 14–23)")
