@@ -3,9 +3,9 @@
 import re
 
 PLACE = re.compile(r" \(your [^)]*\)")
-SIDES = re.compile(
-    r"\b(?:has|have|is|are|of|by|at) (?P<here>[^;]+?)(?: where [^;]+?(?: has| have|'s is of| feeds it)|, in [\w@ ]+? at) (?P<there>[^;]+?)(?: \(|;|$)"
-)
+HERE = r"\b(?:has|have|is|are|of|by|at) (?P<here>[^;]+?)"
+BETWEEN = r"(?: where [^;]+?(?: has| have|'s is of|'s are of| feeds it)|, in [\w@ ]+? at)"
+SIDES = re.compile(HERE + BETWEEN + r" (?P<there>[^;]+?)(?: \(|;|$)")
 
 
 def equal_on_both_sides(sentence: str) -> bool:

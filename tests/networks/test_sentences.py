@@ -56,8 +56,13 @@ def of(part: str, kind: type[nn.Module]) -> Callable[[Any], None]:
 CASES: list[tuple[str, dict[str, Any], Callable[[Any], None], str]] = [
     ("lecture_inception", {}, of("incep1", AveragedWithoutZeros), "has averages without the zeros around the image where the paper has"),
     ("lecture_residual", {}, of("rblock1", MadeAnew), "the weights of rblock1.conv2 (your rblock1) are no parameters of the module"),
-    ("lecture_residual", {}, of("rblock1", ShortcutOfConv1), "the shortcut of rblock1 (your rblock1) begins at the ReLU behind rblock1.conv1"),
-    ("lecture_residual", {}, reflects, "reflect pad (your rblock1.conv1) stands in front of rblock1.conv1"),
+    (
+        "lecture_residual",
+        {},
+        of("rblock1", ShortcutOfConv1),
+        "the shortcut of rblock1 (your rblock1) begins at the ReLU behind rblock1.conv1",
+    ),
+    ("lecture_residual", {}, reflects, "rblock1 (your rblock1.conv1) has reflect pad, 3×3 conv 16 pad 0, ReLU"),
     ("lecture_residual", {}, standardises, "rblock2.conv2 (your rblock2.conv2) gives other numbers than such a layer makes of the same"),
     ("resnet20", {"depth": 8}, forgets, "the BN conv3_x.0.norm2 keeps no running statistics"),
 ]

@@ -76,8 +76,8 @@ def verify(
         "run_all": run_all,
     }
     try:
-        given = {"seconds": seconds or seconds_for(steps), "megabytes": megabytes_for(steps, memory)}
-        plain = call("etude.verification.request:check", arguments, **given)
+        time, space = seconds or seconds_for(steps), megabytes_for(steps, memory)
+        plain = call("etude.verification.request:check", arguments, seconds=time, megabytes=space)
     except UsageError:
         raise
     except Failed as error:

@@ -26,7 +26,8 @@ from etude.targets.target import Target
 from etude.verification.align import PARAMETRIC, align, choices_in_words
 from etude.verification.facts import facts_of, steps_of
 from etude.verification.interpret import Choice, Weights, compute
-from etude.verification.judge import SMALL_SIDE, default_dtype, verify
+from etude.verification.judge import default_dtype, verify
+from etude.verification.limits import SMALL_SIDE
 from etude.verification.trace import Trace, difference, ran, randomise, traced
 
 EQUAL = 1e-5  # the largest relative difference between equal networks in float32

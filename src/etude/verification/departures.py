@@ -24,6 +24,7 @@ NOUNS = {
     "global_avg_pool": "global average pool",
     "add": "addition",
     "concat": "concatenation",
+    "dropout": "dropout",
     "multiply": "product",
     "conv": "convolution",
 }
@@ -239,11 +240,9 @@ class Words:
             case "branch missing":
                 add = self.steps[edit.steps[-1]].op == "add"
                 return "the shortcut and its addition in {who} are missing" if add else f"the branch {there} of {{who}} is missing"
-            case "branch other" if sum(self.steps[i].op == "conv" for i in edit.steps) > 1:
-                want = self.convolutions([self.steps[i] for i in edit.steps])
-                return f"{{who}}{{yours}} [has|have] {self.convolutions(events)} {paper} {want}"
-            case "branch other":
-                return f"the {self.branch(edit)}[|s] in {{who}}{{yours}} [is|are] {here or 'an identity'} {paper} {there}"
+            case "branch other" if sum(self.steps[i].op == "conv" for i in edit.steps) == 1:
+                here = here or "an identity"
+                return f"the {self.branch(edit)}[|s] in {{who}}{{yours}} [is|are] {here} {paper} {there}" if here != there else UNLIKE
             case "block missing":
                 unit = self.block(edit)
                 count, stage = self.units(unit)
@@ -259,7 +258,7 @@ class Words:
                 have, want = self.convolutions(events), self.convolutions([self.steps[i] for i in edit.steps])
                 if have == want or "one" in (have[:3], want[:3]):
                     have, want = here, there
-                return f"{{who}}{{yours}} [has|have] {have} {paper} {want}"
+                return f"{{who}}{{yours}} [has|have] {have} {paper} {want}" if have != want else UNLIKE
 
     def with_the_same_facts(self, step: Step, event: Event) -> str:
         """What is said of an operator that is as in the table, and gives something else."""
@@ -383,15 +382,16 @@ def differences(step: Step, event: Event, numbers: bool = True) -> Iterator[tupl
         if fact in ("maps", "features"):
             yield (f"{event.shape[0]} {fact}", f"{step.shape[0]}") if numbers else (f"other numbers of {fact}", "")
         else:
-            yield in_words(fact, getattr(event, fact)), in_words(fact, getattr(step, fact))
+            word = "share" if fact == "factor" and step.op == "dropout" else fact
+            yield in_words(word, getattr(event, fact)), in_words(word, getattr(step, fact))
 
 
 def in_words(fact: str, value: object) -> str:
     match fact:
         case "bias":
             return "a bias" if value else "no bias"
-        case "factor":
-            return f"a share of {value:g}" if isinstance(value, float) else f"factor {value}"
+        case "share":
+            return f"a share of {value}"
         case "ceil":
             return f"windows that {'may' if value else 'do not'} reach over the edge"
         case "zeros":

@@ -51,7 +51,7 @@ def identify(
     with torch.random.fork_rng(devices=[]), default_dtype(torch.float32), eagerly():
         module = bare(copied(module))
         try:
-            seen = Seen.of(module, input_shape)
+            seen = Seen.of(copied(module), input_shape)  # whose lazy layers would be made for the first image that is tried
         except Stopped as error:
             return Identification(target, "could not judge", str(error))
         candidates = seen.candidates()
@@ -62,7 +62,8 @@ def identify(
 
 def identification(target: str, report: Verification, best: Network, candidates: Sequence["Candidate"]) -> Identification:
     """What is said of it."""
-    listed = tuple(Nearest(str(one.network), one.parameters, one.alike) for one in candidates[:TOLD])
+    first = sorted(candidates, key=lambda one: one.network != best)  # which has been looked at more closely than the others
+    listed = tuple(Nearest(str(one.network), one.parameters, one.alike) for one in first[:TOLD])
     if report.verdict == "faithful":
         sentence = f"it is {best}: {registry.row(best.name).about}"
         return Identification(target, "found", sentence, str(best), listed, report)
@@ -112,21 +113,16 @@ class Seen:
         if is_scripted(module):
             raise Stopped("it is compiled by torch.jit, which hides its operators; give the module that it was made from", certain=False)
         register_listed(module)
-        images = images_to_try((3, 32, 32)) if asked is None else [asked]
-        run = first_run(module.eval(), images, 0)
+        run = first_run(module.train(), images_to_try((3, 32, 32)) if asked is None else [asked], 0)
         with torch.no_grad():
-            trace = ran(module.train(), torch.randn(2, *run.image), whole_output(module))
+            trace = ran(module, torch.randn(2, *run.image), whole_output(module))
         return cls(trace.events, run.image, run.classes, sum(parameter.numel() for parameter in module.parameters()))
 
     def candidates(self) -> list[Candidate]:
         """Every registered network, as it is and with sizes and choices like those of the run; those with most in common first."""
         networks = {network for family in families() for network in self.networks(family)}
-        prints = Counter(map(fingerprint, self.events))
-        found = [
-            Candidate(network, steps, in_common(prints, Counter(map(fingerprint, steps))))
-            for network in networks
-            if (steps := expanded(network))
-        ]
+        seen = fingerprints(self.events)
+        found = [Candidate(network, steps, in_common(seen, fingerprints(steps))) for network in networks if (steps := expanded(network))]
         order = registry.names()
         at = {one.network: (-one.alike, one.parameters != self.parameters, len(one.network.options)) for one in found}
         return sorted(found, key=lambda one: (*at[one.network], order.index(one.network.name), str(one.network)))
@@ -161,10 +157,11 @@ class Seen:
         word = next((word for word in ("depth", "num_layers", "units", "layers") if word in given), None)
         if word is None:
             yield width
-        elif isinstance(given[word], tuple):
-            ones, twos = (stages(expanded(Network(name, {**words, word: (size,) * len(given[word])}))) for size in (1, 2))
-            wanted = stages(self.events)
-            if len(ones) == len(twos) == len(wanted) == len(given[word]):
+        elif isinstance(own := given[word], tuple):
+            count = len(own)
+            tables = (expanded(Network(name, {**words, word: (size,) * count})) for size in (1, 2))
+            wanted, ones, twos = (stages(operators)[-count:] for operators in (self.events, *tables))
+            if len(wanted) == len(ones) == len(twos) == count:
                 fitted = (round(1 + (want - one) / (two - one)) for want, one, two in zip(wanted, ones, twos, strict=True))
                 yield {**width, word: tuple(max(1, size) for size in fitted)}
         else:
@@ -174,13 +171,13 @@ class Seen:
                 return
             (first, few), (second, more) = tried
             step = (len(convolutions(self.events)) - len(convolutions(few))) / (len(convolutions(more)) - len(convolutions(few)))
-            for steps in {math.floor(step), math.ceil(step)}:
-                yield {**width, word: first + max(0, steps) * (second - first)}
+            for number in {math.floor(step), math.ceil(step)}:
+                yield {**width, word: first + max(0, number) * (second - first)}
 
     def growth(self) -> int:
         """How many maps most of the largest convolutions give, as all layers of a DenseNet do."""
         widths = Counter(event.shape[0] for event in convolutions(self.events) if event.kernel != 1)
-        return max(widths, key=lambda width: widths[width], default=1)
+        return next((width for width, _ in widths.most_common(1)), 1)
 
 
 @functools.cache
@@ -211,15 +208,16 @@ def stages(operators: Sequence[Operator]) -> list[int]:
     return list(Counter(one.shape[1:] for one in convolutions(operators) if one.kernel == 3).values())
 
 
-def fingerprint(one: Operator) -> tuple[object, ...]:
-    """What is looked at of an operator; nothing of those that may be written in many ways."""
-    if one.op not in COUNTED:
-        return ()
-    return one.op, one.shape[0] if one.op in WIDE else None, one.kernel, one.stride, one.factor
+def fingerprints(operators: Sequence[Operator]) -> Counter[tuple[object, ...]]:
+    """How often there is each kind of operator behind each kind; those that may be written in many ways are left out."""
+    found: Counter[tuple[object, ...]] = Counter()
+    for one in operators:
+        if one.op in COUNTED:
+            before = operators[one.inputs[0]].op if one.inputs and one.inputs[0] >= 0 else ""
+            found[one.op, before, one.shape[0] if one.op in WIDE else None, one.kernel, one.stride, one.factor] += 1
+    return found
 
 
 def in_common(some: Counter[tuple[object, ...]], others: Counter[tuple[object, ...]]) -> float:
     """The share of operators that two runs have in common."""
-    one, other = ({print_: count for print_, count in prints.items() if print_} for prints in (some, others))
-    both = sum(min(count, other.get(print_, 0)) for print_, count in one.items())
-    return both / max(sum(one.values()), sum(other.values()), 1)
+    return (some & others).total() / max(some.total(), others.total(), 1)

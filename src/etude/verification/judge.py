@@ -27,6 +27,7 @@ from etude.verification.variants import variant_of
 from etude.verification.verdict import Level, State, Verification, Word
 from etude.wording import size
 
+
 def verify(
     module: nn.Module | Callable[[], nn.Module],
     against: str,
@@ -283,6 +284,7 @@ class Judge:
         if self.shape[1:] != (side, side):
             small = torch.randn(4, self.shape[0], side, side)
             with contextlib.suppress(Exception), torch.no_grad():
+                steps_at(self.against, (self.shape[0], side, side), self.options)  # the table takes it too
                 self.call(copied(self.module).train())(small)
                 return small
         return torch.randn(images_for(self.steps, min(self.shape[1:])), *self.shape)
