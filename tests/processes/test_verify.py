@@ -111,6 +111,8 @@ def test_a_hostile_file_gets_one_clear_answer(capsys: pytest.CaptureFixture[str]
     sentence = could_not_judge(capsys, name, 2 if name == "loops" else 60)
     if name == "loops":
         assert sentence == "the code ran longer than the limit of 2 s and was stopped (loops.py line 9); --seconds gives it more"
+    if name == "huge":
+        assert sentence.endswith("needs more memory than the limit of 8192 MB (huge.py line 10); --memory gives it more")
 
 
 @pytest.mark.parametrize(
@@ -227,3 +229,28 @@ def test_wrong_usage_exits_with_2(capsys: pytest.CaptureFixture[str], quick: Non
     assert (code, out) == (2, "")
     assert message in err
     assert len(err.splitlines()) == 1
+
+
+# ── Which network it is ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "sentence"),
+    [
+        (f"{places.SCRIPTS}/lecture_residual.py", 0, "it is lecture_residual: the lecture's residual network"),
+        (f"{places.FOREIGN}/departs/lecture_residual_gelu.py", 1, "it is no registered network; the nearest is lecture_residual:"),
+        (f"{places.HOSTILE}/raises.py:Net", 3, ""),
+    ],
+)
+def test_a_file_is_identified(capsys: pytest.CaptureFixture[str], quick: None, target: str, code: int, sentence: str) -> None:
+    found, out, err = shell.run(capsys, "identify", target, "--json")
+    assert (found, err) == (code, "")
+    assert json.loads(out)["sentence"].startswith(sentence)
+    if code == 0:
+        assert "are not needed for Net and were not run" in json.loads(out)["notes"][0]
+
+
+def test_identify_without_such_a_target_exits_with_2(capsys: pytest.CaptureFixture[str], quick: None) -> None:
+    code, out, err = shell.run(capsys, "identify", "nowhere_at_all.models:net")
+    assert (code, out) == (2, "")
+    assert "`nowhere_at_all` is not installed here: pip install nowhere_at_all" in err
