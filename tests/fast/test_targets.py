@@ -1,9 +1,11 @@
 """One grammar for what a person points at, and one way from there to a module."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from etude.errors import EtudeError, UsageError
@@ -112,6 +114,38 @@ def test_what_an_import_lacks_is_told_from_what_is_not_there(nets: Path, monkeyp
     with pytest.raises(EtudeError, match="abcdef cannot be imported: ModuleNotFoundError: No module named 'abc_d'") as caught:
         module_of("abcdef:Net")
     assert not isinstance(caught.value, UsageError)
+
+
+def test_a_package_is_imported_without_its_compiled_part(nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It describes an operator that was never loaded, as torchvision does beside another build of torch."""
+    described = '@torch.library.register_fake("nowhere_at_all::nms")\ndef nms(x):\n    return x\n'
+    (nets / "half.py").write_text(f"import torch\nfrom torch import nn\n{described}net = nn.ReLU()\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(nets)
+    register = torch.library.register_fake
+    assert isinstance(module_of("half:net"), nn.ReLU)
+    assert isinstance(module_of("half.py:net"), nn.ReLU)
+    assert torch.library.register_fake is register
+    (nets / "unloaded.py").write_text("raise RuntimeError('operator nowhere::nms does not exist')\n", encoding="utf-8")
+    with pytest.raises(EtudeError, match="was built for another build of torch: install the one that belongs to torch 2"):
+        module_of("unloaded:net")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("import sys\nsys.exit('no data')\n", r"it ends the program with sys.exit\('no data'\) \(args.py line 2\)"),
+        (
+            "import argparse\np = argparse.ArgumentParser()\np.add_argument('--depth', required=True)\nargs = p.parse_args()\n",
+            r"it reads the command line, which lacks what it asks for \(args.py line 4\)",
+        ),
+    ],
+)
+def test_what_ends_the_program_says_where(nets: Path, monkeypatch: pytest.MonkeyPatch, source: str, message: str) -> None:
+    monkeypatch.delitem(sys.modules, "args", raising=False)
+    (nets / "args.py").write_text(source, encoding="utf-8")
+    (nets / "net.py").write_text("from torch import nn\nimport args\nnet = nn.Linear(args.width, 1)\n", encoding="utf-8")
+    with pytest.raises(EtudeError, match=message):
+        module_of("net.py:net")
 
 
 def test_a_network_needs_no_weights_to_be_explained() -> None:

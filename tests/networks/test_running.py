@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from etude.report.terminal import text_of
 from etude.verification.judge import verify
 from etude.views.verification import verification_view
 from reduced import small
+from shell import run
 
 # ── Other classes, other images ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -269,6 +271,14 @@ def test_nothing_is_compiled_to_be_judged(module: nn.Module) -> None:
     report = verify(module, "lecture_residual")
     assert report.verdict == "faithful", report.sentence
     assert [*module.modules()] == parts, "the module stays as it is"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_compiled_module_is_explained_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "squeezed.py"
+    file.write_text("import torch\nfrom torch import nn\nnet = torch.compile(nn.Conv2d(3, 6, 1))\n", encoding="utf-8")
+    code, out, err = run(capsys, "explain", f"{file}:net", "--input", "3x8x8")
+    assert (code, "1×1 conv 6" in out) == (0, True), err
 
 
 @pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
