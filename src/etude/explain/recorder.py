@@ -145,3 +145,8 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
         yield from tensors_in(tuple(value.values()))
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         yield from tensors_in([getattr(value, field.name, None) for field in dataclasses.fields(value)])
+
+
+def each(value: Any, change: Callable[[Any], Any]) -> Any:
+    """A value, with everything in its tuples and lists changed."""
+    return type(value)(each(item, change) for item in value) if type(value) in (tuple, list) else change(value)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from etude.papers import Step
 from etude.verification.interpret import NORM_EPS, RESPONSE, Choice, Weights, compute
+from etude.verification.parts import sides, tied
 from etude.verification.trace import Event, Trace
 
 MOST_RETURNS = 100
@@ -85,6 +86,9 @@ class Aligner:
         self.parameters = dict(module.named_parameters())
         self.buffers = dict(module.named_buffers())
         self.names = {id(parameter): name for name, parameter in self.parameters.items()}
+        for number, part in enumerate(trace.parts):
+            name = f"{self.names[id(part.sources[0])]}[{number}]"
+            self.parameters[name], self.names[id(part)] = part, name
         self.consumers: dict[int, list[Event]] = {}
         for event in trace.events:
             for index in event.inputs:
@@ -317,12 +321,7 @@ def fits(parameter: Tensor, shape: Sequence[int]) -> bool:
     """Whether a parameter can be a weight of that shape: the same sides in any order, or the same numbers for each output."""
     if parameter.numel() != math.prod(shape):
         return False
-    return essential(parameter.shape) == essential(shape) or parameter.shape[0] == shape[0]
-
-
-def essential(shape: Sequence[int]) -> list[int]:
-    """The sides of a tensor without those of 1, in no order."""
-    return sorted(side for side in shape if side != 1)
+    return sides(parameter.shape) == sides(shape) or parameter.shape[0] == shape[0]
 
 
 def views(parameter: nn.Parameter, shape: tuple[int, ...]) -> Iterator[Tied]:
@@ -334,11 +333,11 @@ def views(parameter: nn.Parameter, shape: tuple[int, ...]) -> Iterator[Tied]:
 
             def view(order: tuple[int, ...] = order) -> Tensor:
                 ones = [index for index in range(parameter.dim()) if index not in order]
-                return parameter.permute(*order, *ones).reshape(shape)
+                return tied(parameter).permute(*order, *ones).reshape(shape)
 
             yield view
-    if essential(parameter.shape) != essential(shape):
-        yield lambda: parameter.reshape(shape)
+    if sides(parameter.shape) != sides(shape):
+        yield lambda: tied(parameter).reshape(shape)
 
 
 def reordered(view: Tied, order: Tensor) -> Tied:
@@ -349,7 +348,7 @@ def reordered(view: Tied, order: Tensor) -> Tied:
 
 
 def vector(tensor: Tensor, order: Tensor | None = None) -> Tied:
-    return lambda: tensor.reshape(-1) if order is None else tensor.reshape(-1)[order]
+    return lambda: tied(tensor).reshape(-1) if order is None else tied(tensor).reshape(-1)[order]
 
 
 def distinct(orders: list[Tensor]) -> list[Tensor]:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from etude.papers import Step
-from etude.verification.align import Alignment
+from etude.verification.align import Alignment, Binding
 from etude.verification.departures import Departure
+from etude.verification.parts import sources
 from etude.verification.trace import Trace
 from etude.wording import size
 
@@ -39,17 +40,27 @@ class Invariants:
         return [*self.unused(module), *active_dropouts(self.evaluated), *self.initial_values()]
 
     def unused(self, module: nn.Module) -> Iterator[Departure]:
-        used = {use for binding in self.found.bindings.values() for use in binding.uses}
+        """Every number of a parameter is in one place of the table."""
+        times = self.training.parts.counted(use for binding in self.layers() for use in binding.uses)
         for name, parameter in module.named_parameters():
-            if id(parameter) not in used or id(parameter) in self.cold:
-                yield Departure("", f"your {name} ({size(parameter.shape)}) is never used, and the table has no layer for it ({self.at})")
+            count, your = times[id(parameter)], f"your {name} ({size(parameter.shape)})"
+            if not count.any() or id(parameter) in self.cold:
+                yield Departure("", f"{your} is never used, and the table has no layer for it ({self.at})")
+            elif not count.all():
+                yield Departure("", f"of {your} {int((count == 0).sum()):,} numbers are never used ({self.at})")
+            elif count.max() > 1:
+                yield Departure("", f"of {your} {int((count > 1).sum()):,} numbers are used in two layers at once ({self.at})")
+
+    def layers(self) -> Iterator[Binding]:
+        """The bindings of steps with weights of their own."""
+        return (binding for index, binding in self.found.bindings.items() if self.steps[index].shares is None)
 
     def initial_values(self) -> Iterator[Departure]:
         """The gates' biases, which the paper fixes (Identity Mappings, section 3.1)."""
         bias = self.words.get("gate_bias")
         for index, step in enumerate(self.steps):
             if bias is not None and step.path.endswith(".gate") and step.op == "conv":
-                initial = self.initial[self.found.bindings[index].uses[1]]
+                initial = self.training.parts.given(self.found.bindings[index].uses[1], self.initial)
                 if not torch.allclose(initial, torch.full_like(initial, float(bias))):
                     have = f"{initial.mean().item():.3g} on average" if initial.std() > 0 else f"{initial[0].item():g}"
                     yield Departure(
@@ -68,7 +79,7 @@ def unreached(module: nn.Module, trace: Trace, at: str) -> Iterator[Departure]:
     """The parameters of a module that no operator is given and no gradient of its outputs reaches. Whatever the module computes."""
     module.zero_grad()
     sum((out.sum() for out in trace.outputs), torch.zeros(())).backward()
-    given = {id(operand) for event in trace.events for operand in event.operands}
+    given = {id(source) for event in trace.events for operand in event.operands if operand is not None for source in sources(operand)}
     for name, parameter in module.named_parameters():
         if id(parameter) not in given and parameter.grad is None:
             yield Departure("", f"your {name} ({size(parameter.shape)}) is never used ({at})")

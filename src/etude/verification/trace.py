@@ -19,6 +19,7 @@ from etude.explain.operators import argument
 from etude.explain.recorder import Call, Function, Recorder, tensors_in
 from etude.operator import Operator
 from etude.verification.interpret import without_chance
+from etude.verification.parts import Parts
 
 CLOSE = 1e-7  # of the largest entry; in float64 equal functions agree to about 1e-12, others do not to 1e-3
 EQUAL = 1e-6  # the largest relative difference between equal functions in float64, over a whole network
@@ -32,7 +33,7 @@ BATCH_NORMS: dict[Function, dict[str, int]] = {  # the places of their arguments
 class Event(Operator):
     """An operator that ran; one that makes several tensors is as many events.
 
-    operands  of a batch norm: weight, bias, running mean, running variance; of others: the parameters it was given
+    operands  of a batch norm: weight, bias, running mean, running variance; of others: the parameters it was given, or their parts
     active    of a dropout: whether it removes anything
     """
 
@@ -44,10 +45,12 @@ class Event(Operator):
 class Trace:
     """Everything that ran, the images it ran on, and what came out.
 
-    kept  what every event made, where that is asked for
+    parts  what the module's parameters were cut into and put together to
+    kept   what every event made, where that is asked for
     """
 
     images: Tensor
+    parts: Parts
     events: list[Event] = field(default_factory=list)
     outputs: tuple[Tensor, ...] = ()
     kept: list[Tensor] = field(default_factory=list)
@@ -144,25 +147,37 @@ class EventRecorder(WithoutChance):
 
     def __init__(self, module: nn.Module, images: Tensor) -> None:
         super().__init__(module, images)
-        self.trace = Trace(images)
-        self.parameters = {id(parameter) for parameter in module.parameters()}
+        self.parts = Parts(module)
+        self.trace = Trace(images, self.parts)
         self.batch = len(images)
 
     def note(self, call: Call) -> None:
+        if call.parameters and not call.inputs:
+            self.parts.note(call)
         for tensor in filter(self.is_worth_noting, call.made):
             index, facts = len(self.trace.events), self.facts(call, tensor)
             active = call.func in DROPOUTS and all(share_and_activity(call.args, call.kwargs))
-            self.trace.events.append(Event(index, **facts, operands=operands(call), active=active))
+            self.trace.events.append(Event(index, **facts, operands=self.operands(call), active=active))
             self.remember(self.trace.events[-1], tensor)
             self.made_by(index, call, [tensor])
+
+    def operands(self, call: Call) -> tuple[Tensor | None, ...]:
+        """Those of an Event."""
+        given = {id(tensor): self.parts.of(tensor) for tensor in tensors_in((call.args, tuple(call.kwargs.values())))}
+        order = BATCH_NORMS.get(call.func)
+        if order is None:
+            known = [one for one in given.values() if one is not None]
+            return tuple({id(one): one for one in (known or call.parameters)}.values())
+        own = [argument(call.args, call.kwargs, order[name], name) for name in ("weight", "bias", "running_mean", "running_var")]
+        return tuple(tensor if given.get(id(tensor)) is None else given[id(tensor)] for tensor in own)
 
     def remember(self, event: Event, tensor: Tensor) -> None:
         """Keep of the numbers what is wanted."""
 
     def is_worth_noting(self, tensor: Tensor) -> bool:
-        """Numbers, of every image of the batch, that are no parameters."""
+        """Numbers, of every image of the batch, that are not made of parameters alone."""
         batched = tensor.dim() > 1 and len(tensor) == self.batch and tensor.numel() > 0
-        return batched and tensor.is_floating_point() and id(tensor) not in self.parameters
+        return batched and tensor.is_floating_point() and id(tensor) not in self.weights
 
 
 class ValueRecorder(EventRecorder):
@@ -176,14 +191,6 @@ class ValueRecorder(EventRecorder):
         self.trace.add(event.index, tensor, layouts=event.op in ("other", "linear"))
         if self.keep:
             self.trace.kept.append(tensor.detach().clone())
-
-
-def operands(call: Call) -> tuple[Tensor | None, ...]:
-    """Those of an Event."""
-    order = BATCH_NORMS.get(call.func)
-    if order is None:
-        return call.parameters
-    return tuple(argument(call.args, call.kwargs, order[name], name) for name in ("weight", "bias", "running_mean", "running_var"))
 
 
 def stand_in(func: Function, *args: Any, **kwargs: Any) -> Tensor:
@@ -219,16 +226,16 @@ def randomise(module: nn.Module, trace: Trace) -> None:
             if mean is not None and variance is not None:
                 mean.copy_(0.3 * torch.randn_like(mean))
                 variance.copy_(0.5 + torch.rand_like(variance))
-    for parameter in module.parameters():
+    for parameter in [*module.parameters(), *trace.parts]:
         noise = torch.randn_like(parameter)
         if id(parameter) in scales:
-            parameter.copy_(noise.sign() * (0.5 + torch.rand_like(parameter)))
+            trace.parts.fill(parameter, noise.sign() * (0.5 + torch.rand_like(parameter)))
         elif parameter.dim() < 2:
-            parameter.copy_(0.3 * noise)
+            trace.parts.fill(parameter, 0.3 * noise)
         else:
             square = parameter.dim() == 4 and parameter.shape[2] == parameter.shape[3]
             fan = parameter.numel() / (parameter.shape[0] if square or parameter.dim() == 2 else max(parameter.shape))
-            parameter.copy_((2 / fan) ** 0.5 * noise)
+            trace.parts.fill(parameter, (2 / fan) ** 0.5 * noise)
 
 
 def same_numbers(one: Tensor, other: Tensor) -> bool:
