@@ -8,14 +8,15 @@ does, the module departs, at that place.
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
 from etude.papers import Step
 from etude.verification.interpret import NORM_EPS, RESPONSE, Choice, Weights, compute
-from etude.verification.parts import sides, tied
+from etude.verification.normal import normal
+from etude.verification.parts import essential, tied
 from etude.verification.trace import Event, Trace
 
 MOST_RETURNS = 100
@@ -62,6 +63,7 @@ class Alignment:
     reached   how many operators were matched; all, where the module is the table's
     constants of a local response norm, as the module has them
     images    what the first operators work on, where that is not the images alone
+    normal    whether it is that of the run in normal form
     """
 
     bindings: dict[int, Binding] = field(default_factory=dict)
@@ -69,6 +71,7 @@ class Alignment:
     reached: int = 0
     constants: dict[str, float] = field(default_factory=dict)
     images: Sequence[Value] = ()
+    normal: bool = False
 
     @property
     def choices(self) -> dict[int, Choice]:
@@ -76,8 +79,12 @@ class Alignment:
 
 
 def align(steps: Sequence[Step], trace: Trace, module: nn.Module) -> Alignment:
-    """The weights of `module` that make its traced run the table's; as far as they can be found."""
-    return Aligner(steps, trace, module).run()
+    """The weights of `module` that make its traced run the table's, as it is or else in normal form; as far as they can be found."""
+    found = Aligner(steps, trace, module).run()
+    if found.reached == len(steps) or (form := normal(trace)) is trace:
+        return found
+    other = replace(Aligner(steps, form, module).run(), normal=True)
+    return other if other.reached > found.reached else found
 
 
 class Aligner:
@@ -321,7 +328,7 @@ def fits(parameter: Tensor, shape: Sequence[int]) -> bool:
     """Whether a parameter can be a weight of that shape: the same sides in any order, or the same numbers for each output."""
     if parameter.numel() != math.prod(shape):
         return False
-    return sides(parameter.shape) == sides(shape) or parameter.shape[0] == shape[0]
+    return essential(parameter.shape) == essential(shape) or parameter.shape[0] == shape[0]
 
 
 def views(parameter: nn.Parameter, shape: tuple[int, ...]) -> Iterator[Tied]:
@@ -336,7 +343,7 @@ def views(parameter: nn.Parameter, shape: tuple[int, ...]) -> Iterator[Tied]:
                 return tied(parameter).permute(*order, *ones).reshape(shape)
 
             yield view
-    if sides(parameter.shape) != sides(shape):
+    if essential(parameter.shape) != essential(shape):
         yield lambda: tied(parameter).reshape(shape)
 
 

@@ -121,7 +121,7 @@ class Parts:
         taken = numbers[numbers > 0]
         if len(taken) == 0 or len(taken.unique()) < len(taken):
             return None
-        if whole is not None and sides(whole.shape) == sides(values.shape):  # perhaps transposed
+        if whole is not None and essential(whole.shape) == essential(values.shape):  # perhaps transposed
             return whole
         return self.known_as(recipe.make, tuple(met.values()), numbers, values)
 
@@ -183,6 +183,12 @@ class Parts:
         numbers = change([self.numbers(parameter) for parameter in parameters])
         return self.known_as(lambda given: change([made(one, given) for one in parameters]), every, numbers, change(parameters))
 
+    def live(self, tensors: Sequence[Tensor], change: Callable[[Sequence[Tensor]], Tensor]) -> Part:
+        """The same of tensors that are not learned, as they are when it is asked for."""
+        part = Part(change(tensors), requires_grad=False)
+        part.make, part.sources, part.numbers = lambda given: change([made(one, given) for one in tensors]), (), torch.zeros(0)
+        return part
+
     def numbers(self, parameter: Tensor) -> Tensor:
         """The places of its numbers."""
         if isinstance(parameter, Part):
@@ -191,6 +197,6 @@ class Parts:
         return torch.arange(first, first + parameter.numel()).view(parameter.shape)
 
 
-def sides(shape: Sequence[int]) -> list[int]:
+def essential(shape: Sequence[int]) -> list[int]:
     """The sides of a tensor without those of 1, in no order."""
     return sorted(side for side in shape if side != 1)

@@ -57,15 +57,18 @@ class Trace:
 
     def __post_init__(self) -> None:
         self.by_size: dict[int, list[tuple[float, int, Tensor]]] = {}
+        self.signatures: dict[int, list[Tensor]] = {}
         self.add(-1, self.images)
 
     def add(self, index: int, tensor: Tensor, layouts: bool = False) -> None:
         """Remember a tensor under its signature, and under that of the other layout where it may be channels-last."""
-        signature = signature_of(tensor)
-        self.by_size.setdefault(len(signature), []).append((signature.sum().item(), index, signature))
+        self.know(index, signature_of(tensor))
         if layouts and tensor.dim() > 2:
-            last = signature_of(tensor.movedim(-1, 1))
-            self.by_size.setdefault(len(last), []).append((last.sum().item(), index, last))
+            self.know(index, signature_of(tensor.movedim(-1, 1)))
+
+    def know(self, index: int, signature: Tensor) -> None:
+        self.signatures.setdefault(index, []).append(signature)
+        self.by_size.setdefault(len(signature), []).append((signature.sum().item(), index, signature))
 
     def find(self, tensor: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Where these numbers were seen: the event, and for each channel of `tensor` its place there."""
