@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from etude.papers import Step
 from etude.verification.interpret import NORM_EPS, RESPONSE, Choice, Weights, compute
-from etude.verification.normal import normal
+from etude.verification.normal import normal, places
 from etude.verification.parts import essential, tied
-from etude.verification.trace import Event, Trace
+from etude.verification.trace import Event, Trace, signature_of
 
 MOST_RETURNS = 100
 MOST_ORDERS = 3
@@ -143,13 +143,34 @@ class Aligner:
         values = [
             Value(compute(step, [v.tensor for v in inputs], Weights(), choice, True, found.constants), choices)
             for inputs, given in self.inputs(step, found)
-            for choice in choices_of(step, inputs[0].tensor)
+            for choice in self.choices_of(step, inputs[0].tensor)
             for choices in [given if choice is None else {**given, index: choice}]
             for choice in [choice or Choice()]
         ]
         if len(values) > 1 and step.op not in ("slice", "pad"):
             return [value for value in values if self.trace.has(value.tensor)] or values
         return values
+
+    def choices_of(self, step: Step, x: Tensor) -> list[Choice | None]:
+        """What the paper leaves open about a shortcut without parameters; nothing about any other operator."""
+        if step.op == "slice" and step.first is None and isinstance(step.stride, int):
+            return [Choice(pixel=pixel) for pixel in range(step.stride)]
+        if step.op == "pad" and step.channels is None:
+            new = step.shape[0] - x.shape[1]
+            return list(dict.fromkeys([*(Choice(front=front) for front in (0, new, new // 2)), *self.among_zeros(step, x)]))
+        return [None]
+
+    def among_zeros(self, step: Step, x: Tensor) -> Iterator[Choice]:
+        """Where the run has the channels of `x` among channels of zeros; where it has not, as every second one."""
+        wanted, channels, shown = signature_of(x), x.shape[1], False
+        for _, _, signature in self.trace.by_size.get(step.shape[0], []):
+            at = places(wanted, signature)
+            if at is not None and not signature.index_fill(0, at, 0).any():
+                side_by_side = torch.equal(at, torch.arange(at[0], at[0] + channels))
+                yield Choice(front=int(at[0])) if side_by_side else Choice(places=tuple(at.tolist()))
+                shown = True
+        if not shown and step.shape[0] == 2 * channels:
+            yield from (Choice(places=tuple(range(first, 2 * channels, 2))) for first in (0, 1))
 
     def constants(self) -> dict[str, float]:
         """What the paper leaves open and the module has chosen: the parameters of a local response norm."""
@@ -307,16 +328,6 @@ def is_open(event: Event) -> bool:
     return event.op in ("batch_norm", "relu", "add", "concat")
 
 
-def choices_of(step: Step, x: Tensor) -> list[Choice | None]:
-    """What the paper leaves open about a shortcut without parameters; nothing about any other operator."""
-    if step.op == "slice" and step.first is None and isinstance(step.stride, int):
-        return [Choice(pixel=pixel) for pixel in range(step.stride)]
-    if step.op == "pad" and step.channels is None:
-        new = step.shape[0] - x.shape[1]
-        return [Choice(front=front) for front in dict.fromkeys((0, new, new // 2))]
-    return [None]
-
-
 def weight_shape(step: Step, x: Tensor) -> tuple[int, ...]:
     """Of the weights of a convolution or linear layer that works on `x`."""
     kernel = step.kernel if isinstance(step.kernel, tuple) else (step.kernel or 1, step.kernel or 1)
@@ -382,9 +393,13 @@ def choices_in_words(steps: Sequence[Step], found: Alignment) -> Iterator[str]:
     if pixels:
         pixel = next(iter(pixels.values()))
         yield f"identity shortcuts keep pixel {pixel} of every 2×2 in {', '.join(pixels)}; the paper does not say which"
-    fronts = {steps[i].path.rpartition(".")[0]: c.front for i, c in found.choices.items() if steps[i].op == "pad" and c.front}
+    padded = {steps[i].path.rpartition(".")[0]: c for i, c in found.choices.items() if steps[i].op == "pad"}
+    between = [path for path, choice in padded.items() if choice.places]
+    fronts = [path for path, choice in padded.items() if choice.front]
     if fronts:
         yield f"zero channels stand in front or on both sides in {', '.join(fronts)}; the paper does not say where"
+    if between:
+        yield f"zero channels stand between the others in {', '.join(between)}; the paper does not say where"
     epsilons = sorted({b.eps for i, b in found.bindings.items() if steps[i].op == "batch_norm" and b.eps != NORM_EPS})
     if epsilons:
         yield f"batch normalisation has ε = {', '.join(f'{eps:g}' for eps in epsilons)}; the paper does not say (here {NORM_EPS:g})"
