@@ -71,8 +71,38 @@ class Invariants:
 
 def active_dropouts(evaluated: Trace) -> Iterator[Departure]:
     """Where and how they stand in training mode is among the numbers; in eval mode none may be active."""
-    if any(event.active for event in evaluated.events):
+    if any(event.active and event.op == "dropout" for event in evaluated.events):
         yield Departure("", "a dropout is active in eval mode")
+
+
+def batch_statistics(evaluated: Trace, steps: Sequence[Step], found: Alignment) -> Iterator[Departure]:
+    """Normalisations that take the statistics of the batch in eval mode too, as one departure."""
+    events = [event for event in evaluated.events if event.op == "batch_norm" and event.active]
+    if events:
+        weight = events[0].operands[0]
+        place = next((steps[index].path for index, binding in found.bindings.items() if id(weight) in binding.uses), "")
+        own = f"{place} (your {events[0].path})" if place else f"your {events[0].path}"
+        yield from of_the_batch(place, [own, *(event.path for event in events[1:])], kept=events[0].operands[2] is not None)
+
+
+def of_the_batch(place: str, names: Sequence[str], *, kept: bool) -> Iterator[Departure]:
+    who = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    why = "" if kept else ", and keeps no others" if len(names) == 1 else ", and keep no others"
+    verb = "takes" if len(names) == 1 else "take"
+    yield Departure(place, f"{who} {verb} mean and variance of the batch in eval mode too{why}; there those of the training belong")
+
+
+def without_statistics(steps: Sequence[Step], found: Alignment) -> list[str]:
+    """Where in the table no running mean and variance were found for a normalisation."""
+    return [steps[index].path for index, binding in found.bindings.items() if steps[index].op == "batch_norm" and binding.mean is None]
+
+
+def frozen(module: nn.Module) -> Iterator[str]:
+    """Parameters that training leaves as they are, as a remark."""
+    names = [name for name, parameter in module.named_parameters() if not parameter.requires_grad]
+    if names:
+        who = f"your {names[0]}" + (f" and {len(names) - 1} more parameters" if len(names) > 1 else "")
+        yield f"{who} {'are' if len(names) > 1 else 'is'} frozen (requires_grad = False): training leaves {'them' if len(names) > 1 else 'it'} as {'they are' if len(names) > 1 else 'it is'}"
 
 
 def unreached(module: nn.Module, trace: Trace, at: str) -> Iterator[Departure]:

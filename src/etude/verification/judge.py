@@ -17,7 +17,7 @@ from etude.values import write_call
 from etude.verification.align import Alignment, align, choices_in_words, run_table
 from etude.verification.departures import Departure, departures
 from etude.verification.facts import ends_of, facts_of, steps_at, steps_of
-from etude.verification.invariants import Invariants, active_dropouts, unreached
+from etude.verification.invariants import Invariants, active_dropouts, batch_statistics, frozen, of_the_batch, unreached, without_statistics
 from etude.verification.prepare import bare, copied, eagerly, is_scripted, register_listed
 from etude.verification.running import Run, Stopped, first_run, images_to_try, in_both_modes
 from etude.verification.trace import EQUAL, Trace, difference, gradients_differ, ran, randomise, same_numbers, traced
@@ -101,6 +101,7 @@ class Judge:
         self.slips: list[Departure] = []
         self.levels: list[Level] = []
         self.choices: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = ()
         self.initial: dict[int, Tensor] = {}
         self.traced: Trace | None = None
 
@@ -139,7 +140,7 @@ class Judge:
         places = tuple((one.place, one.sentence) for one in (*slips, *where))
         place = next((place for place, _ in places if place), "")
         return Verification(
-            self.target, self.called, verdict, sentence, levels, place, variant, self.choices, self.adapted, departures=places
+            self.target, self.called, verdict, sentence, levels, place, variant, self.choices, self.adapted, self.notes, places
         )
 
     def level(self, id_: str, state: State, *evidence: str) -> None:
@@ -162,6 +163,7 @@ class Judge:
             self.level("L0", "fail", str(error))
             raise (Departs(Departure("", str(error))) if error.certain else CannotJudge(str(error))) from error
         self.adapt(run)
+        self.notes = tuple(frozen(self.module))
         if listed:
             self.slips.append(Departure("", in_english(Finding("hidden_layers", {"names": ", ".join(listed)}))))
         self.level("L0", "pass", f"on {size(run.image)}: eval mode on 1, 2 and 3 images, training mode on 2 and 4, one step of SGD")
@@ -262,7 +264,7 @@ class Judge:
         del trace  # before the next run, which needs as much memory
         with torch.no_grad():
             evaluated = ran(self.module.eval(), self.images.clone(), self.module)
-        broken = [*unused, *active_dropouts(evaluated)]
+        broken = [*unused, *active_dropouts(evaluated), *batch_statistics(evaluated, self.steps, found)]
         lines = [one.sentence for one in broken] or ["every parameter is used, and no dropout is active in eval mode"]
         self.level("L5", "fail" if broken else "pass", *lines)
         return Departs(*all_.each, *broken, sentence="; ".join([all_.sentence, *(one.sentence for one in broken)]))
@@ -308,10 +310,15 @@ class Judge:
             f"training mode: outputs differ by {max(difference(a, b) for a, b in pairs):.0e}, gradients by {gradients:.0e}",
             f"eval mode: outputs differ by {in_eval:.0e} (largest relative difference, float64)",
         )
-        if gradients > EQUAL or in_eval > EQUAL:
+        unkept = without_statistics(self.steps, found)
+        if gradients > EQUAL or in_eval > EQUAL or unkept:
             mode = "eval mode" if in_eval > EQUAL else "its gradients"
             self.level("L4", "fail", *lines)
-            raise Departs(Departure("", f"it computes the table's function in training mode, and another in {mode}"))
+            why = list(batch_statistics(evaluated, self.steps, found))
+            if unkept and not why and in_eval > EQUAL:
+                raise CannotJudge(f"in eval mode it cannot be followed what {unkept[0]} normalises with")
+            why = why or list(of_the_batch(unkept[0], unkept, kept=False)) if unkept else why
+            raise Departs(*why or [Departure("", f"it computes the table's function in training mode, and another in {mode}")])
         self.level("L4", "pass", *lines)
         return evaluated, cold
 

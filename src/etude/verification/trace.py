@@ -24,8 +24,8 @@ from etude.verification.parts import Parts
 CLOSE = 1e-7  # of the largest entry; in float64 equal functions agree to about 1e-12, others do not to 1e-3
 EQUAL = 1e-6  # the largest relative difference between equal functions in float64, over a whole network
 BATCH_NORMS: dict[Function, dict[str, int]] = {  # the places of their arguments
-    F.batch_norm: {"running_mean": 1, "running_var": 2, "weight": 3, "bias": 4},
-    torch.batch_norm: {"weight": 1, "bias": 2, "running_mean": 3, "running_var": 4},
+    F.batch_norm: {"running_mean": 1, "running_var": 2, "weight": 3, "bias": 4, "training": 5},
+    torch.batch_norm: {"weight": 1, "bias": 2, "running_mean": 3, "running_var": 4, "training": 5},
 }
 
 
@@ -34,7 +34,7 @@ class Event(Operator):
     """An operator that ran; one that makes several tensors is as many events.
 
     operands  of a batch norm: weight, bias, running mean, running variance; of others: the parameters it was given, or their parts
-    active    of a dropout: whether it removes anything
+    active    of a dropout: whether it removes anything; of a batch norm: whether it takes the statistics of the batch
     """
 
     operands: tuple[Tensor | None, ...] = ()
@@ -159,7 +159,7 @@ class EventRecorder(WithoutChance):
             self.parts.note(call)
         for tensor in filter(self.is_worth_noting, call.made):
             index, facts = len(self.trace.events), self.facts(call, tensor)
-            active = call.func in DROPOUTS and all(share_and_activity(call.args, call.kwargs))
+            active = takes_the_batch(call) or (call.func in DROPOUTS and all(share_and_activity(call.args, call.kwargs)))
             self.trace.events.append(Event(index, **facts, operands=self.operands(call), active=active))
             self.remember(self.trace.events[-1], tensor)
             self.made_by(index, call, [tensor])
@@ -194,6 +194,12 @@ class ValueRecorder(EventRecorder):
         self.trace.add(event.index, tensor, layouts=event.op in ("other", "linear"))
         if self.keep:
             self.trace.kept.append(tensor.detach().clone())
+
+
+def takes_the_batch(call: Call) -> bool:
+    """Whether it is a batch norm that takes the statistics of the batch."""
+    order = BATCH_NORMS.get(call.func)
+    return order is not None and bool(argument(call.args, call.kwargs, order["training"], "training", False))
 
 
 def stand_in(func: Function, *args: Any, **kwargs: Any) -> Tensor:
