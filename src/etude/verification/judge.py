@@ -18,7 +18,7 @@ from etude.verification.align import Alignment, align, choices_in_words, run_tab
 from etude.verification.departures import Departure, departures
 from etude.verification.facts import ends_of, facts_of, steps_at, steps_of
 from etude.verification.invariants import Invariants, active_dropouts, batch_statistics, frozen, of_the_batch, unreached, without_statistics
-from etude.verification.prepare import bare, copied, eagerly, is_scripted, register_listed
+from etude.verification.prepare import bare, copied, eagerly, register_listed
 from etude.verification.running import Run, Stopped, first_run, images_to_try, in_both_modes
 from etude.verification.trace import EQUAL, Trace, difference, gradients_differ, ran, randomise, same_numbers, traced
 from etude.verification.variants import variant_of
@@ -150,8 +150,6 @@ class Judge:
 
     def runs(self) -> None:
         """Eval mode on one, two and three images, training mode on two and four, and a step of training."""
-        if is_scripted(self.module):
-            raise CannotJudge("it is compiled by torch.jit, which hides its operators; give the module that it was made from")
         listed = register_listed(self.module)
         self.module.eval()
         try:
