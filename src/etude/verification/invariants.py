@@ -75,6 +75,16 @@ def active_dropouts(evaluated: Trace) -> Iterator[Departure]:
         yield Departure("", "a dropout is active in eval mode")
 
 
+def computed(steps: Sequence[Step], found: Alignment, trace: Trace, module: nn.Module) -> Iterator[Departure]:
+    """Weights that are not learned as they are, as weight normalisation has them."""
+    names = {id(parameter): name for name, parameter in module.named_parameters()}
+    parts = {id(part): part for part in trace.parts if part.numbers is None}
+    for index, binding in found.bindings.items():
+        for part in (parts[use] for use in binding.uses if use in parts):
+            own = " and ".join(names[id(source)] for source in part.sources)
+            yield Departure(steps[index].path, f"{steps[index].path} has weights that are computed from your {own}, and not learned as they are")
+
+
 def batch_statistics(evaluated: Trace, steps: Sequence[Step], found: Alignment) -> Iterator[Departure]:
     """Normalisations that take the statistics of the batch in eval mode too, as one departure."""
     events = [event for event in evaluated.events if event.op == "batch_norm" and event.active]

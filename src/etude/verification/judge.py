@@ -15,9 +15,10 @@ from etude.papers import Step
 from etude.targets.opening import in_hand
 from etude.values import write_call
 from etude.verification.align import Alignment, align, choices_in_words, run_table
-from etude.verification.departures import Departure, departures
+from etude.verification.departures import MOST_NAMES, Departure, departures
 from etude.verification.facts import ends_of, facts_of, steps_at, steps_of
-from etude.verification.invariants import Invariants, active_dropouts, batch_statistics, frozen, of_the_batch, unreached, without_statistics
+from etude.verification.invariants import Invariants, active_dropouts, batch_statistics, computed, frozen, of_the_batch, unreached, without_statistics
+from etude.verification.normal import normal
 from etude.verification.prepare import bare, copied, eagerly, register_listed
 from etude.verification.running import Run, Stopped, first_run, images_to_try, in_both_modes
 from etude.verification.trace import EQUAL, Trace, difference, gradients_differ, ran, randomise, same_numbers, traced
@@ -247,6 +248,9 @@ class Judge:
         found = align(self.steps, trace, self.module)
         if found.reached < len(self.steps):
             raise self.departs(found)
+        if where := list(computed(self.steps, found, trace, self.module)):
+            self.level("L3", "fail", *(one.sentence for one in where))
+            raise Departs(*where, sentence="; ".join(one.sentence for one in where[:MOST_NAMES]))
         if self.network.kind != "departs":
             self.choices = tuple(choices_in_words(self.steps, found))
         self.level("L3", "pass", f"{len(self.steps):,} operators, in the order of the table along every path")
@@ -255,7 +259,10 @@ class Judge:
     def departs(self, found: Alignment) -> Departs:
         """All departures, and what must hold of any module."""
         trace = traced(self.module.train(), self.images.clone(), self.call(self.module), keep=True)
+        trace = normal(trace) if found.normal else trace
         all_ = departures(self.steps, trace, found, self.module, self.whose)
+        if all_.hidden and self.as_many_parameters():
+            raise CannotJudge(f"{all_.hidden} cannot be followed")
         self.level("L3", "fail", f"{all_.agreed:,} of {len(self.steps):,} operators agree")
         self.level("L4", "n/a", "it is another function")
         unused = list(unreached(self.module, trace, self.network.at))
@@ -266,6 +273,10 @@ class Judge:
         lines = [one.sentence for one in broken] or ["every parameter is used, and no dropout is active in eval mode"]
         self.level("L5", "fail" if broken else "pass", *lines)
         return Departs(*all_.each, *broken, sentence="; ".join([all_.sentence, *(one.sentence for one in broken)]))
+
+    def as_many_parameters(self) -> bool:
+        """Whether it has as many as the table: one that computes the table's function has, in whatever form."""
+        return sum(parameter.numel() for parameter in self.module.parameters()) == sum(step.parameters for step in self.steps)
 
     def random_images(self) -> Tensor:
         """Signed noise, as large as the network's own images and at most 64×64 where the module takes that: the numbers are the same."""

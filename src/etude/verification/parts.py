@@ -5,6 +5,7 @@ holds the same numbers in another arrangement, and which; then an operator that 
 parameter would.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,13 +33,10 @@ class Recipe:
         """The tensor again, of other numbers."""
 
         def filled(value: Any) -> Any:
-            if isinstance(value, Recipe):
-                return value.make(given)
-            return given(value) if isinstance(value, nn.Parameter) else value
+            value = value.make(given) if isinstance(value, Recipe) else given(value) if isinstance(value, nn.Parameter) else value
+            return value.clone() if self.call.wrote and isinstance(value, Tensor) else value
 
         args, values = each(self.args, filled)
-        if self.call.wrote:
-            args = (args[0].clone(), *args[1:])
         result = self.call.func(*args, **dict(zip(self.call.kwargs, values, strict=True)))
         return list(tensors_in(args[:1] if result is None else result))[self.place]
 
@@ -48,12 +46,13 @@ class Part(nn.Parameter):
 
     make     makes it of what is given for the parameters, so that gradients reach them
     sources  the parameters
-    numbers  for each of its numbers the place in the sources, counted through all parameters of the module from 1; 0 for a constant zero
+    numbers  for each of its numbers the place in the sources, counted through all parameters of the module from 1; 0 for a constant zero;
+             None where they are not the parameters' own, but computed from them
     """
 
     make: Callable[[Given], Tensor]
     sources: tuple[nn.Parameter, ...]
-    numbers: Tensor
+    numbers: Tensor | None
 
 
 def made(parameter: Tensor, given: Given) -> Tensor:
@@ -99,12 +98,12 @@ class Parts:
         if key in self.parameters:
             return tensor
         if key not in self.known:
-            self.known[key] = self.rearranged(self.recipes[key], tensor.detach()) if key in self.recipes else None
+            self.known[key] = self.made_by(self.recipes[key], tensor.detach()) if key in self.recipes else None
         return self.known[key]
 
     @torch.no_grad()
-    def rearranged(self, recipe: Recipe, values: Tensor) -> Tensor | None:
-        """The numbers of parameters that a recipe puts together; None where it computes others, or takes one twice."""
+    def made_by(self, recipe: Recipe, values: Tensor) -> Tensor:
+        """The parameter that a recipe gives, perhaps transposed; or the part that it cuts, puts together or computes."""
         met: dict[int, nn.Parameter] = {}
 
         def places(parameter: nn.Parameter) -> Tensor:
@@ -114,16 +113,22 @@ class Parts:
         try:
             numbers = recipe.make(places).round().to(torch.int64)
         except Exception:  # what asks for the kind of its numbers, say
-            return None
-        whole = next(iter(met.values())) if len(met) == 1 else None
-        if numbers.shape != values.shape or not torch.equal(self.values(numbers, met.values()), values):
-            return None
+            numbers = torch.zeros(0, dtype=torch.int64)
+        given = tuple(met.values())
         taken = numbers[numbers > 0]
-        if len(taken) == 0 or len(taken.unique()) < len(taken):
-            return None
-        if whole is not None and essential(whole.shape) == essential(values.shape):  # perhaps transposed
-            return whole
-        return self.known_as(recipe.make, tuple(met.values()), numbers, values)
+        moved = numbers.shape == values.shape and torch.equal(self.values(numbers, given), values)
+        if not moved or len(taken.unique()) < max(1, len(taken)):
+            again = recipe.make(lambda source: source)
+            same = again.shape == values.shape and torch.allclose(again, values)
+            return self.known_as(recipe.make if same else lambda _: values, given, None, values)
+        if len(given) == 1 and essential(given[0].shape) == essential(values.shape) and self.transposed(given[0], numbers):
+            return given[0]
+        return self.known_as(recipe.make, given, numbers, values)
+
+    def transposed(self, whole: nn.Parameter, numbers: Tensor) -> bool:
+        """Whether these are the numbers of a parameter with its sides in some order."""
+        orders = itertools.permutations(range(whole.dim()))
+        return any(torch.equal(self.numbers(whole).permute(order).flatten(), numbers.flatten()) for order in orders)
 
     def values(self, numbers: Tensor, given: Iterable[nn.Parameter]) -> Tensor:
         """The numbers at these places of all parameters, of which `given` are looked at."""
@@ -137,9 +142,12 @@ class Parts:
         """Give a parameter, or that part of parameters, other values."""
         if not isinstance(parameter, Part):
             parameter.copy_(values)
-            return
-        for source in parameter.sources:
-            at, inside = self.inside(parameter.numbers, source)
+        elif parameter.numbers is not None:
+            self.fill_part(parameter.numbers, parameter.sources, values)
+
+    def fill_part(self, numbers: Tensor, sources: Iterable[nn.Parameter], values: Tensor) -> None:
+        for source in sources:
+            at, inside = self.inside(numbers, source)
             flat = source.detach().flatten()
             flat[at[inside]] = values[inside]
             source.copy_(flat.view(source.shape))
@@ -158,7 +166,11 @@ class Parts:
                 times[use] += 1
             elif use in parts:
                 for source in parts[use].sources:
-                    at, inside = self.inside(parts[use].numbers, source)
+                    numbers = parts[use].numbers
+                    if numbers is None:
+                        times[id(source)].clamp_(min=1)
+                        continue
+                    at, inside = self.inside(numbers, source)
                     times[id(source)][at[inside]] += 1
         return times
 
@@ -167,9 +179,9 @@ class Parts:
         at = numbers - self.first[id(parameter)]
         return at, (at >= 0) & (at < parameter.numel())
 
-    def known_as(self, make: Callable[[Given], Tensor], given: tuple[nn.Parameter, ...], numbers: Tensor, values: Tensor) -> Part:
+    def known_as(self, make: Callable[[Given], Tensor], given: tuple[nn.Parameter, ...], numbers: Tensor | None, values: Tensor) -> Part:
         """One part for the same numbers in the same arrangement, however often they are put together."""
-        key = (tuple(numbers.shape), hash(numbers.numpy().tobytes()))
+        key = (values.shape, hash((values if numbers is None else numbers).numpy().tobytes()))
         if key not in self.found:
             part = Part(values.detach(), requires_grad=False)
             part.make, part.sources, part.numbers = make, given, numbers
@@ -180,18 +192,20 @@ class Parts:
     def put(self, parameters: Sequence[Tensor], change: Callable[[Sequence[Tensor]], Tensor]) -> Part:
         """What `change`, which only moves numbers, makes of parameters and parts."""
         every = tuple(dict.fromkeys(source for parameter in parameters for source in sources(parameter)))
-        numbers = change([self.numbers(parameter) for parameter in parameters])
+        computed = any(isinstance(one, Part) and one.numbers is None for one in parameters)
+        numbers = None if computed else change([self.numbers(parameter) for parameter in parameters])
         return self.known_as(lambda given: change([made(one, given) for one in parameters]), every, numbers, change(parameters))
 
     def live(self, tensors: Sequence[Tensor], change: Callable[[Sequence[Tensor]], Tensor]) -> Part:
         """The same of tensors that are not learned, as they are when it is asked for."""
         part = Part(change(tensors), requires_grad=False)
-        part.make, part.sources, part.numbers = lambda given: change([made(one, given) for one in tensors]), (), torch.zeros(0)
+        part.make, part.sources, part.numbers = lambda given: change([made(one, given) for one in tensors]), (), None
         return part
 
     def numbers(self, parameter: Tensor) -> Tensor:
         """The places of its numbers."""
         if isinstance(parameter, Part):
+            assert parameter.numbers is not None
             return parameter.numbers
         first = self.first[id(parameter)]
         return torch.arange(first, first + parameter.numel()).view(parameter.shape)

@@ -47,6 +47,7 @@ class Trace:
 
     parts  what the module's parameters were cut into and put together to
     kept   what every event made, where that is asked for
+    hidden the modules in which parameters were applied to something that is no event
     """
 
     images: Tensor
@@ -54,6 +55,7 @@ class Trace:
     events: list[Event] = field(default_factory=list)
     outputs: tuple[Tensor, ...] = ()
     kept: list[Tensor] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.by_size: dict[int, list[tuple[float, int, Tensor]]] = {}
@@ -157,6 +159,8 @@ class EventRecorder(WithoutChance):
     def note(self, call: Call) -> None:
         if call.parameters and not call.inputs:
             self.parts.note(call)
+        elif call.parameters and not any(map(self.is_worth_noting, call.made)):
+            self.trace.hidden.append(call.path)
         for tensor in filter(self.is_worth_noting, call.made):
             index, facts = len(self.trace.events), self.facts(call, tensor)
             active = takes_the_batch(call) or (call.func in DROPOUTS and all(share_and_activity(call.args, call.kwargs)))
