@@ -32,7 +32,7 @@ class Dispatched(TorchDispatchMode):
     """Says of every operator that is run while `listening()` which function of torch it is, with which arguments, and what it made."""
 
     def __init__(self, listening: Callable[[], bool], seen: Seen) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.listening, self.seen = listening, seen
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:

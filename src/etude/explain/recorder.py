@@ -133,7 +133,7 @@ class Recorder(TorchFunctionMode):
         if is_compiled(self.module):
             self.homes = {id(weight): name.rpartition(".")[0] for name, weight in self.module.named_parameters()}
             self.within.enter_context(Dispatched(lambda: not self.busy, self.see_compiled))
-            self.within.enter_context(torch.jit.optimized_execution(False))
+            self.within.enter_context(torch.jit.optimized_execution(False))  # type: ignore[attr-defined]
         for path, part in self.module.named_modules():
             if isinstance(part, torch.jit.ScriptModule):  # which takes no hooks
                 continue

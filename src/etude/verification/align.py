@@ -166,7 +166,7 @@ class Aligner:
         for _, _, signature in self.trace.by_size.get(step.shape[0], []):
             at = places(wanted, signature)
             if at is not None and not signature.index_fill(0, at, 0).any():
-                side_by_side = torch.equal(at, torch.arange(at[0], at[0] + channels))
+                side_by_side = torch.equal(at, at[0] + torch.arange(channels))
                 yield Choice(front=int(at[0])) if side_by_side else Choice(places=tuple(at.tolist()))
                 shown = True
         if not shown and step.shape[0] == 2 * channels:

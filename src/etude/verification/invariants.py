@@ -46,10 +46,10 @@ class Invariants:
             count, your = times[id(parameter)], f"your {name} ({size(parameter.shape)})"
             if not count.any() or id(parameter) in self.cold:
                 yield Departure("", f"{your} is never used, and the table has no layer for it ({self.at})")
-            elif not count.all():
-                yield Departure("", f"of {your} {int((count == 0).sum()):,} numbers are never used ({self.at})")
             elif count.max() > 1:
                 yield Departure("", f"of {your} {int((count > 1).sum()):,} numbers are used in two layers at once ({self.at})")
+            elif not count.all():
+                yield Departure("", f"of {your} {int((count == 0).sum()):,} numbers are never used ({self.at})")
 
     def layers(self) -> Iterator[Binding]:
         """The bindings of steps with weights of their own."""
@@ -82,7 +82,9 @@ def computed(steps: Sequence[Step], found: Alignment, trace: Trace, module: nn.M
     for index, binding in found.bindings.items():
         for part in (parts[use] for use in binding.uses if use in parts):
             own = " and ".join(names[id(source)] for source in part.sources)
-            yield Departure(steps[index].path, f"{steps[index].path} has weights that are computed from your {own}, and not learned as they are")
+            yield Departure(
+                steps[index].path, f"{steps[index].path} has weights that are computed from your {own}, and not learned as they are"
+            )
 
 
 def batch_statistics(evaluated: Trace, steps: Sequence[Step], found: Alignment) -> Iterator[Departure]:
@@ -110,9 +112,11 @@ def without_statistics(steps: Sequence[Step], found: Alignment) -> list[str]:
 def frozen(module: nn.Module) -> Iterator[str]:
     """Parameters that training leaves as they are, as a remark."""
     names = [name for name, parameter in module.named_parameters() if not parameter.requires_grad]
-    if names:
-        who = f"your {names[0]}" + (f" and {len(names) - 1} more parameters" if len(names) > 1 else "")
-        yield f"{who} {'are' if len(names) > 1 else 'is'} frozen (requires_grad = False): training leaves {'them' if len(names) > 1 else 'it'} as {'they are' if len(names) > 1 else 'it is'}"
+    if len(names) == 1:
+        yield f"your {names[0]} is frozen (requires_grad = False): training leaves it as it is"
+    elif names:
+        more = f"{len(names) - 1} more parameter{'s' * (len(names) > 2)}"
+        yield f"your {names[0]} and {more} are frozen (requires_grad = False): training leaves them as they are"
 
 
 def unreached(module: nn.Module, trace: Trace, at: str) -> Iterator[Departure]:

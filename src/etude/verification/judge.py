@@ -17,7 +17,16 @@ from etude.values import write_call
 from etude.verification.align import Alignment, align, choices_in_words, run_table
 from etude.verification.departures import MOST_NAMES, Departure, departures
 from etude.verification.facts import ends_of, facts_of, steps_at, steps_of
-from etude.verification.invariants import Invariants, active_dropouts, batch_statistics, computed, frozen, of_the_batch, unreached, without_statistics
+from etude.verification.invariants import (
+    Invariants,
+    active_dropouts,
+    batch_statistics,
+    computed,
+    frozen,
+    of_the_batch,
+    unreached,
+    without_statistics,
+)
 from etude.verification.normal import normal
 from etude.verification.prepare import bare, copied, eagerly, register_listed
 from etude.verification.running import Run, Stopped, first_run, images_to_try, in_both_modes
@@ -258,7 +267,7 @@ class Judge:
 
     def departs(self, found: Alignment) -> Departs:
         """All departures, and what must hold of any module."""
-        trace = traced(self.module.train(), self.images.clone(), self.call(self.module), keep=True)
+        trace = traced(self.module.train(), self.images.clone(), self.call(self.module), keep=True, like=self.traced)
         trace = normal(trace) if found.normal else trace
         all_ = departures(self.steps, trace, found, self.module, self.whose)
         if all_.hidden and self.as_many_parameters():

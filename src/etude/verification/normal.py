@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from etude.verification.parts import Part, Parts
+from etude.verification.parts import Part
 from etude.verification.trace import CLOSE, Event, Trace, weighting
 
 PRODUCTS = ("conv", "linear")
@@ -107,12 +107,12 @@ class Form:
                 while (after := self.only(chain[-1])) and after.op in CHANNELWISE and len(after.signature) == len(node.signature):
                     chain.append(after)
                 pieces = self.pieces(chain[-1], chain[-1])
-                if pieces and apart(pieces) and self.exchange_pieces(chain, pieces):
+                if pieces and self.exchange_pieces(chain, pieces):
                     return True
         return False
 
     def pieces(self, whole: Node, behind: Node) -> list[tuple[Node, Tensor]] | None:
-        """All that reads a tensor, through views of it, where that is slices of its channels, and which; None where it is something else."""
+        """The slices of its channels that read a tensor, through views of it, and which they are; None where something else does."""
         found = []
         for node in self.consumers[behind]:
             if not node.moves:
@@ -223,7 +223,9 @@ class Form:
             event = Event(0, "concat", pieces[0].event.path if pieces[0].event else "", (), ())
             if first:
                 each = zip(*(operands(one) for one in level), strict=True)
-                event = replace(first, operands=tuple(None if None in row else self.put(row, lambda given: torch.cat(list(given))) for row in each))
+                event = replace(
+                    first, operands=tuple(None if None in row else self.put(row, lambda given: torch.cat(list(given))) for row in each)
+                )
             shape = next((one.event.shape for one in level if one.event), ())
             kept = None if level[0].kept is None else torch.cat([one.kept for one in level if one.kept is not None], 1)
             event = replace(event, shape=(maps, *shape[1:]))
@@ -263,7 +265,12 @@ def operands(node: Node) -> tuple[Tensor, ...]:
 
 def is_product(node: Node) -> bool:
     """Whether it is a convolution or linear layer whose weights are known."""
-    return node.op in PRODUCTS and len(node.inputs) == 1 and all(isinstance(one, nn.Parameter) for one in operands(node)) and len(operands(node)) > 0
+    return (
+        node.op in PRODUCTS
+        and len(node.inputs) == 1
+        and all(isinstance(one, nn.Parameter) for one in operands(node))
+        and len(operands(node)) > 0
+    )
 
 
 def only_group(node: Node) -> bool:
@@ -272,12 +279,6 @@ def only_group(node: Node) -> bool:
 
 def alike(nodes: Sequence[Node], *facts: str) -> bool:
     return len({(node.op, *(getattr(node.event, fact) for fact in facts)) for node in nodes}) == 1
-
-
-def apart(pieces: Sequence[tuple[Node, Tensor]]) -> bool:
-    """Whether no channel is in two slices."""
-    every = torch.cat([at for _, at in pieces])
-    return len(every.unique()) == len(every)
 
 
 def places(part: Tensor, whole: Tensor) -> Tensor | None:

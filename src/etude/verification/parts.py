@@ -57,7 +57,9 @@ class Part(nn.Parameter):
 
 def made(parameter: Tensor, given: Given) -> Tensor:
     """A parameter or part, of what is given for parameters."""
-    return parameter.make(given) if isinstance(parameter, Part) else given(parameter)
+    if isinstance(parameter, Part):
+        return parameter.make(given)
+    return given(parameter) if isinstance(parameter, nn.Parameter) else parameter
 
 
 def tied(parameter: Tensor) -> Tensor:
@@ -65,14 +67,16 @@ def tied(parameter: Tensor) -> Tensor:
     return made(parameter, lambda source: source)
 
 
-def sources(parameter: Tensor) -> tuple[Tensor, ...]:
-    return parameter.sources if isinstance(parameter, Part) else (parameter,)
+def sources(parameter: Tensor) -> tuple[nn.Parameter, ...]:
+    if isinstance(parameter, Part):
+        return parameter.sources
+    return (parameter,) if isinstance(parameter, nn.Parameter) else ()
 
 
 class Parts:
-    """What a module's parameters are cut into and put together to while it runs."""
+    """What a module's parameters are cut into and put together to while it runs; `before`, in an earlier run, where there was one."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, before: "Parts | None" = None) -> None:
         self.parameters = {id(parameter): parameter for parameter in module.parameters()}
         self.first: dict[int, int] = {}  # the place of a parameter's first number
         at = 1
@@ -80,7 +84,7 @@ class Parts:
             self.first[key], at = at, at + parameter.numel()
         self.recipes: dict[int, Recipe] = {}  # by the ids of tensors, which the recorder keeps
         self.known: dict[int, Tensor | None] = {}
-        self.found: dict[tuple[object, ...], Part] = {}
+        self.found: dict[tuple[object, ...], Part] = before.found if before else {}
 
     def __iter__(self) -> Iterator[Part]:
         return iter(self.found.values())

@@ -22,8 +22,8 @@ def copied(module: nn.Module) -> nn.Module:
     except Exception:
         return module
     for parameter, own in zip(made.parameters(), module.parameters(), strict=True):
-        if not isinstance(parameter, nn.Parameter):
-            parameter.detach_().requires_grad_(own.requires_grad)._is_param = True
+        if type(parameter) is Tensor:
+            parameter.detach_().requires_grad_(own.requires_grad)._is_param = True  # by which isinstance knows it
     return made
 
 

@@ -115,12 +115,13 @@ def weighting(images: int, pixels: int) -> Tensor:
     return _weightings[images, pixels]
 
 
-def traced(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any], *, keep: bool = False) -> Trace:
+def traced(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any], *, keep: bool = False, like: Trace | None = None) -> Trace:
     """The trace of `call(images)`, with `stand_in` for every dropout. The module runs in the mode it is in.
 
     keep  whether the numbers themselves are kept beside their signatures
+    like  an earlier trace with the same weights, whose parts of parameters are known again
     """
-    return recorded(ValueRecorder(module, images, keep), call)
+    return recorded(ValueRecorder(module, images, keep, like.parts if like else None), call)
 
 
 def ran(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]) -> Trace:
@@ -150,9 +151,9 @@ class WithoutChance(Recorder):
 class EventRecorder(WithoutChance):
     """Makes an event of every tensor of numbers."""
 
-    def __init__(self, module: nn.Module, images: Tensor) -> None:
+    def __init__(self, module: nn.Module, images: Tensor, known: Parts | None = None) -> None:
         super().__init__(module, images)
-        self.parts = Parts(module)
+        self.parts = Parts(module, known)
         self.trace = Trace(images, self.parts)
         self.batch = len(images)
 
@@ -190,8 +191,8 @@ class EventRecorder(WithoutChance):
 class ValueRecorder(EventRecorder):
     """Takes the signature of what is made while it is fresh (it may be overwritten later)."""
 
-    def __init__(self, module: nn.Module, images: Tensor, keep: bool = False) -> None:
-        super().__init__(module, images)
+    def __init__(self, module: nn.Module, images: Tensor, keep: bool = False, known: Parts | None = None) -> None:
+        super().__init__(module, images, known)
         self.keep = keep
 
     def remember(self, event: Event, tensor: Tensor) -> None:
