@@ -85,6 +85,11 @@ class Recorder(TorchFunctionMode):
         found = (self.source.get(id(tensor)), self.writer.get(memory_of(tensor)))
         return max((index for index in found if index is not None), default=None)
 
+    def origins(self, tensor: Tensor) -> tuple[int, ...]:
+        """The operators whose results a tensor holds: one, or none."""
+        origin = self.origin(tensor)
+        return () if origin is None else (origin,)
+
     def __torch_function__(self, func: Function, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if self.busy:
@@ -105,8 +110,7 @@ class Recorder(TorchFunctionMode):
         """Note a call that made new tensors or wrote into old ones."""
         if wrote or any(id(tensor) not in self.source for tensor in made):
             given = list(tensors_in((args, tuple(kwargs.values()))))
-            origins = [self.origin(tensor) for tensor in given]
-            inputs = tuple(dict.fromkeys(index for index in origins if index is not None))
+            inputs = tuple(dict.fromkeys(index for tensor in given for index in self.origins(tensor)))
             parameters = tuple(dict.fromkeys(p for tensor in given for p in self.weights.get(id(tensor), ())))
             if parameters and not inputs:
                 self.alive.append(made)

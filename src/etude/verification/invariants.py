@@ -119,11 +119,9 @@ def frozen(module: nn.Module) -> Iterator[str]:
         yield f"your {names[0]} and {more} are frozen (requires_grad = False): training leaves them as they are"
 
 
-def unreached(module: nn.Module, trace: Trace, at: str) -> Iterator[Departure]:
+def unreached(module: nn.Module, trace: Trace) -> dict[str, nn.Parameter]:
     """The parameters of a module that no operator is given and no gradient of its outputs reaches. Whatever the module computes."""
     module.zero_grad()
     sum((out.sum() for out in trace.outputs), torch.zeros(())).backward()
     given = {id(source) for event in trace.events for operand in event.operands if operand is not None for source in sources(operand)}
-    for name, parameter in module.named_parameters():
-        if id(parameter) not in given and parameter.grad is None:
-            yield Departure("", f"your {name} ({size(parameter.shape)}) is never used ({at})")
+    return {name: own for name, own in module.named_parameters() if id(own) not in given and own.grad is None}

@@ -1,7 +1,7 @@
 """Holds anybody's module against a network of a paper. Numbers decide: no name and no structure is asked for."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -270,22 +270,26 @@ class Judge:
         trace = traced(self.module.train(), self.images.clone(), self.call(self.module), keep=True, like=self.traced)
         trace = normal(trace) if found.normal else trace
         all_ = departures(self.steps, trace, found, self.module, self.whose)
-        if all_.hidden and self.as_many_parameters():
-            raise CannotJudge(f"{all_.hidden} cannot be followed")
-        self.level("L3", "fail", f"{all_.agreed:,} of {len(self.steps):,} operators agree")
-        self.level("L4", "n/a", "it is another function")
-        unused = list(unreached(self.module, trace, self.network.at))
+        idle = unreached(self.module, trace)
         del trace  # before the next run, which needs as much memory
         with torch.no_grad():
             evaluated = ran(self.module.eval(), self.images.clone(), self.module)
+        unused = [Departure("", f"your {name} ({size(own.shape)}) is never used ({self.network.at})") for name, own in idle.items()]
         broken = [*unused, *active_dropouts(evaluated), *batch_statistics(evaluated, self.steps, found)]
+        hidden = f"{all_.hidden} cannot be followed" if all_.hidden and self.as_many_numbers(idle) else ""
+        if hidden and not broken:
+            raise CannotJudge(hidden)
+        self.level("L3", "fail", hidden or f"{all_.agreed:,} of {len(self.steps):,} operators agree")
+        self.level("L4", "n/a", "not reached" if hidden else "it is another function")
         lines = [one.sentence for one in broken] or ["every parameter is used, and no dropout is active in eval mode"]
         self.level("L5", "fail" if broken else "pass", *lines)
-        return Departs(*all_.each, *broken, sentence="; ".join([all_.sentence, *(one.sentence for one in broken)]))
+        what, where = (hidden, ()) if hidden else (all_.sentence, all_.each)
+        return Departs(*where, *broken, sentence="; ".join([what, *(one.sentence for one in broken)]))
 
-    def as_many_parameters(self) -> bool:
-        """Whether it has as many as the table: one that computes the table's function has, in whatever form."""
-        return sum(parameter.numel() for parameter in self.module.parameters()) == sum(step.parameters for step in self.steps)
+    def as_many_numbers(self, unused: Mapping[str, nn.Parameter]) -> bool:
+        """Whether as many are learned and used as in the table: they are where its function is computed, in whatever form."""
+        numbers = sum(own.numel() for name, own in self.module.named_parameters() if name not in unused)
+        return numbers == sum(step.parameters for step in self.steps)
 
     def random_images(self) -> Tensor:
         """Signed noise, as large as the network's own images and at most 64×64 where the module takes that: the numbers are the same."""

@@ -171,7 +171,7 @@ class Form:
 
     def summed(self) -> bool:
         for node in self.nodes:
-            if node.op == "add" and not any(reader.op == "add" for reader in self.consumers[node]):
+            if is_sum(node) and not any(is_sum(reader) for reader in self.consumers[node]):
                 terms = list(self.terms(node))
                 if len(terms) > 1 and all(map(is_product, terms)) and alike(terms, "kernel", "stride", "padding", "dilation"):
                     biases = [operand for term in terms for operand in operands(term)[1:]]
@@ -185,7 +185,7 @@ class Form:
         for before in node.inputs:
             while before.moves and close(before.signature, before.inputs[0].signature, shapes=True).all():
                 before = before.inputs[0]
-            if before.op == "add" and self.only(before) is not None:
+            if is_sum(before) and self.only(before) is not None:
                 yield from self.terms(before)
             else:
                 yield before
@@ -271,6 +271,14 @@ def is_product(node: Node) -> bool:
         and all(isinstance(one, nn.Parameter) for one in operands(node))
         and len(operands(node)) > 0
     )
+
+
+def is_sum(node: Node) -> bool:
+    """Whether it is an addition, or computes one in another way."""
+    if node.op != "other" or operands(node) or len(node.inputs) < 2:
+        return node.op == "add"
+    each = [before.signature for before in node.inputs]
+    return all(one.shape == node.signature.shape for one in each) and bool(close(torch.stack(each).sum(0), node.signature).all())
 
 
 def only_group(node: Node) -> bool:

@@ -156,12 +156,20 @@ class EventRecorder(WithoutChance):
         self.parts = Parts(module, known)
         self.trace = Trace(images, self.parts)
         self.batch = len(images)
+        self.several: dict[int, tuple[int, ...]] = {}  # the events that something is made of that is no event itself
+
+    def origins(self, tensor: Tensor) -> tuple[int, ...]:
+        return self.several.get(id(tensor)) or super().origins(tensor)
 
     def note(self, call: Call) -> None:
+        unseen = [tensor for tensor in call.made if not self.is_worth_noting(tensor)]
         if call.parameters and not call.inputs:
             self.parts.note(call)
-        elif call.parameters and not any(map(self.is_worth_noting, call.made)):
+        elif call.parameters and len(unseen) == len(call.made):
             self.trace.hidden.append(call.path)
+        if call.inputs:  # what is seen again may be made of it
+            self.made_by(max(call.inputs), call, unseen)
+            self.several |= {id(tensor): call.inputs for tensor in unseen if len(call.inputs) > 1}
         for tensor in filter(self.is_worth_noting, call.made):
             index, facts = len(self.trace.events), self.facts(call, tensor)
             active = takes_the_batch(call) or (call.func in DROPOUTS and all(share_and_activity(call.args, call.kwargs)))
