@@ -98,8 +98,10 @@ def compute(
         case "slice":
             return x[:, :, choice.pixel :: step.stride, choice.pixel :: step.stride]
         case "pad":
-            zeros = x.new_zeros(len(x), step.shape[0], *x.shape[2:])
-            return zeros.index_copy(1, choice.among(x.shape[1]), x)
+            new = step.shape[0] - x.shape[1]
+            if choice.places:
+                return x.new_zeros(len(x), step.shape[0], *x.shape[2:]).index_copy(1, choice.among(x.shape[1]), x)
+            return F.pad(x, (0, 0, 0, 0, choice.front, new - choice.front))
     raise AssertionError(f"no such operator: {step.op}")
 
 
