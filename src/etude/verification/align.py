@@ -30,7 +30,7 @@ Tied = Callable[[], Tensor]  # a tensor made of the module's parameters when it 
 class Binding:
     """The weights that an operator was given, as functions of the module's own tensors, so that gradients reach them.
 
-    uses   ids of the parameters
+    uses   ids of the parameters, or of their parts
     event  the operator of the trace that makes the same numbers
     """
 

@@ -64,9 +64,8 @@ def compute(
             assert weights.weight is not None
             return F.linear(x, weights.weight, weights.bias)
         case "batch_norm":
-            batch = training or weights.mean is None
-            mean, variance = (None, None) if batch else (weights.mean, weights.variance)
-            return F.batch_norm(x, mean, variance, weights.weight, weights.bias, training=batch, eps=weights.eps)
+            mean, variance = (None, None) if training else (weights.mean, weights.variance)
+            return F.batch_norm(x, mean, variance, weights.weight, weights.bias, training=training, eps=weights.eps)
         case "relu":
             return F.relu(x)
         case "sigmoid":

@@ -122,6 +122,8 @@ def frozen(module: nn.Module) -> Iterator[str]:
 def unreached(module: nn.Module, trace: Trace) -> dict[str, nn.Parameter]:
     """The parameters of a module that no operator is given and no gradient of its outputs reaches. Whatever the module computes."""
     module.zero_grad()
-    sum((out.sum() for out in trace.outputs), torch.zeros(())).backward()
+    total = sum((out.sum() for out in trace.outputs), torch.zeros(()))
+    if total.requires_grad:  # unless all is frozen
+        total.backward()
     given = {id(source) for event in trace.events for operand in event.operands if operand is not None for source in sources(operand)}
     return {name: own for name, own in module.named_parameters() if id(own) not in given and own.grad is None}

@@ -325,6 +325,8 @@ class Judge:
         self.module.eval()
         with torch.no_grad():
             evaluated = ran(self.module, self.images.clone(), self.module)
+            if unkept := without_statistics(self.steps, found):
+                raise self.of_the_batch(unkept, evaluated, found, pairs[-1][0])
             logits = run_table(self.steps, found, self.images, training=False)[len(self.steps) - 1]
         first = evaluated.outputs[0].reshape(logits.shape)
         in_eval = difference(first, logits)
@@ -332,17 +334,21 @@ class Judge:
             f"training mode: outputs differ by {max(difference(a, b) for a, b in pairs):.0e}, gradients by {gradients:.0e}",
             f"eval mode: outputs differ by {in_eval:.0e} (largest relative difference, float64)",
         )
-        unkept = without_statistics(self.steps, found)
-        if gradients > EQUAL or in_eval > EQUAL or unkept:
+        if gradients > EQUAL or in_eval > EQUAL:
             mode = "eval mode" if in_eval > EQUAL else "its gradients"
             self.level("L4", "fail", *lines)
             why = list(batch_statistics(evaluated, self.steps, found))
-            if unkept and not why and in_eval > EQUAL:
-                raise CannotJudge(f"in eval mode it cannot be followed what {unkept[0]} normalises with")
-            why = why or list(of_the_batch(unkept[0], unkept, kept=False)) if unkept else why
             raise Departs(*why or [Departure("", f"it computes the table's function in training mode, and another in {mode}")])
         self.level("L4", "pass", *lines)
         return evaluated, cold
+
+    def of_the_batch(self, places: list[str], evaluated: Trace, found: Alignment, trained: Tensor) -> Exception:
+        """What to say where no running statistics were found: that the batch's are taken in eval mode too, where that is seen."""
+        self.level("L4", "fail", f"no running statistics of {places[0]}")
+        why = list(batch_statistics(evaluated, self.steps, found))
+        if not why and same_numbers(evaluated.outputs[0], trained):
+            why = list(of_the_batch(places[0], places, kept=False))
+        return Departs(*why) if why else CannotJudge(f"what {places[0]} normalises with in eval mode cannot be followed")
 
     def returned(self, index: int, trace: Trace, found: Alignment) -> Departure:
         """What happens to the result of an end of the table before it is returned."""
