@@ -3,15 +3,18 @@
 Functional calls and modules look the same here, because both end in the functions of torch that a `TorchFunctionMode` sees.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
+from etude.explain.compiled import Dispatched, is_compiled
 from etude.explain.operators import OPERATORS, WITHOUT_NUMBERS
 
 Function = Callable[..., Any]
@@ -57,6 +60,8 @@ class Recorder(TorchFunctionMode):
         self.writer: dict[int, int] = {}  # the operator that last wrote into a piece of memory
         # the parameters that a tensor was made from, and from nothing else
         self.weights: dict[int, tuple[nn.Parameter, ...]] = {id(parameter): (parameter,) for parameter in module.parameters()}
+        self.busy = False
+        self.within = contextlib.ExitStack()
         self.alive: list[Any] = [x]  # an id stays unique only while its tensor lives
 
     def note(self, call: Call) -> None:
@@ -80,33 +85,69 @@ class Recorder(TorchFunctionMode):
         found = (self.source.get(id(tensor)), self.writer.get(memory_of(tensor)))
         return max((index for index in found if index is not None), default=None)
 
+    def origins(self, tensor: Tensor) -> tuple[int, ...]:
+        """The operators whose results a tensor holds: one, or none."""
+        origin = self.origin(tensor)
+        return () if origin is None else (origin,)
+
     def __torch_function__(self, func: Function, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        given = list(tensors_in((args, tuple(kwargs.values()))))
-        versions = [version(tensor) for tensor in given]
-        result = self.run(func, args, kwargs)
-        wrote = [version(tensor) for tensor in given] != versions
-        if not wrote and func in OPERATORS and any(result is tensor for tensor in given):
-            result = result.view_as(result)  # dropout in eval mode gives its input back; the two are different places
-        made = tuple(tensors_in(args[:1] if result is None else result))
-        if func not in WITHOUT_NUMBERS and (wrote or any(id(tensor) not in self.source for tensor in made)):
-            origins = [self.origin(tensor) for tensor in given]
-            inputs = tuple(dict.fromkeys(index for index in origins if index is not None))
+        if self.busy:
+            return func(*args, **kwargs)
+        with self.at_work():
+            given = list(tensors_in((args, tuple(kwargs.values()))))
+            versions = [version(tensor) for tensor in given]
+            result = self.run(func, args, kwargs)
+            wrote = [version(tensor) for tensor in given] != versions
+            if not wrote and func in OPERATORS and any(result is tensor for tensor in given):
+                result = result.view_as(result)  # dropout in eval mode gives its input back; the two are different places
+            made = tuple(tensors_in(args[:1] if result is None else result))
+            if func not in WITHOUT_NUMBERS:
+                self.see(func, args, kwargs, made, wrote, self.path[-1])
+        return result
+
+    def see(self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any], made: tuple[Tensor, ...], wrote: bool, path: str) -> None:
+        """Note a call that made new tensors or wrote into old ones."""
+        if wrote or any(id(tensor) not in self.source for tensor in made):
+            given = list(tensors_in((args, tuple(kwargs.values()))))
+            inputs = tuple(dict.fromkeys(index for tensor in given for index in self.origins(tensor)))
             parameters = tuple(dict.fromkeys(p for tensor in given for p in self.weights.get(id(tensor), ())))
             if parameters and not inputs:
                 self.alive.append(made)
                 self.weights |= {id(tensor): parameters for tensor in made}
-            self.note(Call(func, args, kwargs, made, wrote, self.path[-1], inputs, parameters))
-        return result
+            self.note(Call(func, args, kwargs, made, wrote, path, inputs, parameters))
+
+    def see_compiled(self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any], made: tuple[Tensor, ...], wrote: bool) -> None:
+        """The same of an operator in compiled code, which stands in the module whose parameters it is given."""
+        self.alive.append(made)
+        homes = (self.homes[id(tensor)] for tensor in tensors_in(args) if id(tensor) in self.homes)
+        with self.at_work():
+            self.see(func, args, kwargs, made, wrote, next(homes, self.path[-1]))
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """What is called within belongs to what is being looked at."""
+        self.busy = True
+        try:
+            yield
+        finally:
+            self.busy = False
 
     def __enter__(self) -> Self:
+        if is_compiled(self.module):
+            self.homes = {id(weight): name.rpartition(".")[0] for name, weight in self.module.named_parameters()}
+            self.within.enter_context(Dispatched(lambda: not self.busy, self.see_compiled))
+            self.within.enter_context(torch.jit.optimized_execution(False))  # type: ignore[attr-defined]
         for path, part in self.module.named_modules():
+            if isinstance(part, torch.jit.ScriptModule):  # which takes no hooks
+                continue
             self.handles.append(part.register_forward_pre_hook(lambda *_, path=path: self.path.append(path)))
             self.handles.append(part.register_forward_hook(lambda *_: void(self.path.pop())))
         return super().__enter__()  # type: ignore[no-untyped-call]
 
     def __exit__(self, *raised: Any) -> None:
         super().__exit__(*raised)  # type: ignore[no-untyped-call]
+        self.within.close()
         for handle in self.handles:
             handle.remove()
 
@@ -145,3 +186,8 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
         yield from tensors_in(tuple(value.values()))
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         yield from tensors_in([getattr(value, field.name, None) for field in dataclasses.fields(value)])
+
+
+def each(value: Any, change: Callable[[Any], Any]) -> Any:
+    """A value, with everything in its tuples and lists changed."""
+    return type(value)(each(item, change) for item in value) if type(value) in (tuple, list) else change(value)

@@ -8,14 +8,16 @@ does, the module departs, at that place.
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
 from etude.papers import Step
 from etude.verification.interpret import NORM_EPS, RESPONSE, Choice, Weights, compute
-from etude.verification.trace import Event, Trace
+from etude.verification.normal import normal, places
+from etude.verification.parts import essential, tied
+from etude.verification.trace import Event, Trace, signature_of
 
 MOST_RETURNS = 100
 MOST_ORDERS = 3
@@ -28,7 +30,7 @@ Tied = Callable[[], Tensor]  # a tensor made of the module's parameters when it 
 class Binding:
     """The weights that an operator was given, as functions of the module's own tensors, so that gradients reach them.
 
-    uses   ids of the parameters
+    uses   ids of the parameters, or of their parts
     event  the operator of the trace that makes the same numbers
     """
 
@@ -61,6 +63,7 @@ class Alignment:
     reached   how many operators were matched; all, where the module is the table's
     constants of a local response norm, as the module has them
     images    what the first operators work on, where that is not the images alone
+    normal    whether it is that of the run in normal form
     """
 
     bindings: dict[int, Binding] = field(default_factory=dict)
@@ -68,6 +71,7 @@ class Alignment:
     reached: int = 0
     constants: dict[str, float] = field(default_factory=dict)
     images: Sequence[Value] = ()
+    normal: bool = False
 
     @property
     def choices(self) -> dict[int, Choice]:
@@ -75,8 +79,12 @@ class Alignment:
 
 
 def align(steps: Sequence[Step], trace: Trace, module: nn.Module) -> Alignment:
-    """The weights of `module` that make its traced run the table's; as far as they can be found."""
-    return Aligner(steps, trace, module).run()
+    """The weights of `module` that make its traced run the table's, as it is or else in normal form; as far as they can be found."""
+    found = Aligner(steps, trace, module).run()
+    if found.reached == len(steps) or (form := normal(trace)) is trace:
+        return found
+    other = replace(Aligner(steps, form, module).run(), normal=True)
+    return other if other.reached > found.reached else found
 
 
 class Aligner:
@@ -85,6 +93,9 @@ class Aligner:
         self.parameters = dict(module.named_parameters())
         self.buffers = dict(module.named_buffers())
         self.names = {id(parameter): name for name, parameter in self.parameters.items()}
+        for number, part in enumerate(trace.parts):
+            name = f"{self.names[id(part.sources[0])]}[{number}]"
+            self.parameters[name], self.names[id(part)] = part, name
         self.consumers: dict[int, list[Event]] = {}
         for event in trace.events:
             for index in event.inputs:
@@ -132,13 +143,34 @@ class Aligner:
         values = [
             Value(compute(step, [v.tensor for v in inputs], Weights(), choice, True, found.constants), choices)
             for inputs, given in self.inputs(step, found)
-            for choice in choices_of(step, inputs[0].tensor)
+            for choice in self.choices_of(step, inputs[0].tensor)
             for choices in [given if choice is None else {**given, index: choice}]
             for choice in [choice or Choice()]
         ]
         if len(values) > 1 and step.op not in ("slice", "pad"):
             return [value for value in values if self.trace.has(value.tensor)] or values
         return values
+
+    def choices_of(self, step: Step, x: Tensor) -> list[Choice | None]:
+        """What the paper leaves open about a shortcut without parameters; nothing about any other operator."""
+        if step.op == "slice" and step.first is None and isinstance(step.stride, int):
+            return [Choice(pixel=pixel) for pixel in range(step.stride)]
+        if step.op == "pad" and step.channels is None:
+            new = step.shape[0] - x.shape[1]
+            return list(dict.fromkeys([*(Choice(front=front) for front in (0, new, new // 2)), *self.among_zeros(step, x)]))
+        return [None]
+
+    def among_zeros(self, step: Step, x: Tensor) -> Iterator[Choice]:
+        """Where the run has the channels of `x` among channels of zeros; where it has not, as every second one."""
+        wanted, channels, shown = signature_of(x), x.shape[1], False
+        for _, _, signature in self.trace.by_size.get(step.shape[0], []):
+            at = places(wanted, signature)
+            if at is not None and not signature.index_fill(0, at, 0).any():
+                side_by_side = torch.equal(at, at[0] + torch.arange(channels))
+                yield Choice(front=int(at[0])) if side_by_side else Choice(places=tuple(at.tolist()))
+                shown = True
+        if not shown and step.shape[0] == 2 * channels:
+            yield from (Choice(places=tuple(range(first, 2 * channels, 2))) for first in (0, 1))
 
     def constants(self) -> dict[str, float]:
         """What the paper leaves open and the module has chosen: the parameters of a local response norm."""
@@ -296,16 +328,6 @@ def is_open(event: Event) -> bool:
     return event.op in ("batch_norm", "relu", "add", "concat")
 
 
-def choices_of(step: Step, x: Tensor) -> list[Choice | None]:
-    """What the paper leaves open about a shortcut without parameters; nothing about any other operator."""
-    if step.op == "slice" and step.first is None and isinstance(step.stride, int):
-        return [Choice(pixel=pixel) for pixel in range(step.stride)]
-    if step.op == "pad" and step.channels is None:
-        new = step.shape[0] - x.shape[1]
-        return [Choice(front=front) for front in dict.fromkeys((0, new, new // 2))]
-    return [None]
-
-
 def weight_shape(step: Step, x: Tensor) -> tuple[int, ...]:
     """Of the weights of a convolution or linear layer that works on `x`."""
     kernel = step.kernel if isinstance(step.kernel, tuple) else (step.kernel or 1, step.kernel or 1)
@@ -320,11 +342,6 @@ def fits(parameter: Tensor, shape: Sequence[int]) -> bool:
     return essential(parameter.shape) == essential(shape) or parameter.shape[0] == shape[0]
 
 
-def essential(shape: Sequence[int]) -> list[int]:
-    """The sides of a tensor without those of 1, in no order."""
-    return sorted(side for side in shape if side != 1)
-
-
 def views(parameter: nn.Parameter, shape: tuple[int, ...]) -> Iterator[Tied]:
     """The parameter as a tensor of that shape: as it is, or with its sides in another order; sides of 1 are free."""
     sides = [index for index, side in enumerate(parameter.shape) if side != 1]
@@ -334,11 +351,11 @@ def views(parameter: nn.Parameter, shape: tuple[int, ...]) -> Iterator[Tied]:
 
             def view(order: tuple[int, ...] = order) -> Tensor:
                 ones = [index for index in range(parameter.dim()) if index not in order]
-                return parameter.permute(*order, *ones).reshape(shape)
+                return tied(parameter).permute(*order, *ones).reshape(shape)
 
             yield view
     if essential(parameter.shape) != essential(shape):
-        yield lambda: parameter.reshape(shape)
+        yield lambda: tied(parameter).reshape(shape)
 
 
 def reordered(view: Tied, order: Tensor) -> Tied:
@@ -349,7 +366,7 @@ def reordered(view: Tied, order: Tensor) -> Tied:
 
 
 def vector(tensor: Tensor, order: Tensor | None = None) -> Tied:
-    return lambda: tensor.reshape(-1) if order is None else tensor.reshape(-1)[order]
+    return lambda: tied(tensor).reshape(-1) if order is None else tied(tensor).reshape(-1)[order]
 
 
 def distinct(orders: list[Tensor]) -> list[Tensor]:
@@ -376,9 +393,13 @@ def choices_in_words(steps: Sequence[Step], found: Alignment) -> Iterator[str]:
     if pixels:
         pixel = next(iter(pixels.values()))
         yield f"identity shortcuts keep pixel {pixel} of every 2×2 in {', '.join(pixels)}; the paper does not say which"
-    fronts = {steps[i].path.rpartition(".")[0]: c.front for i, c in found.choices.items() if steps[i].op == "pad" and c.front}
+    padded = {steps[i].path.rpartition(".")[0]: c for i, c in found.choices.items() if steps[i].op == "pad"}
+    between = [path for path, choice in padded.items() if choice.places]
+    fronts = [path for path, choice in padded.items() if choice.front]
     if fronts:
         yield f"zero channels stand in front or on both sides in {', '.join(fronts)}; the paper does not say where"
+    if between:
+        yield f"zero channels stand between the others in {', '.join(between)}; the paper does not say where"
     epsilons = sorted({b.eps for i, b in found.bindings.items() if steps[i].op == "batch_norm" and b.eps != NORM_EPS})
     if epsilons:
         yield f"batch normalisation has ε = {', '.join(f'{eps:g}' for eps in epsilons)}; the paper does not say (here {NORM_EPS:g})"

@@ -303,9 +303,9 @@ def orders_of(theirs: Theirs) -> dict[int, Tensor]:
 
     for step in steps:
         if step.op == "pad":
-            front, inner = theirs.choices.get(step.index, Choice()).front, order(step.inputs[0])
-            real = front + inner
-            zeros = [channel for channel in range(step.shape[0]) if not front <= channel < front + len(inner)]
+            inner = order(step.inputs[0])
+            real = theirs.choices.get(step.index, Choice()).among(len(inner))[inner]
+            zeros = [channel for channel in range(step.shape[0]) if channel not in real]
             found[space[step.index]] = torch.cat([real, torch.tensor(zeros, dtype=torch.int64)])
         elif step.op == "concat":
             starts = torch.tensor([0, *(steps[index].shape[0] for index in step.inputs)]).cumsum(0)

@@ -11,6 +11,7 @@ from etude.operator import Operator
 from etude.papers import Step
 from etude.verification.align import Alignment
 from etude.verification.diagnose import name
+from etude.verification.followed import unfollowed
 from etude.verification.repair import JOINS, POOLS, Edit, Repair, State, differing, kernels, longest_way
 from etude.verification.trace import Event, Trace
 
@@ -46,11 +47,13 @@ class Departures:
 
     sentence  the sum of it, in one line
     agreed    how many operators of the table are there
+    hidden    where the table's weights could be and not be seen, so that none of this is certain
     """
 
     each: tuple[Departure, ...]
     sentence: str
     agreed: int
+    hidden: str = ""
 
 
 def departures(steps: Sequence[Step], trace: Trace, found: Alignment, module: nn.Module, whose: str) -> Departures:
@@ -59,7 +62,8 @@ def departures(steps: Sequence[Step], trace: Trace, found: Alignment, module: nn
     trace  of a run whose numbers were kept
     """
     repair = Repair(steps, trace, module)
-    return Words(repair, repair.run(found), whose).departures()
+    state = repair.run(found)
+    return replace(Words(repair, state, whose).departures(), hidden=unfollowed(repair, state))
 
 
 class Words:

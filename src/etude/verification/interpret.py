@@ -29,10 +29,19 @@ class Weights:
 
 @dataclass(frozen=True)
 class Choice:
-    """How a shortcut without parameters fits: which pixel of `stride` it keeps, and how many of the new channels stand in front."""
+    """How a shortcut without parameters fits: which pixel of `stride` it keeps, and where its channels stand among those of zeros.
+
+    front   how many zeros stand in front of all of them
+    places  of each, where they do not stand side by side
+    """
 
     pixel: int = 0
     front: int = 0
+    places: tuple[int, ...] = ()
+
+    def among(self, channels: int) -> Tensor:
+        """The places of so many channels."""
+        return torch.tensor(self.places) if self.places else torch.arange(self.front, self.front + channels)
 
 
 def compute(
@@ -89,6 +98,8 @@ def compute(
             return x[:, :, choice.pixel :: step.stride, choice.pixel :: step.stride]
         case "pad":
             new = step.shape[0] - x.shape[1]
+            if choice.places:
+                return x.new_zeros(len(x), step.shape[0], *x.shape[2:]).index_copy(1, choice.among(x.shape[1]), x)
             return F.pad(x, (0, 0, 0, 0, choice.front, new - choice.front))
     raise AssertionError(f"no such operator: {step.op}")
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from etude.papers import Step
-from etude.verification.align import Alignment
+from etude.verification.align import Alignment, Binding
 from etude.verification.departures import Departure
+from etude.verification.parts import sources
 from etude.verification.trace import Trace
 from etude.wording import size
 
@@ -39,17 +40,27 @@ class Invariants:
         return [*self.unused(module), *active_dropouts(self.evaluated), *self.initial_values()]
 
     def unused(self, module: nn.Module) -> Iterator[Departure]:
-        used = {use for binding in self.found.bindings.values() for use in binding.uses}
+        """Every number of a parameter is in one place of the table."""
+        times = self.training.parts.counted(use for binding in self.layers() for use in binding.uses)
         for name, parameter in module.named_parameters():
-            if id(parameter) not in used or id(parameter) in self.cold:
-                yield Departure("", f"your {name} ({size(parameter.shape)}) is never used, and the table has no layer for it ({self.at})")
+            count, your = times[id(parameter)], f"your {name} ({size(parameter.shape)})"
+            if not count.any() or id(parameter) in self.cold:
+                yield Departure("", f"{your} is never used, and the table has no layer for it ({self.at})")
+            elif count.max() > 1:
+                yield Departure("", f"of {your} {int((count > 1).sum()):,} numbers are used in two layers at once ({self.at})")
+            elif not count.all():
+                yield Departure("", f"of {your} {int((count == 0).sum()):,} numbers are never used ({self.at})")
+
+    def layers(self) -> Iterator[Binding]:
+        """The bindings of steps with weights of their own."""
+        return (binding for index, binding in self.found.bindings.items() if self.steps[index].shares is None)
 
     def initial_values(self) -> Iterator[Departure]:
         """The gates' biases, which the paper fixes (Identity Mappings, section 3.1)."""
         bias = self.words.get("gate_bias")
         for index, step in enumerate(self.steps):
             if bias is not None and step.path.endswith(".gate") and step.op == "conv":
-                initial = self.initial[self.found.bindings[index].uses[1]]
+                initial = self.training.parts.given(self.found.bindings[index].uses[1], self.initial)
                 if not torch.allclose(initial, torch.full_like(initial, float(bias))):
                     have = f"{initial.mean().item():.3g} on average" if initial.std() > 0 else f"{initial[0].item():g}"
                     yield Departure(
@@ -60,15 +71,59 @@ class Invariants:
 
 def active_dropouts(evaluated: Trace) -> Iterator[Departure]:
     """Where and how they stand in training mode is among the numbers; in eval mode none may be active."""
-    if any(event.active for event in evaluated.events):
+    if any(event.active and event.op == "dropout" for event in evaluated.events):
         yield Departure("", "a dropout is active in eval mode")
 
 
-def unreached(module: nn.Module, trace: Trace, at: str) -> Iterator[Departure]:
+def computed(steps: Sequence[Step], found: Alignment, trace: Trace, module: nn.Module) -> Iterator[Departure]:
+    """Weights that are not learned as they are, as weight normalisation has them."""
+    names = {id(parameter): name for name, parameter in module.named_parameters()}
+    parts = {id(part): part for part in trace.parts if part.numbers is None}
+    for index, binding in found.bindings.items():
+        for part in (parts[use] for use in binding.uses if use in parts):
+            own = " and ".join(names[id(source)] for source in part.sources)
+            yield Departure(
+                steps[index].path, f"{steps[index].path} has weights that are computed from your {own}, and not learned as they are"
+            )
+
+
+def batch_statistics(evaluated: Trace, steps: Sequence[Step], found: Alignment) -> Iterator[Departure]:
+    """Normalisations that take the statistics of the batch in eval mode too, as one departure."""
+    events = [event for event in evaluated.events if event.op == "batch_norm" and event.active]
+    if events:
+        weight = events[0].operands[0]
+        place = next((steps[index].path for index, binding in found.bindings.items() if id(weight) in binding.uses), "")
+        own = f"{place} (your {events[0].path})" if place else f"your {events[0].path}"
+        yield from of_the_batch(place, [own, *(event.path for event in events[1:])], kept=events[0].operands[2] is not None)
+
+
+def of_the_batch(place: str, names: Sequence[str], *, kept: bool) -> Iterator[Departure]:
+    who = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    why = "" if kept else ", and keeps no others" if len(names) == 1 else ", and keep no others"
+    verb = "takes" if len(names) == 1 else "take"
+    yield Departure(place, f"{who} {verb} mean and variance of the batch in eval mode too{why}; there those of the training belong")
+
+
+def without_statistics(steps: Sequence[Step], found: Alignment) -> list[str]:
+    """Where in the table no running mean and variance were found for a normalisation."""
+    return [steps[index].path for index, binding in found.bindings.items() if steps[index].op == "batch_norm" and binding.mean is None]
+
+
+def frozen(module: nn.Module) -> Iterator[str]:
+    """Parameters that training leaves as they are, as a remark."""
+    names = [name for name, parameter in module.named_parameters() if not parameter.requires_grad]
+    if len(names) == 1:
+        yield f"your {names[0]} is frozen (requires_grad = False): training leaves it as it is"
+    elif names:
+        more = f"{len(names) - 1} more parameter{'s' * (len(names) > 2)}"
+        yield f"your {names[0]} and {more} are frozen (requires_grad = False): training leaves them as they are"
+
+
+def unreached(module: nn.Module, trace: Trace) -> dict[str, nn.Parameter]:
     """The parameters of a module that no operator is given and no gradient of its outputs reaches. Whatever the module computes."""
     module.zero_grad()
-    sum((out.sum() for out in trace.outputs), torch.zeros(())).backward()
-    given = {id(operand) for event in trace.events for operand in event.operands}
-    for name, parameter in module.named_parameters():
-        if id(parameter) not in given and parameter.grad is None:
-            yield Departure("", f"your {name} ({size(parameter.shape)}) is never used ({at})")
+    total = sum((out.sum() for out in trace.outputs), torch.zeros(()))
+    if total.requires_grad:  # unless all is frozen
+        total.backward()
+    given = {id(source) for event in trace.events for operand in event.operands if operand is not None for source in sources(operand)}
+    return {name: own for name, own in module.named_parameters() if id(own) not in given and own.grad is None}

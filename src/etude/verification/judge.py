@@ -1,7 +1,7 @@
 """Holds anybody's module against a network of a paper. Numbers decide: no name and no structure is asked for."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,12 +15,22 @@ from etude.papers import Step
 from etude.targets.opening import in_hand
 from etude.values import write_call
 from etude.verification.align import Alignment, align, choices_in_words, run_table
-from etude.verification.departures import Departure, departures
+from etude.verification.departures import MOST_NAMES, Departure, departures
 from etude.verification.facts import ends_of, facts_of, steps_at, steps_of
-from etude.verification.invariants import Invariants, active_dropouts, unreached
+from etude.verification.invariants import (
+    Invariants,
+    active_dropouts,
+    batch_statistics,
+    computed,
+    frozen,
+    of_the_batch,
+    unreached,
+    without_statistics,
+)
 from etude.verification.limited import is_out_of_memory
 from etude.verification.limits import SMALL_SIDE, images_for
-from etude.verification.prepare import bare, copied, eagerly, is_scripted, register_listed
+from etude.verification.normal import normal
+from etude.verification.prepare import bare, copied, eagerly, register_listed
 from etude.verification.running import Run, Stopped, first_run, images_to_try, in_both_modes
 from etude.verification.trace import EQUAL, Trace, difference, gradients_differ, ran, randomise, same_numbers, traced
 from etude.verification.variants import variant_of
@@ -101,6 +111,7 @@ class Judge:
         self.slips: list[Departure] = []
         self.levels: list[Level] = []
         self.choices: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = ()
         self.initial: dict[int, Tensor] = {}
         self.traced: Trace | None = None
 
@@ -141,7 +152,7 @@ class Judge:
         places = tuple((one.place, one.sentence) for one in (*slips, *where))
         place = next((place for place, _ in places if place), "")
         return Verification(
-            self.target, self.called, verdict, sentence, levels, place, variant, self.choices, self.adapted, departures=places
+            self.target, self.called, verdict, sentence, levels, place, variant, self.choices, self.adapted, self.notes, places
         )
 
     def level(self, id_: str, state: State, *evidence: str) -> None:
@@ -151,8 +162,6 @@ class Judge:
 
     def runs(self) -> None:
         """Eval mode on one, two and three images, training mode on two and four, and a step of training."""
-        if is_scripted(self.module):
-            raise CannotJudge("it is compiled by torch.jit, which hides its operators; give the module that it was made from")
         listed = register_listed(self.module)
         self.module.eval()
         try:
@@ -164,6 +173,7 @@ class Judge:
             self.level("L0", "fail", str(error))
             raise (Departs(Departure("", str(error))) if error.certain else CannotJudge(str(error))) from error
         self.adapt(run)
+        self.notes = tuple(frozen(self.module))
         if listed:
             self.slips.append(Departure("", in_english(Finding("hidden_layers", {"names": ", ".join(listed)}))))
         self.level("L0", "pass", f"on {size(run.image)}: eval mode on 1, 2 and 3 images, training mode on 2 and 4, one step of SGD")
@@ -247,10 +257,9 @@ class Judge:
         found = align(self.steps, trace, self.module)
         if found.reached < len(self.steps):
             raise self.departs(found)
-        forgetful = next((i for i, binding in found.bindings.items() if self.steps[i].op == "batch_norm" and binding.mean is None), None)
-        if forgetful is not None:
-            self.level("L3", "fail", "a batch normalisation without running statistics")
-            raise Departs(self.without_statistics(self.steps[forgetful]))
+        if where := list(computed(self.steps, found, trace, self.module)):
+            self.level("L3", "fail", *(one.sentence for one in where))
+            raise Departs(*where, sentence="; ".join(one.sentence for one in where[:MOST_NAMES]))
         ends = ends_of(self.steps)
         found.values = [values if index in ends else [] for index, values in enumerate(found.values)]  # the others are in no one's way
         if self.network.kind != "departs":
@@ -258,24 +267,31 @@ class Judge:
         self.level("L3", "pass", f"{len(self.steps):,} operators, in the order of the table along every path")
         return trace, found
 
-    def without_statistics(self, step: Step) -> Departure:
-        what = "keeps no running statistics, so that in eval mode a batch is normalised by itself"
-        return Departure(step.path, f"the BN {step.path} {what}; {self.whose} normalises by those of the training ({step.at})")
-
     def departs(self, found: Alignment) -> Departs:
         """All departures, and what must hold of any module."""
-        trace = traced(self.module.train(), self.images.clone(), self.call(self.module), keep=True)
+        trace = traced(self.module.train(), self.images.clone(), self.call(self.module), keep=True, like=self.traced)
+        trace = normal(trace) if found.normal else trace
         all_ = departures(self.steps, trace, found, self.module, self.whose)
-        self.level("L3", "fail", f"{all_.agreed:,} of {len(self.steps):,} operators agree")
-        self.level("L4", "n/a", "it is another function")
-        unused = list(unreached(self.module, trace, self.network.at))
+        idle = unreached(self.module, trace)
         del trace  # before the next run, which needs as much memory
         with torch.no_grad():
             evaluated = ran(self.module.eval(), self.images.clone(), self.module)
-        broken = [*unused, *active_dropouts(evaluated)]
+        unused = [Departure("", f"your {name} ({size(own.shape)}) is never used ({self.network.at})") for name, own in idle.items()]
+        broken = [*unused, *active_dropouts(evaluated), *batch_statistics(evaluated, self.steps, found)]
+        hidden = f"{all_.hidden} cannot be followed" if all_.hidden and self.as_many_numbers(idle) else ""
+        if hidden and not broken:
+            raise CannotJudge(hidden)
+        self.level("L3", "fail", hidden or f"{all_.agreed:,} of {len(self.steps):,} operators agree")
+        self.level("L4", "n/a", "not reached" if hidden else "it is another function")
         lines = [one.sentence for one in broken] or ["every parameter is used, and no dropout is active in eval mode"]
         self.level("L5", "fail" if broken else "pass", *lines)
-        return Departs(*all_.each, *broken, sentence="; ".join([all_.sentence, *(one.sentence for one in broken)]))
+        what, where = (hidden, ()) if hidden else (all_.sentence, all_.each)
+        return Departs(*where, *broken, sentence="; ".join([what, *(one.sentence for one in broken)]))
+
+    def as_many_numbers(self, unused: Mapping[str, nn.Parameter]) -> bool:
+        """Whether as many are learned and used as in the table: they are where its function is computed, in whatever form."""
+        numbers = sum(own.numel() for name, own in self.module.named_parameters() if name not in unused)
+        return numbers == sum(step.parameters for step in self.steps)
 
     def random_images(self) -> Tensor:
         """Signed noise, as large as the network's own images and at most 64×64 where the module takes that: the numbers are the same."""
@@ -312,6 +328,8 @@ class Judge:
         self.module.eval()
         with torch.no_grad():
             evaluated = ran(self.module, self.images.clone(), self.module)
+            if unkept := without_statistics(self.steps, found):
+                raise self.of_the_batch(unkept, evaluated, found, pairs[-1][0])
             logits = run_table(self.steps, found, self.images, training=False)[len(self.steps) - 1]
         first = evaluated.outputs[0].reshape(logits.shape)
         in_eval = difference(first, logits)
@@ -322,9 +340,18 @@ class Judge:
         if gradients > EQUAL or in_eval > EQUAL:
             mode = "eval mode" if in_eval > EQUAL else "its gradients"
             self.level("L4", "fail", *lines)
-            raise Departs(Departure("", f"it computes the table's function in training mode, and another in {mode}"))
+            why = list(batch_statistics(evaluated, self.steps, found))
+            raise Departs(*why or [Departure("", f"it computes the table's function in training mode, and another in {mode}")])
         self.level("L4", "pass", *lines)
         return evaluated, cold
+
+    def of_the_batch(self, places: list[str], evaluated: Trace, found: Alignment, trained: Tensor) -> Exception:
+        """What to say where no running statistics were found: that the batch's are taken in eval mode too, where that is seen."""
+        self.level("L4", "fail", f"no running statistics of {places[0]}")
+        why = list(batch_statistics(evaluated, self.steps, found))
+        if not why and same_numbers(evaluated.outputs[0], trained):
+            why = list(of_the_batch(places[0], places, kept=False))
+        return Departs(*why) if why else CannotJudge(f"what {places[0]} normalises with in eval mode cannot be followed")
 
     def returned(self, index: int, trace: Trace, found: Alignment) -> Departure:
         """What happens to the result of an end of the table before it is returned."""

@@ -7,15 +7,24 @@ from types import MethodType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def copied(module: nn.Module) -> nn.Module:
-    """A copy to work on. A module that cannot be copied is worked on itself."""
+    """A copy to work on. A module that cannot be copied is worked on itself.
+
+    What is computed from parameters and kept, as a parametrised weight is, torch copies only without its past, and parameters in
+    compiled code not as such.
+    """
+    computed = [value for part in module.modules() for value in vars(part).values() if isinstance(value, Tensor) and not value.is_leaf]
     try:
-        return copy.deepcopy(module)
+        made = copy.deepcopy(module, {id(value): value.detach().clone() for value in computed})
     except Exception:
         return module
+    for parameter, own in zip(made.parameters(), module.parameters(), strict=True):
+        if type(parameter) is Tensor:
+            parameter.detach_().requires_grad_(own.requires_grad)._is_param = True  # by which isinstance knows it
+    return made
 
 
 def bare(module: nn.Module) -> nn.Module:
@@ -36,10 +45,6 @@ def eagerly() -> contextlib.AbstractContextManager[Any]:
     """Within it nothing is compiled, functions with the decorator neither."""
     may_be = "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance")
     return torch.compiler.set_stance("force_eager") if may_be else contextlib.nullcontext()
-
-
-def is_scripted(module: nn.Module) -> bool:
-    return any(isinstance(part, torch.jit.ScriptModule) for part in module.modules())
 
 
 def register_listed(module: nn.Module) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from etude.explain.recorder import Call, tensors_in
+from etude.explain.recorder import Call, each, tensors_in
 from etude.papers import Step
 from etude.verification.align import PARAMETRIC
 from etude.verification.trace import DROPOUTS, WithoutChance
@@ -102,8 +102,3 @@ class StepRecorder(WithoutChance):
             return list(tensors_in(args[:1] if result is None else result))
 
         return repeat
-
-
-def each(value: Any, change: Callable[[Any], Any]) -> Any:
-    """A value, with everything in its tuples and lists changed."""
-    return type(value)(each(item, change) for item in value) if type(value) in (tuple, list) else change(value)

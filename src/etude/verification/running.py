@@ -195,7 +195,8 @@ def in_both_modes(module: nn.Module, run: Run, trained: nn.Module) -> None:
         out = logits(trained, run.image, 2, run.classes)
         loss = F.cross_entropy(out, torch.zeros(2, dtype=torch.int64))
         optimizer = torch.optim.SGD(trained.parameters(), lr=1e-3)
-        loss.backward()
+        if loss.requires_grad:  # unless all is frozen
+            loss.backward()
         optimizer.step()
 
 

@@ -19,12 +19,13 @@ from etude.explain.operators import argument
 from etude.explain.recorder import Call, Function, Recorder, tensors_in
 from etude.operator import Operator
 from etude.verification.interpret import without_chance
+from etude.verification.parts import Parts
 
 CLOSE = 1e-7  # of the largest entry; in float64 equal functions agree to about 1e-12, others do not to 1e-3
 EQUAL = 1e-6  # the largest relative difference between equal functions in float64, over a whole network
 BATCH_NORMS: dict[Function, dict[str, int]] = {  # the places of their arguments
-    F.batch_norm: {"running_mean": 1, "running_var": 2, "weight": 3, "bias": 4},
-    torch.batch_norm: {"weight": 1, "bias": 2, "running_mean": 3, "running_var": 4},
+    F.batch_norm: {"running_mean": 1, "running_var": 2, "weight": 3, "bias": 4, "training": 5},
+    torch.batch_norm: {"weight": 1, "bias": 2, "running_mean": 3, "running_var": 4, "training": 5},
 }
 
 
@@ -32,8 +33,8 @@ BATCH_NORMS: dict[Function, dict[str, int]] = {  # the places of their arguments
 class Event(Operator):
     """An operator that ran; one that makes several tensors is as many events.
 
-    operands  of a batch norm: weight, bias, running mean, running variance; of others: the parameters it was given
-    active    of a dropout: whether it removes anything
+    operands  of a batch norm: weight, bias, running mean, running variance; of others: the parameters it was given, or their parts
+    active    of a dropout: whether it removes anything; of a batch norm: whether it takes the statistics of the batch
     """
 
     operands: tuple[Tensor | None, ...] = ()
@@ -44,25 +45,32 @@ class Event(Operator):
 class Trace:
     """Everything that ran, the images it ran on, and what came out.
 
-    kept  what every event made, where that is asked for
+    parts  what the module's parameters were cut into and put together to
+    kept   what every event made, where that is asked for
+    hidden the modules in which parameters were applied to something that is no event
     """
 
     images: Tensor
+    parts: Parts
     events: list[Event] = field(default_factory=list)
     outputs: tuple[Tensor, ...] = ()
     kept: list[Tensor] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.by_size: dict[int, list[tuple[float, int, Tensor]]] = {}
+        self.signatures: dict[int, list[Tensor]] = {}
         self.add(-1, self.images)
 
     def add(self, index: int, tensor: Tensor, layouts: bool = False) -> None:
         """Remember a tensor under its signature, and under that of the other layout where it may be channels-last."""
-        signature = signature_of(tensor)
-        self.by_size.setdefault(len(signature), []).append((signature.sum().item(), index, signature))
+        self.know(index, signature_of(tensor))
         if layouts and tensor.dim() > 2:
-            last = signature_of(tensor.movedim(-1, 1))
-            self.by_size.setdefault(len(last), []).append((last.sum().item(), index, last))
+            self.know(index, signature_of(tensor.movedim(-1, 1)))
+
+    def know(self, index: int, signature: Tensor) -> None:
+        self.signatures.setdefault(index, []).append(signature)
+        self.by_size.setdefault(len(signature), []).append((signature.sum().item(), index, signature))
 
     def find(self, tensor: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Where these numbers were seen: the event, and for each channel of `tensor` its place there."""
@@ -107,12 +115,13 @@ def weighting(images: int, pixels: int) -> Tensor:
     return _weightings[images, pixels]
 
 
-def traced(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any], *, keep: bool = False) -> Trace:
+def traced(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any], *, keep: bool = False, like: Trace | None = None) -> Trace:
     """The trace of `call(images)`, with `stand_in` for every dropout. The module runs in the mode it is in.
 
     keep  whether the numbers themselves are kept beside their signatures
+    like  an earlier trace with the same weights, whose parts of parameters are known again
     """
-    return recorded(ValueRecorder(module, images, keep), call)
+    return recorded(ValueRecorder(module, images, keep, like.parts if like else None), call)
 
 
 def ran(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]) -> Trace:
@@ -142,34 +151,56 @@ class WithoutChance(Recorder):
 class EventRecorder(WithoutChance):
     """Makes an event of every tensor of numbers."""
 
-    def __init__(self, module: nn.Module, images: Tensor) -> None:
+    def __init__(self, module: nn.Module, images: Tensor, known: Parts | None = None) -> None:
         super().__init__(module, images)
-        self.trace = Trace(images)
-        self.parameters = {id(parameter) for parameter in module.parameters()}
+        self.parts = Parts(module, known)
+        self.trace = Trace(images, self.parts)
         self.batch = len(images)
+        self.several: dict[int, tuple[int, ...]] = {}  # the events that something is made of that is no event itself
+
+    def origins(self, tensor: Tensor) -> tuple[int, ...]:
+        return self.several.get(id(tensor)) or super().origins(tensor)
 
     def note(self, call: Call) -> None:
+        unseen = [tensor for tensor in call.made if not self.is_worth_noting(tensor)]
+        if call.parameters and not call.inputs:
+            self.parts.note(call)
+        elif call.parameters and len(unseen) == len(call.made):
+            self.trace.hidden.append(call.path)
+        if call.inputs:  # what is seen again may be made of it
+            self.made_by(max(call.inputs), call, unseen)
+            self.several |= {id(tensor): call.inputs for tensor in unseen if len(call.inputs) > 1}
         for tensor in filter(self.is_worth_noting, call.made):
             index, facts = len(self.trace.events), self.facts(call, tensor)
-            active = call.func in DROPOUTS and all(share_and_activity(call.args, call.kwargs))
-            self.trace.events.append(Event(index, **facts, operands=operands(call), active=active))
+            active = takes_the_batch(call) or (call.func in DROPOUTS and all(share_and_activity(call.args, call.kwargs)))
+            self.trace.events.append(Event(index, **facts, operands=self.operands(call), active=active))
             self.remember(self.trace.events[-1], tensor)
             self.made_by(index, call, [tensor])
+
+    def operands(self, call: Call) -> tuple[Tensor | None, ...]:
+        """Those of an Event."""
+        given = {id(tensor): self.parts.of(tensor) for tensor in tensors_in((call.args, tuple(call.kwargs.values())))}
+        order = BATCH_NORMS.get(call.func)
+        if order is None:
+            known = [one for one in given.values() if one is not None]
+            return tuple({id(one): one for one in (known or call.parameters)}.values())
+        own = [argument(call.args, call.kwargs, order[name], name) for name in ("weight", "bias", "running_mean", "running_var")]
+        return tuple(tensor if given.get(id(tensor)) is None else given[id(tensor)] for tensor in own)
 
     def remember(self, event: Event, tensor: Tensor) -> None:
         """Keep of the numbers what is wanted."""
 
     def is_worth_noting(self, tensor: Tensor) -> bool:
-        """Numbers, of every image of the batch, that are no parameters."""
+        """Numbers, of every image of the batch, that are not made of parameters alone."""
         batched = tensor.dim() > 1 and len(tensor) == self.batch and tensor.numel() > 0
-        return batched and tensor.is_floating_point() and id(tensor) not in self.parameters
+        return batched and tensor.is_floating_point() and id(tensor) not in self.weights
 
 
 class ValueRecorder(EventRecorder):
     """Takes the signature of what is made while it is fresh (it may be overwritten later)."""
 
-    def __init__(self, module: nn.Module, images: Tensor, keep: bool = False) -> None:
-        super().__init__(module, images)
+    def __init__(self, module: nn.Module, images: Tensor, keep: bool = False, known: Parts | None = None) -> None:
+        super().__init__(module, images, known)
         self.keep = keep
 
     def remember(self, event: Event, tensor: Tensor) -> None:
@@ -178,12 +209,10 @@ class ValueRecorder(EventRecorder):
             self.trace.kept.append(tensor.detach().clone())
 
 
-def operands(call: Call) -> tuple[Tensor | None, ...]:
-    """Those of an Event."""
+def takes_the_batch(call: Call) -> bool:
+    """Whether it is a batch norm that takes the statistics of the batch."""
     order = BATCH_NORMS.get(call.func)
-    if order is None:
-        return call.parameters
-    return tuple(argument(call.args, call.kwargs, order[name], name) for name in ("weight", "bias", "running_mean", "running_var"))
+    return order is not None and bool(argument(call.args, call.kwargs, order["training"], "training", False))
 
 
 def stand_in(func: Function, *args: Any, **kwargs: Any) -> Tensor:
@@ -219,16 +248,16 @@ def randomise(module: nn.Module, trace: Trace) -> None:
             if mean is not None and variance is not None:
                 mean.copy_(0.3 * torch.randn_like(mean))
                 variance.copy_(0.5 + torch.rand_like(variance))
-    for parameter in module.parameters():
+    for parameter in [*module.parameters(), *trace.parts]:
         noise = torch.randn_like(parameter)
         if id(parameter) in scales:
-            parameter.copy_(noise.sign() * (0.5 + torch.rand_like(parameter)))
+            trace.parts.fill(parameter, noise.sign() * (0.5 + torch.rand_like(parameter)))
         elif parameter.dim() < 2:
-            parameter.copy_(0.3 * noise)
+            trace.parts.fill(parameter, 0.3 * noise)
         else:
             square = parameter.dim() == 4 and parameter.shape[2] == parameter.shape[3]
             fan = parameter.numel() / (parameter.shape[0] if square or parameter.dim() == 2 else max(parameter.shape))
-            parameter.copy_((2 / fan) ** 0.5 * noise)
+            trace.parts.fill(parameter, (2 / fan) ** 0.5 * noise)
 
 
 def same_numbers(one: Tensor, other: Tensor) -> bool:
