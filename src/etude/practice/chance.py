@@ -1,0 +1,77 @@
+"""Judges an answer that draws its own random numbers: exactly in eval mode, and by how its outputs are distributed in training mode."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from etude.explain.findings import Finding
+from etude.practice.answers import Answer, one_tensor
+from etude.practice.candidates import Candidate, carried
+from etude.verification.align import align
+from etude.verification.trace import same_numbers
+
+DRAWS, COPIES = 32, 200  # runs, and copies of one image in each
+ERRORS = 8.0  # standard errors between two estimates; by chance in less than one comparison of ten million
+FURTHEST = 3.0  # between two distributions of n draws, in units of (2 / n)^½; by chance in less than one of ten million
+LEAST = 1e-6  # the variance of what is drawn at all
+
+
+def differences(answer: Answer, candidate: Candidate) -> Iterator[Finding]:
+    """In what the outputs of the two are apart, as far as they tell."""
+    evaluated = candidate.evaluated
+    found = align(evaluated.steps, answer.evaluated, answer.module)
+    reached = evaluated.output is not None and found.reached == len(evaluated.steps)
+    if not reached or not same_numbers(one_tensor(answer.evaluated), found.values[evaluated.output or 0][0].tensor):
+        yield Finding("chance_in_eval")
+        return
+    bindings = {step.weights: found.bindings[index] for index, step in enumerate(evaluated.steps) if step.weights}
+    theirs, ours = drawn(answer.module, answer.images), drawn(carried(candidate, bindings), answer.images)
+    for (key, one), other in zip(correlations(theirs).items(), correlations(ours).values(), strict=True):
+        if (one - other).abs().max() > ERRORS * theirs[..., 0].numel() ** -0.5:
+            yield Finding(f"chance_{key}")
+    theirs, ours = theirs.flatten(0, 1).flatten(1), ours.flatten(0, 1).flatten(1)
+    if apart(theirs, ours) > ERRORS:
+        yield Finding("chance_mean")
+    elif apart((theirs - theirs.mean(0)).square(), (ours - ours.mean(0)).square()) > ERRORS or furthest(theirs, ours) > FURTHEST:
+        yield Finding("chance_spread")
+
+
+@torch.no_grad()
+def drawn(module: nn.Module, images: Tensor) -> Tensor:
+    """What a module gives in training mode for the same image again and again: runs, copies, then as it gives it."""
+    module.train()
+    torch.manual_seed(4)
+    copies = images[:1].expand(COPIES, *images.shape[1:])
+    return torch.stack([module(copies.clone()) for _ in range(DRAWS)])
+
+
+def correlations(drawn: Tensor) -> dict[str, Tensor]:
+    """How numbers vary together that are neighbours: in other runs, images, channels and pixels."""
+    found = {}
+    for dim, key in enumerate(("runs", "images", "channels", "rows", "columns")[: drawn.dim()]):
+        length = drawn.shape[dim] - 1
+        found[key] = correlation(drawn.narrow(dim, 0, length), drawn.narrow(dim, 1, length))
+    return found
+
+
+def correlation(one: Tensor, other: Tensor) -> Tensor:
+    """For each number, over runs and images; 0 where it does not vary."""
+    one, other = (part.flatten(0, 1) - part.mean((0, 1)) for part in (one, other))
+    both = (one.square().mean(0) * other.square().mean(0)).sqrt()
+    return torch.where(both > LEAST, (one * other).mean(0) / both, torch.zeros(()))
+
+
+def apart(one: Tensor, other: Tensor) -> float:
+    """The distance of two means, in standard errors."""
+    error = ((one.var(0) + other.var(0)) / len(one)).sqrt() + LEAST
+    return ((one.mean(0) - other.mean(0)).abs() / error).max().item()
+
+
+def furthest(one: Tensor, other: Tensor) -> float:
+    """The largest distance between the distributions of any number (Kolmogorov, Smirnov), in units of (2 / n)^½."""
+    n = len(one)
+    values, order = torch.cat([one, other]).round(decimals=9).sort(dim=0)
+    steps = torch.where(order < n, 1.0, -1.0).cumsum(0) / n
+    last = torch.cat([values[1:] != values[:-1], torch.ones(1, *values.shape[1:], dtype=torch.bool)])  # of numbers that are equal
+    return ((steps.abs() * last).max() * (n / 2) ** 0.5).item()
