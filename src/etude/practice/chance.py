@@ -1,5 +1,6 @@
 """Judges an answer that draws its own random numbers: exactly in eval mode, and by how its outputs are distributed in training mode."""
 
+import functools
 from collections.abc import Iterator
 
 import torch
@@ -12,9 +13,10 @@ from etude.verification.align import align
 from etude.verification.trace import same_numbers
 
 DRAWS, COPIES = 32, 200  # runs, and copies of one image in each
+CORNER = 4  # so many channels, rows and columns are looked at in pairs
 ERRORS = 8.0  # standard errors between two estimates; by chance in less than one comparison of ten million
 FURTHEST = 3.0  # between two distributions of n draws, in units of (2 / n)^½; by chance in less than one of ten million
-LEAST = 1e-6  # the variance of what is drawn at all
+LEAST = 1e-6  # added to an error, for numbers that do not vary
 
 
 def differences(answer: Answer, candidate: Candidate) -> Iterator[Finding]:
@@ -26,15 +28,21 @@ def differences(answer: Answer, candidate: Candidate) -> Iterator[Finding]:
         yield Finding("chance_in_eval")
         return
     bindings = {step.weights: found.bindings[index] for index, step in enumerate(evaluated.steps) if step.weights}
-    theirs, ours = drawn(answer.module, answer.images), drawn(carried(candidate, bindings), answer.images)
-    for (key, one), other in zip(correlations(theirs).items(), correlations(ours).values(), strict=True):
-        if (one - other).abs().max() > ERRORS * theirs[..., 0].numel() ** -0.5:
+    theirs, ours = draws_of(answer), drawn(carried(candidate, bindings), answer.images)
+    part, own = corner(theirs), corner(ours)
+    for dim, key in enumerate(("runs", "images", "channels", "rows", "columns")[: part.dim()]):
+        if apart(together(part, dim), together(own, dim)) > ERRORS:
             yield Finding(f"chance_{key}")
-    theirs, ours = theirs.flatten(0, 1).flatten(1), ours.flatten(0, 1).flatten(1)
+    theirs, ours = (draws.flatten(0, 1).flatten(1) for draws in (theirs, ours))
     if apart(theirs, ours) > ERRORS:
         yield Finding("chance_mean")
-    elif apart((theirs - theirs.mean(0)).square(), (ours - ours.mean(0)).square()) > ERRORS or furthest(theirs, ours) > FURTHEST:
+    elif apart((theirs - theirs.mean(0)).square(), (ours - ours.mean(0)).square()) > ERRORS or furthest(part, own) > FURTHEST:
         yield Finding("chance_spread")
+
+
+@functools.lru_cache(maxsize=4)
+def draws_of(answer: Answer) -> Tensor:
+    return drawn(answer.module, answer.images)
 
 
 @torch.no_grad()
@@ -46,30 +54,27 @@ def drawn(module: nn.Module, images: Tensor) -> Tensor:
     return torch.stack([module(copies.clone()) for _ in range(DRAWS)])
 
 
-def correlations(drawn: Tensor) -> dict[str, Tensor]:
-    """How numbers vary together that are neighbours: in other runs, images, channels and pixels."""
-    found = {}
-    for dim, key in enumerate(("runs", "images", "channels", "rows", "columns")[: drawn.dim()]):
-        length = drawn.shape[dim] - 1
-        found[key] = correlation(drawn.narrow(dim, 0, length), drawn.narrow(dim, 1, length))
-    return found
+def corner(draws: Tensor) -> Tensor:
+    """A few channels and pixels of what was drawn."""
+    return draws[(slice(None), slice(None), *[slice(CORNER)] * (draws.dim() - 2))]
 
 
-def correlation(one: Tensor, other: Tensor) -> Tensor:
-    """For each number, over runs and images; 0 where it does not vary."""
-    one, other = (part.flatten(0, 1) - part.mean((0, 1)) for part in (one, other))
-    both = (one.square().mean(0) * other.square().mean(0)).sqrt()
-    return torch.where(both > LEAST, (one * other).mean(0) / both, torch.zeros(()))
+def together(draws: Tensor, dim: int) -> Tensor:
+    """How numbers vary together with their neighbours along a dimension: products, for all runs and images."""
+    varied = draws - draws.mean((0, 1))
+    length = draws.shape[dim] - 1
+    return (varied.narrow(dim, 0, length) * varied.narrow(dim, 1, length)).flatten(0, 1).flatten(1)
 
 
 def apart(one: Tensor, other: Tensor) -> float:
-    """The distance of two means, in standard errors."""
+    """The distance of two means, in standard errors; what hardly varies counts by its numbers."""
     error = ((one.var(0) + other.var(0)) / len(one)).sqrt() + LEAST
     return ((one.mean(0) - other.mean(0)).abs() / error).max().item()
 
 
 def furthest(one: Tensor, other: Tensor) -> float:
     """The largest distance between the distributions of any number (Kolmogorov, Smirnov), in units of (2 / n)^½."""
+    one, other = (draws.flatten(0, 1).flatten(1) for draws in (one, other))
     n = len(one)
     values, order = torch.cat([one, other]).round(decimals=9).sort(dim=0)
     steps = torch.where(order < n, 1.0, -1.0).cumsum(0) / n

@@ -23,6 +23,8 @@ from etude.verification.interpret import NORM_EPS, Choice, Weights, compute
 from etude.verification.prepare import copied
 from etude.verification.trace import AgainWithoutChance, EventRecorder, same_numbers
 
+Place = tuple[int, int]  # an operator, -1 for the images, and the first of its channels
+
 STEP = 1e-6  # of a difference, relative to the numbers of the weights
 CLOSE = 1e-4  # a difference and a derivative, relative
 DECIMALS = 9  # what is left of a number that was read off, without the noise of arithmetic
@@ -31,8 +33,9 @@ ALIKE = 1e-12  # two weights drawn at random are never so close
 
 @dataclass(frozen=True)
 class Solved(Binding):
-    """Weights that were read off; `start` is what they were at the start."""
+    """Weights that were read off; `place` is where their results are, `start` what they were at the start."""
 
+    place: Place = (-1, 0)
     start: tuple[Tensor, ...] = ()
 
 
@@ -52,14 +55,37 @@ class Graph(EventRecorder):
             if tensor.requires_grad:
                 self.edges[index] = get_gradient_edge(tensor)
 
+    @functools.cached_property
+    def windows(self) -> dict[tuple[int, int], list[int]]:
+        """Where the run cuts channels out of others: by how many there are, and how many are taken, the first of them."""
+        found: dict[tuple[int, int], list[int]] = {}
+        for event in self.trace.events:
+            part = self.made[event.index]
+            for whole in (self.made[index] for index in event.inputs if self.made[index].shape[2:] == part.shape[2:]):
+                firsts = found.setdefault((whole.shape[1], part.shape[1]), [])
+                for first in range(whole.shape[1] - part.shape[1] + 1):
+                    if first not in firsts and torch.equal(whole[:, first : first + part.shape[1]], part):
+                        firsts.append(first)
+        return found
+
+    def places(self, shape: tuple[int, ...]) -> Iterator[Place]:
+        """Where something of a shape is, without the images: what an operator made, or channels cut out of that."""
+        for index, made in self.made.items():
+            if made.shape[2:] == shape[1:] and made.dim() == 1 + len(shape):
+                firsts = [0] if made.shape[1] == shape[0] else self.windows.get((made.shape[1], shape[0]), [])
+                yield from ((index, first) for first in firsts)
+
+    def numbers(self, place: Place, channels: int) -> Tensor:
+        return self.made[place[0]].detach()[:, place[1] : place[1] + channels]
+
     @torch.enable_grad()
-    def slope(self, place: int, by: int, position: tuple[int, ...]) -> Tensor | None:
-        """The derivative of a number that an operator made of the first image, by all that another one made of it."""
-        if place not in self.edges or by not in self.edges:
+    def slope(self, place: Place, by: Place, position: tuple[int, ...], channels: int) -> Tensor | None:
+        """The derivative of a number of the first image at one place, by all of that image at another."""
+        if place[0] not in self.edges or by[0] not in self.edges:
             return None
-        number = self.made[place][(0, *position)]
-        (slope,) = torch.autograd.grad(number, [self.edges[by]], retain_graph=True, allow_unused=True)
-        return None if slope is None else slope[0]
+        number = self.made[place[0]][(0, place[1] + position[0], *position[1:])]
+        (slope,) = torch.autograd.grad(number, [self.edges[by[0]]], retain_graph=True, allow_unused=True)
+        return None if slope is None else slope[0, by[1] : by[1] + channels]
 
 
 class Runs:
@@ -106,38 +132,38 @@ class Solver(Aligner):
     def read_off(self, index: int, found: Alignment) -> Iterator[tuple[Binding, list[Value]]]:
         step, run = self.steps[index], self.runs.training
         (x,), choices = next(self.inputs(step, found))
-        taken = {binding.event for binding in found.bindings.values()}
-        entries = [place for place, _ in self.trace.find(x.tensor) if same_numbers(run.made[place], x.tensor)][:1]
-        for entry, event in itertools.product(entries, self.trace.events):
-            if event.index > entry and event.index not in taken and event.shape == step.shape:
-                weights = weights_between(step, run, entry, event.index)
-                if weights is not None:
-                    result = compute(step, [run.made[entry].detach()], weights, Choice(), True)
-                    if same_numbers(result, run.made[event.index]):
-                        yield self.bound(step, weights, entry, event.index), [Value(result, choices)]
+        taken = {binding.place for binding in found.bindings.values() if isinstance(binding, Solved)}
+        channels = x.tensor.shape[1]
+        entries = [place for place in run.places(tuple(x.tensor.shape[1:])) if same_numbers(run.numbers(place, channels), x.tensor)]
+        for entry, place in itertools.product(entries[:1], run.places(step.shape)):
+            weights = weights_between(step, run, entry, place, channels) if place[0] > entry[0] and place not in taken else None
+            if weights is not None and (weights.bias is None or bool((weights.bias.abs() > ALIKE).all())):  # it may be added later
+                result = compute(step, [x.tensor], weights, Choice(), True)
+                if same_numbers(result, run.numbers(place, step.shape[0])):
+                    yield self.bound(step, weights, entry, place, channels), [Value(result, choices)]
 
-    def bound(self, step: Step, weights: Weights, entry: int, event: int) -> Solved:
-        at_first = weights_between(step, self.runs.initial, entry, event)
+    def bound(self, step: Step, weights: Weights, entry: Place, place: Place, channels: int) -> Solved:
+        at_first = weights_between(step, self.runs.initial, entry, place, channels)
         read = (at_first.weight, at_first.bias) if at_first else ()
         start = tuple(tensor.round(decimals=DECIMALS) for tensor in read if tensor is not None)
         if step.op == "batch_norm":
-            weights = with_statistics(weights, self.runs.evaluated, entry, event)
+            weights = with_statistics(weights, self.runs.evaluated, entry, place, channels)
         weight, bias, mean, variance = map(tied, (weights.weight, weights.bias, weights.mean, weights.variance))
-        return Solved(weight, bias, (), event, mean, variance, start=start)
+        return Solved(weight, bias, (), place[0], mean, variance, place=place, start=start)
 
 
 def tied(tensor: Tensor | None) -> Tied | None:
     return None if tensor is None else lambda: tensor
 
 
-def weights_between(step: Step, run: Graph, entry: int, place: int) -> Weights | None:
+def weights_between(step: Step, run: Graph, entry: Place, place: Place, channels: int) -> Weights | None:
     """The weights with which the operator would make what stands at one place of what stands at another; None where there are none."""
-    x, y = run.made[entry].detach(), run.made[place].detach()
+    x, y = run.numbers(entry, channels), run.numbers(place, step.shape[0])
     if step.op == "batch_norm":
         return scale_and_shift(x, y)
     weight = torch.zeros(weight_shape(step, x))
     for output, position, taps in read_at(step, x, y):
-        slope = run.slope(place, entry, position)
+        slope = run.slope(place, entry, position, channels)
         if slope is None:
             return None
         for (i, j), (row, column) in taps.items():
@@ -145,8 +171,8 @@ def weights_between(step: Step, run: Graph, entry: int, place: int) -> Weights |
             weight[output, :, i, j] = slope[first : first + weight.shape[1], row, column]
         if not taps:
             weight[output] = slope
-    rest = y - compute(step, [x], Weights(weight), Choice(), True)
-    return Weights(weight, rest[0].flatten(1)[:, 0] if step.bias and rest.dim() > 2 else rest[0] if step.bias else None)
+    bias = (y - compute(step, [x], Weights(weight), Choice(), True))[0].flatten(1)[:, 0] if step.bias else None
+    return Weights(weight, bias)
 
 
 def read_at(step: Step, x: Tensor, y: Tensor) -> Iterator[tuple[int, tuple[int, ...], dict[tuple[int, int], tuple[int, int]]]]:
@@ -187,11 +213,13 @@ def scale_and_shift(x: Tensor, y: Tensor) -> Weights:
     return Weights(scale, y.mean(dims))
 
 
-def with_statistics(weights: Weights, run: Graph, entry: int, place: int) -> Weights:
+def with_statistics(weights: Weights, run: Graph, entry: Place, place: Place, channels: int) -> Weights:
     """Mean and variance as well, from a run in eval mode, where that has the same places."""
-    if place not in run.made or entry not in run.made or run.made[entry].shape != run.made[place].shape:
+    if place[0] not in run.made:
         return weights
-    x, y = run.made[entry].detach(), run.made[place].detach()
+    x, y = run.numbers(entry, channels), run.numbers(place, channels)
+    if x.shape != y.shape:
+        return weights
     dims = [0, *range(2, x.dim())]
     assert weights.weight is not None
     assert weights.bias is not None
