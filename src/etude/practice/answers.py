@@ -18,7 +18,7 @@ from etude.explain.outline import label
 from etude.explain.recorder import Call, Function, tensors_in
 from etude.practice.exercises import Case
 from etude.verification.prepare import copied, register_listed
-from etude.verification.trace import AgainWithoutChance, Trace, ValueRecorder, difference, randomise
+from etude.verification.trace import AgainWithoutChance, Event, Trace, ValueRecorder, difference, randomise
 
 OPTIONS: dict[Function, tuple[tuple[int, str, Any], ...]] = {  # their places and defaults
     F.avg_pool2d: ((4, "ceil_mode", False), (5, "count_include_pad", True), (6, "divisor_override", None)),
@@ -28,6 +28,7 @@ OPTIONS: dict[Function, tuple[tuple[int, str, Any], ...]] = {  # their places an
 }
 Stage = Literal["made", "run", "backward"]
 IMAGES = 3
+STRENGTHS = torch.tensor([1.0, 3.0, 10.0]).view(IMAGES, 1, 1, 1)  # so that an activation with a ceiling is another one
 MOST_OPERATORS = 20_000  # in one run
 SAME = 1e-9  # relative, in float64: one image by itself and among others
 
@@ -73,15 +74,14 @@ class Answer:
         if not isinstance(module, nn.Module):
             raise NoAnswer("not_a_module", found=type(module).__name__)
         self.module = module
-        self.images = torch.randn(IMAGES, *case.input)
+        self.images = torch.randn(IMAGES, *case.input) * STRENGTHS
         self.hidden = register_hidden(module)
         module.double()  # where the learner has asked for another type
         if any(map(is_lazy, module.parameters())):
             with raised("run"), torch.no_grad():
                 module.eval()(self.images)  # the layers are made now
         self.initial = {id(parameter): parameter.detach().clone() for parameter in module.parameters()}
-        first = self.run(module.train(), self.images)
-        randomise(module, first.trace)
+        randomise(module, self.first_run().trace)
         self.given = self.images.clone().requires_grad_()
         recorder = self.run(module.train(), self.given)
         self.trace, self.overwrites = recorder.trace, recorder.overwrites
@@ -101,6 +101,13 @@ class Answer:
         self.alone = difference(one_tensor(single), one_tensor(self.evaluated)[:1]) < SAME
         self.trained = after_training(copied(module), self.images.shape) if next(module.buffers(), None) is not None else None
 
+    def first_run(self) -> "LineRecorder":
+        """Without the numbers, but where something is raised: then what came before that is of interest."""
+        try:
+            return self.run(self.module.train(), self.images, values=False)
+        except Raised:
+            return self.run(self.module, self.images)
+
     def explain_chance(self) -> NoReturn:
         """Of an answer that gives other numbers every time, in eval mode: a layer that is made in forward is new every time."""
         for event, line in zip(self.trace.events, self.lines, strict=True):
@@ -108,11 +115,11 @@ class Answer:
                 raise NoAnswer("made_anew", line or None, have=label(event))
         raise NoAnswer("random_in_eval")
 
-    def run(self, module: nn.Module, images: Tensor) -> "LineRecorder":
+    def run(self, module: nn.Module, images: Tensor, *, values: bool = True) -> "LineRecorder":
         """What a run on a copy of the images shows. Raises Raised."""
         with torch.enable_grad() if images.requires_grad else torch.no_grad():
             copies = images.clone()
-            recorder = LineRecorder(module, copies, self.file)
+            recorder = LineRecorder(module, copies, self.file, values)
             recorder.trace.images = images.detach()
             with raised("run", (recorder.trace, module)), recorder:
                 result = module(copies)
@@ -165,9 +172,14 @@ class LineRecorder(ValueRecorder):
 
     overwrites = False
 
-    def __init__(self, module: nn.Module, images: Tensor, file: Path) -> None:
+    def __init__(self, module: nn.Module, images: Tensor, file: Path, values: bool) -> None:
         super().__init__(module, images)
+        self.values = values
         self.file, self.lines, self.options = str(file), list[int](), list[list[str]]()
+
+    def remember(self, event: Event, tensor: Tensor) -> None:
+        if self.values:
+            super().remember(event, tensor)
 
     def note(self, call: Call) -> None:
         super().note(call)

@@ -3,14 +3,17 @@
 import io
 import itertools
 import tokenize
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor, nn
+
 from etude.explain.findings import Finding
 from etude.explain.raised import explained
-from etude.practice.answers import Answer, NoAnswer, Raised, size
+from etude.practice.answers import IMAGES, Answer, NoAnswer, Raised, size
 from etude.practice.candidates import Candidate, Difference, Held, held, raises_alike
 from etude.practice.chance import differences
 from etude.practice.departure import Departure
@@ -64,7 +67,7 @@ class Judge:
 
     def loud(self, error: Raised) -> list[Finding]:
         """Of what was raised in a case: the mistake that raises the same, and what happened in the learner's own lines."""
-        explanation = explained(error.error, self.file)
+        explanation = merged_batch(error.error, explained(error.error, self.file))
         candidates = {id_: self.candidate(id_, source, self.at) for id_, source in self.mistakes.items()}
         alike = [id_ for id_, candidate in candidates.items() if explanation.key != "todo" and raises_alike(error, candidate)]
         made = max(alike, key=lambda id_: candidates[id_].detail, default=None)
@@ -127,8 +130,9 @@ class Judge:
     def rules(self, answer: Answer) -> list[Finding]:
         """What the exercise asks for beside the right function."""
         for event, line in zip(answer.trace.events, answer.lines, strict=True):
-            if event.op in self.exercise.without:
-                return [Finding("forbidden", {"op": event.op}, line)]
+            made = next((word for word in self.exercise.without if word in (event.op, event.name.strip("_").rstrip("123d"))), None)
+            if made:
+                return [Finding("forbidden", {"op": event.name.strip("_")}, line)]
         if self.exercise.shorter:
             files = (self.exercise.folder / "start.py", self.file)
             start, have = (words(part_of(file, *self.exercise.callables).source) for file in files)
@@ -160,6 +164,14 @@ class Judge:
         if right.difference is None or right.difference.kind not in ("operator", "output"):
             return None
         return Departure(self.candidate("solution", self.solution, self.at), answer, right.difference).line
+
+
+def merged_batch(error: BaseException, explanation: Finding) -> Finding:
+    """Where a linear layer was given another number of rows than there are images, that; else the explanation that there is."""
+    inside = (frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__))
+    given = [known.get("input") for known in inside if isinstance(known.get("self"), nn.Linear)]
+    rows = next((x for x in given if isinstance(x, Tensor) and x.dim() == 2 and len(x) != IMAGES), None)
+    return explanation if rows is None else Finding("batch_changed", {"images": IMAGES, "have": size(rows.shape)}, explanation.line)
 
 
 def beside(found: Sequence[Held]) -> list[Finding]:

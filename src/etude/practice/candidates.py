@@ -150,9 +150,9 @@ class Candidate:
 
     @property
     def unused(self) -> list[int]:
-        """The sizes of the parameters that take no part."""
+        """The sizes of the weights that take no part; those of biases, which an answer may lack, aside."""
         used = {weight for step in self.training.steps for weight in step.weights}
-        return sorted(size for weight, size in self.sizes.items() if weight not in used)
+        return [size for weight, size in self.sizes.items() if weight not in used and not self.names[weight].endswith("bias")]
 
 
 def constant(tensor: Tensor) -> float | None:
@@ -253,7 +253,7 @@ class Comparison:
     # ── Another function ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def difference(self) -> Kind | None:
-        if self.order is None:
+        if self.order is None or Counter(self.candidate.unused) - self.left:
             return "output"
         if self.gradients(self.order) > EQUAL:
             return "gradients"
@@ -339,19 +339,26 @@ class Comparison:
         uses = [self.bindings[step.weights].uses for own, step in pairs if step.weights and which(own, step)]
         return ", ".join(dict.fromkeys(self.names[use[0]].rpartition(".")[0] or self.names[use[0]] for use in uses))
 
-    def without_effect(self) -> Iterator[Finding]:
-        """Parameters beside those that make the result, where the candidate has not as many."""
+    @functools.cached_property
+    def left(self) -> Counter[int]:
+        """The sizes of the parameters beside those that make the result."""
+        return Counter(parameter.numel() for parameter in self.beyond().values())
+
+    def beyond(self) -> dict[str, nn.Parameter]:
         used = {use for binding in self.found.bindings.values() for use in binding.uses}
-        left = {name: p for name, p in self.answer.module.named_parameters() if id(p) not in used}
-        if sorted(p.numel() for p in left.values()) == self.candidate.unused:
+        return {name: parameter for name, parameter in self.answer.module.named_parameters() if id(parameter) not in used}
+
+    def without_effect(self) -> Iterator[Finding]:
+        """Parameters beside those that make the result, of sizes that the candidate does not leave unused."""
+        more = self.left - Counter(self.candidate.unused)
+        names = [name for name, parameter in self.beyond().items() if parameter.numel() in more]
+        if not names or self.read_off:
             return
-        gradients = torch.autograd.grad(self.answer.output.sum(), list(left.values()), retain_graph=True, allow_unused=True)
-        unused = [name for name, gradient in zip(left, gradients, strict=True) if gradient is None]
-        without = [name for name in left if name not in unused]
-        if unused:
-            yield Finding("unused", {"names": ", ".join(unused)})
-        if without and not self.read_off:
-            yield Finding("without_effect", {"names": ", ".join(without)})
+        parameters = [self.answer.module.get_parameter(name) for name in names]
+        gradients = torch.autograd.grad(self.answer.output.sum(), parameters, retain_graph=True, allow_unused=True)
+        for key, unreached in (("unused", True), ("without_effect", False)):
+            if those := [name for name, gradient in zip(names, gradients, strict=True) if (gradient is None) == unreached]:
+                yield Finding(key, {"names": ", ".join(those)})
 
     def constants(self) -> Iterator[Finding]:
         """Of batch normalisations: ε, and how running statistics follow the batches."""

@@ -4,6 +4,8 @@ import functools
 from collections.abc import Sequence
 from dataclasses import replace
 
+from torch import nn
+
 from etude.explain.findings import Finding
 from etude.explain.outline import label
 from etude.papers import Step
@@ -38,7 +40,7 @@ class Departure:
         """What the answer does there; where it does nothing, what it has there and drops."""
         if self.place is None:
             return self.dropped([self.run.output]) if self.run.output is not None else []
-        return self.place.events or self.dropped(self.place.step.inputs)
+        return self.dropped(self.place.step.inputs) or self.place.events
 
     def dropped(self, steps: Sequence[int | None]) -> list[Event]:
         """Events that made what these steps gave, where nothing in the answer takes what they made and it does not come out."""
@@ -75,22 +77,24 @@ class Departure:
         if not self.instead:
             return Finding("computed_nowhere")
         event = self.instead[0]
-        if not self.place.events:
+        if event.index in self.place.known:
             return Finding("dropped", {"have": self.called(event)})
-        if label(event) != label(step) or self.answer.options[event.index]:
+        if event.op != "add" and (label(event) != label(step) or self.answer.options[event.index]):
             return Finding("follows", {"have": self.called(event)})
         return self.unlike(step, event)
 
     def unlike(self, step: Step, event: Event) -> Finding:
         """In what an operator of the same name is not the solution's, as far as that is certain."""
         have = {"have": self.called(event)}
-        if event.bias != step.bias:
+        if event.op == "batch_norm" and event.operands[0] is None:
+            return Finding("without_affine", have)
+        if event.op != "add" and event.bias != step.bias:
             return Finding("with_a_bias" if event.bias else "without_a_bias", have)
         if not set(event.inputs) <= {place for index in step.inputs for place in self.places(index)} or len(event.inputs) < len(
             step.inputs
         ):
             return Finding("takes", have | {"inputs": [self.called(event) for event in map(self.event, event.inputs)]})
-        weights = [id(operand) for operand in event.operands if operand is not None]
+        weights = [id(operand) for operand in event.operands if isinstance(operand, nn.Parameter)]
         if step.op in PARAMETRIC and not weights:
             return Finding("without_parameters", have)
         earlier = [binding.event for binding in self.found.bindings.values() if set(weights) & set(binding.uses)]
