@@ -18,19 +18,24 @@ from etude.practice.candidates import Candidate, Difference, Held, held, raises_
 from etude.practice.chance import differences
 from etude.practice.departure import Departure
 from etude.practice.exercises import Exercise
+from etude.practice.solved import slope_differs
 from etude.practice.sources import loaded, merged
 from etude.source import code_only
 from etude.targets.opening import part_of
 
 
-def judged(exercise: Exercise, make: Callable[..., Any], file: Path) -> list[Finding]:
-    """What is wrong with the learner's module; nothing where it is right."""
-    return Judge(exercise, make, file).findings()
+def judged(exercise: Exercise, make: Callable[..., Any], file: Path) -> tuple[list[Finding], str]:
+    """What is wrong with the learner's module, nothing where it is right; and how it was made where that was seen."""
+    judge = Judge(exercise, make, file)
+    found = judge.findings()
+    arguments = ", ".join(map(repr, exercise.cases[judge.at].arguments))
+    return found, f"{exercise.callables[0]}({arguments})"
 
 
 class Judge:
     def __init__(self, exercise: Exercise, make: Callable[..., Any], file: Path) -> None:
         self.exercise, self.make, self.file = exercise, make, file
+        self.at = 0  # the case that is spoken of
         self.known: dict[tuple[str, int], Candidate] = {}
         self.solution, self.mistakes = exercise.reference_source, exercise.sources
 
@@ -121,7 +126,9 @@ class Judge:
 
         different = first("solution", self.solution)
         if different is None:
-            return self.rules(answers[0])
+            if answers[0].hidden:
+                return [Finding("hidden", {"names": ", ".join(answers[0].hidden)})]
+            return [Finding("gradients")] if slope_differs(answers[0], training=False) else self.rules(answers[0])
         made = next((id_ for id_, source in self.mistakes.items() if not self.raises(id_, len(answers)) and not first(id_, source)), None)
         return [Finding(made) if made else different]
 

@@ -148,11 +148,14 @@ class Candidate:
         """How much it says: of several that an answer equals, the one that says most is meant."""
         return len(self.training.steps), sum(value is not None for value in self.initial.values())
 
+    def size(self, name: str) -> int:
+        return self.module.get_parameter(name).numel()
+
     @property
-    def unused(self) -> list[int]:
-        """The sizes of the weights that take no part; those of biases, which an answer may lack, aside."""
+    def unused(self) -> list[str]:
+        """The names of the parameters that take no part."""
         used = {weight for step in self.training.steps for weight in step.weights}
-        return [size for weight, size in self.sizes.items() if weight not in used and not self.names[weight].endswith("bias")]
+        return [name for weight, name in self.names.items() if weight not in used]
 
 
 def constant(tensor: Tensor) -> float | None:
@@ -253,13 +256,18 @@ class Comparison:
     # ── Another function ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def difference(self) -> Kind | None:
-        if self.order is None or Counter(self.candidate.unused) - self.left:
+        if self.order is None or self.lacks_unused():
             return "output"
         if self.gradients(self.order) > EQUAL:
             return "gradients"
         if self.evaluation(self.order) > EQUAL:
             return "evaluation"
         return None if self.answer.alone else "alone"
+
+    def lacks_unused(self) -> bool:
+        """Whether the candidate has weights without use that the answer has not; biases may be missing anywhere."""
+        weights = (name for name in self.candidate.unused if not name.endswith("bias"))
+        return bool(Counter(map(self.candidate.size, weights)) - self.left)
 
     @functools.cached_property
     def order(self) -> Tensor | None:
@@ -350,7 +358,7 @@ class Comparison:
 
     def without_effect(self) -> Iterator[Finding]:
         """Parameters beside those that make the result, of sizes that the candidate does not leave unused."""
-        more = self.left - Counter(self.candidate.unused)
+        more = self.left - Counter(map(self.candidate.size, self.candidate.unused))
         names = [name for name, parameter in self.beyond().items() if parameter.numel() in more]
         if not names or self.read_off:
             return

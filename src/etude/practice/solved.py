@@ -243,9 +243,9 @@ def numbers_of(binding: Binding) -> list[Tensor]:
     return [tie() for tie in (binding.weight, binding.bias) if tie]
 
 
-def slope_differs(answer: Answer) -> bool:
+def slope_differs(answer: Answer, *, training: bool = True) -> bool:
     """Whether the gradients are not those of the function: the slope along a random direction is measured by the outputs alone."""
-    module, images = copied(answer.module).train(), answer.images.clone().requires_grad_()
+    module, images = copied(answer.module).train(training), answer.images.clone().requires_grad_()
     leaves = [images, *(parameter for parameter in module.parameters() if parameter.requires_grad)]
     generator = torch.Generator().manual_seed(2)
     weights = torch.randn(answer.output.shape, generator=generator)
