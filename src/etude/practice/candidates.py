@@ -26,7 +26,7 @@ TRIES = 50  # assignments of weights, and parameters computed with in all of the
 TRIED = 4_000_000
 
 # in the order in which they are looked for, and worth telling; each has a message of that name
-Kind = Literal["operator", "output", "gradients", "evaluation", "alone"]
+Kind = Literal["operator", "output", "shared", "gradients", "evaluation", "alone"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -258,6 +258,8 @@ class Comparison:
     def difference(self) -> Kind | None:
         if self.order is None or self.lacks_unused():
             return "output"
+        if self.read_off and not are_free(self.found):
+            return "shared"
         if self.gradients(self.order) > EQUAL:
             return "gradients"
         if self.evaluation(self.order) > EQUAL:
@@ -301,7 +303,7 @@ class Comparison:
 
     def gradients(self, order: Tensor) -> float:
         if self.read_off:
-            return float("inf") if slope_differs(self.answer) or not are_free(self.found) else 0.0
+            return float("inf") if slope_differs(self.answer) else 0.0
         images = self.answer.images.clone().requires_grad_()
         results = run_table(self.steps, self.found, images, training=True)
         output = self.candidate.training.output
