@@ -4,7 +4,7 @@ import io
 import itertools
 import tokenize
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from etude.practice.solved import slope_differs
 from etude.practice.sources import loaded, merged
 from etude.source import code_only
 from etude.targets.opening import part_of
+
+Named = tuple[str, ...]  # a mistake, or two
 
 
 def judged(exercise: Exercise, make: Callable[..., Any], file: Path) -> tuple[list[Finding], str]:
@@ -91,16 +93,28 @@ class Judge:
                 return [Finding(max(alike, key=lambda id_: self.known[id_, 0].detail))]
             if ids is sized and all(one.difference is None for one in right):
                 return beside(right)
-        if alike := [id_ for id_, one in found.items() if all(held.difference is None for held in one)]:
-            least = min(alike, key=lambda id_: len(beside(found[id_])))
-            return [Finding(least), *beside(found[least])]
+        alike = [id_ for id_, one in found.items() if all(held.difference is None for held in one)]
         nearer = {id_ for id_, one in found.items() if any(map(is_nearer, one, right))}
-        for first, second in itertools.combinations(found, 2):
-            both = merged(self.solution, self.mistakes[first], self.mistakes[second]) if {first, second} & nearer else None
-            pair = None if both is None else self.holds(answers, f"{first} {second}", both)
-            if pair is not None and all(held.difference is None for held in pair):
-                return [Finding(first), Finding(second), *beside(pair)]
-        return []
+        known: list[tuple[Named, list[Held]]] = [((id_,), found[id_]) for id_ in alike]
+        known += self.pairs(answers, list(found), nearer, sized=bool(alike))
+        made, one = min(known, key=lambda pair: len(beside(pair[1])), default=((), list[Held]()))
+        return [*map(Finding, made), *beside(one)]
+
+    def pairs(self, answers: Sequence[Answer], ids: Sequence[str], nearer: Set[str], *, sized: bool) -> Iterator[tuple[Named, list[Held]]]:
+        """Two of the mistakes that make the answer's function, one of them nearer to it; with `sized` only such as have its parameters.
+
+        The first that has nothing beside is the last.
+        """
+        for pair in itertools.combinations(ids, 2):
+            both = merged(self.solution, *(self.mistakes[id_] for id_ in pair)) if nearer & set(pair) else None
+            name = " ".join(pair)
+            if both is None or (sized and not self.candidate(name, both, 0).sized_like(answers[0])):
+                continue
+            one = self.holds(answers, name, both)
+            if one is not None and all(held.difference is None for held in one):
+                yield pair, one
+                if not beside(one):
+                    return
 
     def holds(self, answers: Sequence[Answer], id_: str, source: str) -> list[Held] | None:
         """The answers against a candidate, up to the first case in which they are another function; None where it raises something."""
