@@ -30,6 +30,8 @@ def judged(exercise: Exercise, make: Callable[..., Any], file: Path) -> tuple[li
     """What is wrong with the learner's module, nothing where it is right; and how it was made where that was seen."""
     judge = Judge(exercise, make, file)
     found = judge.findings()
+    if judge.ruled:
+        return found, ""
     arguments = ", ".join(map(repr, exercise.cases[judge.at].arguments))
     return found, f"{exercise.callables[0]}({arguments})"
 
@@ -38,6 +40,7 @@ class Judge:
     def __init__(self, exercise: Exercise, make: Callable[..., Any], file: Path) -> None:
         self.exercise, self.make, self.file = exercise, make, file
         self.at = 0  # the case that is spoken of
+        self.ruled = False  # whether the function is right in all of them
         self.known: dict[tuple[str, int], Candidate] = {}
         self.solution, self.mistakes = exercise.reference_source, exercise.sources
 
@@ -150,6 +153,7 @@ class Judge:
 
     def rules(self, answer: Answer) -> list[Finding]:
         """What the exercise asks for beside the right function."""
+        self.ruled = True
         for event, line in zip(answer.trace.events, answer.lines, strict=True):
             made = next((word for word in self.exercise.without if word in (event.op, event.name.strip("_").rstrip("123d"))), None)
             if made:
@@ -182,7 +186,9 @@ class Judge:
 
     def line(self, answer: Answer, right: Held) -> int | None:
         """Where the answer leaves the solution."""
-        if right.difference is None or right.difference.kind not in ("operator", "output"):
+        if right.difference is None:
+            return next((finding.line for finding in right.beside if finding.line), None)
+        if right.difference.kind not in ("operator", "output"):
             return None
         return Departure(self.candidate("solution", self.solution, self.at), answer, right.difference).line
 

@@ -329,10 +329,8 @@ class Comparison:
 
     def beside(self) -> Iterator[Finding]:
         """Differences of which each can stand beside others."""
-        if missing := self.layers(lambda own, step: own.bias and not step.bias):
-            yield Finding("bias_missing", {"names": missing})
-        if more := self.layers(lambda own, step: step.bias and not own.bias):
-            yield Finding("bias_extra", {"names": more})
+        yield from self.layers("bias_missing", lambda own, step: own.bias and not step.bias)
+        yield from self.layers("bias_extra", lambda own, step: step.bias and not own.bias)
         yield from self.without_effect()
         yield from self.constants()
         yield from self.initial_values()
@@ -343,11 +341,14 @@ class Comparison:
         if self.answer.overwrites != self.candidate.overwrites:
             yield Finding("overwrites")
 
-    def layers(self, which: Callable[[Replayed, Replayed], bool]) -> str:
-        """The answer's names for the layers in which the candidate's own step and the answer's are so."""
+    def layers(self, key: str, which: Callable[[Replayed, Replayed], bool]) -> Iterator[Finding]:
+        """The answer's layers in which the candidate's own step and the answer's are so, at the line of the first."""
         pairs = zip(self.candidate.training.steps, self.steps, strict=True)
-        uses = [self.bindings[step.weights].uses for own, step in pairs if step.weights and which(own, step)]
-        return ", ".join(dict.fromkeys(self.names[use[0]].rpartition(".")[0] or self.names[use[0]] for use in uses))
+        found = [self.bindings[step.weights] for own, step in pairs if step.weights and which(own, step)]
+        if found:
+            names = [self.names[binding.uses[0]] for binding in found]
+            layers = dict.fromkeys(name.rpartition(".")[0] or name for name in names)
+            yield Finding(key, {"names": ", ".join(layers)}, self.answer.lines[found[0].event] or None)
 
     @functools.cached_property
     def left(self) -> Counter[int]:
