@@ -23,7 +23,8 @@ from etude.practice.words import diagnosis
 from etude.practice.workbook import STATE, Workbook
 from etude.verification.apart import Server
 
-ANSWERS = sorted(places.ANSWERS.glob("*/*.py"))
+ANSWERS, WRONG = (sorted(places.ANSWERS.glob(pattern)) for pattern in ("*/*.py", "*/wrong/*.py"))
+SIDES = re.compile(r"next is (.+); here (.+?)( \([\w.]+\))? follows\.$")  # what should come, and what does
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -31,6 +32,14 @@ def written(folder: Path, name: str, text: str) -> Path:
     file = folder / f"{name}.py"
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def both_sides_differ(result: Checked) -> bool:
+    return not any(side and side[1] == side[2] for side in map(SIDES.search, messages_of(result)))
+
+
+def messages_of(result: Checked) -> list[str]:
+    return [diagnosis.message for diagnosis in result.diagnoses]
 
 
 def ids(result: Checked) -> list[str]:
@@ -69,6 +78,14 @@ def test_a_right_answer_passes_in_whatever_style(server: Server, file: Path) -> 
     assert result.passed, result.diagnoses
 
 
+@pytest.mark.parametrize("file", WRONG, ids=lambda file: f"{file.parents[1].name}-{file.stem}")
+def test_a_wrong_answer_is_told_what_is_certain(server: Server, file: Path) -> None:
+    """The ids of what is said stand in the file's first line."""
+    result = checked(file.parents[1].name, file, "en", server)
+    assert " ".join(ids(result)) == file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# "), result.diagnoses
+    assert both_sides_differ(result), result.diagnoses
+
+
 MUTANTS = mutants.drawn(40, seed=6)
 
 
@@ -76,6 +93,7 @@ MUTANTS = mutants.drawn(40, seed=6)
 def test_a_mutant_passes_only_where_it_is_the_same_function(server: Server, tmp_path: Path, mutant: mutants.Mutant) -> None:
     result = checked(mutant.exercise, written(tmp_path, mutant.exercise, mutant.source), "en", server)
     assert result.passed != mutants.differs(mutant), result.diagnoses
+    assert both_sides_differ(result), result.diagnoses
 
 
 def both(name: str, one: str, other: str) -> str:

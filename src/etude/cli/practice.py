@@ -160,6 +160,8 @@ def show_result(result: Checked, language: Language) -> None:
         key = "cell_line" if diagnosis.cell else "line"
         placed = say(language, key, **vars(diagnosis)) if diagnosis.line else diagnosis.message
         click.echo(wrapped(placed, "  "))
+    if result.made:
+        click.echo(wrapped(say(language, "made", call=result.made), "  "))
     click.echo(say(language, "help", name=result.exercise))
 
 

@@ -25,6 +25,7 @@ KNOWN = {
     "inplace": r"modified by an inplace operation|in-place operation",
     "no_forward": r"missing the required \"forward\" function",
     "nothing_passed": r"must be Tensor, not NoneType|got \(NoneType,|operand type.*NoneType|'NoneType' object has no attribute",
+    "number_attribute": r"'(?P<type>float|int)' object has no attribute '(?P<name>\w+)'",
     "no_attribute": r"object has no attribute '(?P<name>\w+)'",
     "no_name": r"name '(?P<name>\w+)' is not defined|local variable '(?P<local>\w+)'",
     "missing_argument": r"(?P<text>\w+\(\) missing \d+ required positional arguments?: .*)",
@@ -112,7 +113,7 @@ def shapes_at(frame: FrameType, node: ast.AST | None) -> Iterator[tuple[str, str
     names = dict.fromkeys(part.id for part in ast.walk(node) if isinstance(part, ast.Name)) if node else {}
     for name in names:
         value = frame.f_locals.get(name)
-        if isinstance(value, Tensor):
+        if isinstance(value, Tensor) and value.dim():
             yield name, size(value.shape)
         elif isinstance(value, (list, tuple)) and value and all(isinstance(item, Tensor) for item in value):
             for number, item in enumerate(value):

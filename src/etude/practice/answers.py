@@ -5,19 +5,31 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.parameter import is_lazy
 
-from etude.explain.recorder import Call, tensors_in
+from etude.explain.findings import Finding
+from etude.explain.operators import argument
+from etude.explain.outline import label
+from etude.explain.recorder import Call, Function, tensors_in
 from etude.practice.exercises import Case
-from etude.verification.prepare import register_listed
-from etude.verification.trace import Trace, ValueRecorder, difference, randomise
+from etude.verification.prepare import copied, register_listed
+from etude.verification.trace import AgainWithoutChance, Event, Trace, ValueRecorder, difference, randomise
 
+OPTIONS: dict[Function, tuple[tuple[int, str, Any], ...]] = {  # their places and defaults
+    F.avg_pool2d: ((4, "ceil_mode", False), (5, "count_include_pad", True), (6, "divisor_override", None)),
+    F.max_pool2d: ((4, "dilation", 1), (5, "ceil_mode", False)),
+    F.batch_norm: ((7, "eps", 1e-5),),
+    F.pad: ((2, "mode", "constant"), (3, "value", None)),
+}
 Stage = Literal["made", "run", "backward"]
 IMAGES = 3
+STRENGTHS = torch.tensor([1.0, 3.0, 10.0]).view(IMAGES, 1, 1, 1)  # so that an activation with a ceiling is another one
+MOST_OPERATORS = 20_000  # in one run
 SAME = 1e-9  # relative, in float64: one image by itself and among others
 
 
@@ -30,11 +42,11 @@ class Raised(Exception):
 
 
 class NoAnswer(Exception):
-    """What the learner's code gives is of another kind: a message's key, and its values."""
+    """What the learner's code gives cannot be judged any further: what is wrong with it."""
 
-    def __init__(self, key: str, **values: Any) -> None:
+    def __init__(self, key: str, line: int | None = None, **values: Any) -> None:
         super().__init__(key)
-        self.key, self.values = key, values
+        self.finding = Finding(key, values, line)
 
 
 class Answer:
@@ -46,8 +58,11 @@ class Answer:
     evaluated   the same in eval mode
     output      of the run in training mode, with its gradients; `given` are its images
     lines       the line of the learner's file in which every operator of the trace ran
+    options     of every operator of the trace, what was asked for and is no default
+    trained     what it gives in eval mode after training on other images; None where it keeps no statistics
     alone       whether an image gives the same by itself as among others, in eval mode
     overwrites  whether it changes its own input
+    chance      whether a run in training mode draws random numbers, other than in the dropouts of torch
     """
 
     def __init__(self, make: Callable[..., Any], case: Case, file: Path) -> None:
@@ -59,18 +74,18 @@ class Answer:
         if not isinstance(module, nn.Module):
             raise NoAnswer("not_a_module", found=type(module).__name__)
         self.module = module
-        self.images = torch.randn(IMAGES, *case.input)
+        self.images = torch.randn(IMAGES, *case.input) * STRENGTHS
         self.hidden = register_hidden(module)
         module.double()  # where the learner has asked for another type
         if any(map(is_lazy, module.parameters())):
             with raised("run"), torch.no_grad():
                 module.eval()(self.images)  # the layers are made now
         self.initial = {id(parameter): parameter.detach().clone() for parameter in module.parameters()}
-        first = self.run(module.train(), self.images)
-        randomise(module, first.trace)
+        randomise(module, self.first_run().trace)
         self.given = self.images.clone().requires_grad_()
         recorder = self.run(module.train(), self.given)
-        self.trace, self.lines, self.overwrites = recorder.trace, recorder.lines, recorder.overwrites
+        self.trace, self.overwrites = recorder.trace, recorder.overwrites
+        self.lines, self.options = recorder.lines, recorder.options
         self.output = one_tensor(self.trace)
         if len(self.output) != IMAGES:
             raise NoAnswer("merges_batch", found=size(self.output.shape), images=IMAGES)
@@ -78,14 +93,33 @@ class Answer:
             self.output.square().sum().backward(retain_graph=True)
         module.zero_grad()
         self.evaluated = self.run(module.eval(), self.images).trace
+        spare = copied(module)
+        if not repeats(spare.eval(), self.evaluated):
+            self.explain_chance()
+        self.chance = not repeats(spare.train(), self.trace)
         single = self.run(module, self.images[:1]).trace
         self.alone = difference(one_tensor(single), one_tensor(self.evaluated)[:1]) < SAME
+        self.trained = after_training(copied(module), self.images.shape) if next(module.buffers(), None) is not None else None
 
-    def run(self, module: nn.Module, images: Tensor) -> "LineRecorder":
+    def first_run(self) -> "LineRecorder":
+        """Without the numbers, but where something is raised: then what came before that is of interest."""
+        try:
+            return self.run(self.module.train(), self.images, values=False)
+        except Raised:
+            return self.run(self.module, self.images)
+
+    def explain_chance(self) -> NoReturn:
+        """Of an answer that gives other numbers every time, in eval mode: a layer that is made in forward is new every time."""
+        for event, line in zip(self.trace.events, self.lines, strict=True):
+            if event.op in ("conv", "linear") and not event.operands:
+                raise NoAnswer("made_anew", line or None, have=label(event))
+        raise NoAnswer("random_in_eval")
+
+    def run(self, module: nn.Module, images: Tensor, *, values: bool = True) -> "LineRecorder":
         """What a run on a copy of the images shows. Raises Raised."""
         with torch.enable_grad() if images.requires_grad else torch.no_grad():
             copies = images.clone()
-            recorder = LineRecorder(module, copies, self.file)
+            recorder = LineRecorder(module, copies, self.file, values)
             recorder.trace.images = images.detach()
             with raised("run", (recorder.trace, module)), recorder:
                 result = module(copies)
@@ -98,8 +132,29 @@ class Answer:
 def raised(stage: Stage, before: tuple[Trace, nn.Module] | None = None) -> Iterator[None]:
     try:
         yield
+    except NoAnswer:
+        raise
     except (Exception, SystemExit) as error:
         raise Raised(stage, error, before) from error
+
+
+@torch.no_grad()
+def repeats(module: nn.Module, trace: Trace) -> bool:
+    """Whether another run, in the mode that the module is in, gives what that one gave."""
+    with AgainWithoutChance():
+        again = next(tensors_in(module(trace.images.clone())))
+    return difference(again, one_tensor(trace)) < SAME
+
+
+@torch.no_grad()
+def after_training(module: nn.Module, shape: torch.Size) -> Tensor:
+    """What a module gives in eval mode after two batches in training mode, which change its running statistics."""
+    generator = torch.Generator().manual_seed(3)
+    first, second, third = torch.randn(3, *shape, generator=generator)
+    with AgainWithoutChance():
+        module.train()
+        module(first), module(second)
+        return next(tensors_in(module.eval()(third)))
 
 
 def one_tensor(trace: Trace) -> Tensor:
@@ -113,20 +168,36 @@ def size(shape: Any) -> str:
 
 
 class LineRecorder(ValueRecorder):
-    """Notes beside every operator the line of the learner's file that it was called from; 0 where it was none."""
+    """Notes beside every operator the line of the learner's file that it was called from, 0 where it was none; ends what does not end."""
 
     overwrites = False
 
-    def __init__(self, module: nn.Module, images: Tensor, file: Path) -> None:
+    def __init__(self, module: nn.Module, images: Tensor, file: Path, values: bool) -> None:
         super().__init__(module, images)
-        self.file, self.lines = str(file), list[int]()
+        self.values = values
+        self.file, self.lines, self.options = str(file), list[int](), list[list[str]]()
+
+    def remember(self, event: Event, tensor: Tensor) -> None:
+        if self.values:
+            super().remember(event, tensor)
 
     def note(self, call: Call) -> None:
         super().note(call)
         frame: FrameType | None = sys._getframe()
         while frame and frame.f_code.co_filename != self.file:
             frame = frame.f_back
-        self.lines += [frame.f_lineno if frame else 0] * (len(self.trace.events) - len(self.lines))
+        line = frame.f_lineno if frame else 0
+        new = len(self.trace.events) - len(self.lines)
+        self.lines += [line] * new
+        self.options += [options_of(call)] * new
+        if len(self.lines) > MOST_OPERATORS:
+            raise NoAnswer("endless", line or None, count=f"{MOST_OPERATORS:,}")
+
+
+def options_of(call: Call) -> list[str]:
+    """The arguments of a call beside an operator's facts that are not the default."""
+    given = ((name, argument(call.args, call.kwargs, place, name, default), default) for place, name, default in OPTIONS.get(call.func, ()))
+    return [f"{name}={value!r}" for name, value, default in given if value != default]
 
 
 def register_hidden(module: nn.Module) -> list[str]:

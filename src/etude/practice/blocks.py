@@ -3,52 +3,67 @@
 import io
 import itertools
 import tokenize
-from collections.abc import Callable, Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor, nn
+
 from etude.explain.findings import Finding
 from etude.explain.raised import explained
-from etude.practice.answers import Answer, NoAnswer, Raised, size
-from etude.practice.candidates import Candidate, Difference, difference_from, raises_alike
+from etude.practice.answers import IMAGES, Answer, NoAnswer, Raised, size
+from etude.practice.candidates import Candidate, Difference, Held, held, raises_alike
+from etude.practice.chance import differences
+from etude.practice.departure import Departure
 from etude.practice.exercises import Exercise
+from etude.practice.solved import slope_differs
 from etude.practice.sources import loaded, merged
 from etude.source import code_only
 from etude.targets.opening import part_of
-from etude.verification.diagnose import Diagnosis as Place
-from etude.verification.diagnose import described, name
-from etude.verification.trace import Event
+
+Named = tuple[str, ...]  # a mistake, or two
 
 
-def judged(exercise: Exercise, make: Callable[..., Any], file: Path) -> list[Finding]:
-    """What is wrong with the learner's module; nothing where it is right."""
-    return Judge(exercise, make, file).findings()
+def judged(exercise: Exercise, make: Callable[..., Any], file: Path) -> tuple[list[Finding], str]:
+    """What is wrong with the learner's module, nothing where it is right; and how it was made where that was seen."""
+    judge = Judge(exercise, make, file)
+    found = judge.findings()
+    if judge.ruled:
+        return found, ""
+    arguments = ", ".join(map(repr, exercise.cases[judge.at].arguments))
+    return found, f"{exercise.callables[0]}({arguments})"
 
 
 class Judge:
     def __init__(self, exercise: Exercise, make: Callable[..., Any], file: Path) -> None:
         self.exercise, self.make, self.file = exercise, make, file
+        self.at = 0  # the case that is spoken of
+        self.ruled = False  # whether the function is right in all of them
         self.known: dict[tuple[str, int], Candidate] = {}
         self.solution, self.mistakes = exercise.reference_source, exercise.sources
 
     def findings(self) -> list[Finding]:
         answers: list[Answer] = []
         for case in self.exercise.cases:
+            self.at = len(answers)
             try:
                 answers.append(Answer(self.make, case, self.file))
             except NoAnswer as error:
-                return [Finding(error.key, error.values)]
+                return [error.finding]
             except Raised as error:
-                return self.loud(error, len(answers))
-        right = [difference_from(answer, self.candidate("solution", self.solution, at), search=True) for at, answer in enumerate(answers)]
-        if not any(right):
+                return self.loud(error)
+        if any(answer.chance for answer in answers):
+            return self.drawn(answers)
+        right = [held(answer, self.candidate("solution", self.solution, at), search=True) for at, answer in enumerate(answers)]
+        if all(one.same for one in right):
             return self.rules(answers[0])
-        at, different = next((at, difference) for at, difference in enumerate(right) if difference)
-        line = self.place(answers[at], different, at)[1]
+        self.at = next(at for at, one in enumerate(right) if not one.same)
+        line = self.line(answers[self.at], right[self.at])
         if made := self.mistakes_made(answers, right):
-            return [Finding(id_, line=line) for id_ in made]
-        return list(self.unknown(answers[at], different, at))
+            return [replace(finding, line=finding.line or line) for finding in made]
+        return list(self.unknown(answers[self.at], right[self.at].difference))
 
     def candidate(self, id_: str, source: str, at: int) -> Candidate:
         """The solution, a mistake or a pair, in one case."""
@@ -60,51 +75,89 @@ class Judge:
 
     # ── Known mistakes ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def loud(self, error: Raised, at: int) -> list[Finding]:
+    def loud(self, error: Raised) -> list[Finding]:
         """Of what was raised in a case: the mistake that raises the same, and what happened in the learner's own lines."""
-        explanation = explained(error.error, self.file)
-        candidates = {id_: self.candidate(id_, source, at) for id_, source in self.mistakes.items()}
+        explanation = merged_batch(error.error, explained(error.error, self.file))
+        candidates = {id_: self.candidate(id_, source, self.at) for id_, source in self.mistakes.items()}
         alike = [id_ for id_, candidate in candidates.items() if explanation.key != "todo" and raises_alike(error, candidate)]
         made = max(alike, key=lambda id_: candidates[id_].detail, default=None)
         return [explanation] if made is None else [Finding(made, line=explanation.line), explanation]
 
-    def mistakes_made(self, answers: Sequence[Answer], right: Sequence[Difference | None]) -> list[str]:
-        """The mistake that the answer equals in all cases, or two of them.
+    def mistakes_made(self, answers: Sequence[Answer], right: Sequence[Held]) -> list[Finding]:
+        """The mistake that the answer equals in all cases, or two of them, with what stands beside.
 
         Two are tried only where one of them explains the first difference, so that the answer comes nearer to it than to the solution.
         """
-        sized = {id_ for id_, source in self.mistakes.items() if self.candidate(id_, source, 0).sized_like(answers[0])}
-        found = {id_: self.differences(answers, id_, source) for id_, source in self.mistakes.items() if id_ in sized}
-        if alike := [id_ for id_, differences in found.items() if differences is not None and not any(differences)]:
-            return [max(alike, key=lambda id_: self.known[id_, 0].detail)]
-        found |= {id_: self.differences(answers, id_, source) for id_, source in self.mistakes.items() if id_ not in sized}
-        silent = {id_: differences for id_ in self.mistakes if (differences := found[id_]) is not None}
-        nearer = {id_ for id_, differences in silent.items() if any(map(is_nearer, differences, right))}
-        for one, other in itertools.combinations(silent, 2):
-            both = merged(self.solution, self.mistakes[one], self.mistakes[other]) if {one, other} & nearer else None
-            if both is not None and self.differences(answers, f"{one} {other}", both) == [None] * len(answers):
-                return [one, other]
-        return []
+        sized = [id_ for id_, source in self.mistakes.items() if self.candidate(id_, source, 0).sized_like(answers[0])]
+        found: dict[str, list[Held]] = {}
+        for ids in (sized, [id_ for id_ in self.mistakes if id_ not in sized]):
+            found |= {id_: one for id_ in ids if (one := self.holds(answers, id_, self.mistakes[id_])) is not None}
+            if alike := [id_ for id_ in ids if id_ in found and all(one.same for one in found[id_])]:
+                return [Finding(max(alike, key=lambda id_: self.known[id_, 0].detail))]
+            if ids is sized and all(one.difference is None for one in right):
+                return beside(right)
+        alike = [id_ for id_, one in found.items() if all(held.difference is None for held in one)]
+        nearer = {id_ for id_, one in found.items() if any(map(is_nearer, one, right))}
+        known: list[tuple[Named, list[Held]]] = [((id_,), found[id_]) for id_ in alike]
+        known += self.pairs(answers, list(found), nearer, sized=bool(alike))
+        made, one = min(known, key=lambda pair: len(beside(pair[1])), default=((), list[Held]()))
+        return [*map(Finding, made), *beside(one)]
 
-    def differences(self, answers: Sequence[Answer], id_: str, source: str) -> list[Difference | None] | None:
-        """From a candidate, up to the first case that differs; None where the candidate raises something."""
-        differences: list[Difference | None] = []
+    def pairs(self, answers: Sequence[Answer], ids: Sequence[str], nearer: Set[str], *, sized: bool) -> Iterator[tuple[Named, list[Held]]]:
+        """Two of the mistakes that make the answer's function, one of them nearer to it; with `sized` only such as have its parameters.
+
+        The first that has nothing beside is the last.
+        """
+        for pair in itertools.combinations(ids, 2):
+            both = merged(self.solution, *(self.mistakes[id_] for id_ in pair)) if nearer & set(pair) else None
+            name = " ".join(pair)
+            if both is None or (sized and not self.candidate(name, both, 0).sized_like(answers[0])):
+                continue
+            one = self.holds(answers, name, both)
+            if one is not None and all(held.difference is None for held in one):
+                yield pair, one
+                if not beside(one):
+                    return
+
+    def holds(self, answers: Sequence[Answer], id_: str, source: str) -> list[Held] | None:
+        """The answers against a candidate, up to the first case in which they are another function; None where it raises something."""
+        found: list[Held] = []
         for at, answer in enumerate(answers):
             candidate = self.candidate(id_, source, at)
             if candidate.error:
                 return None
-            differences.append(difference_from(answer, candidate))
-            if differences[-1]:
-                return differences
-        return None if any(self.candidate(id_, source, at).raised for at in range(len(answers))) else differences
+            found.append(held(answer, candidate))
+            if found[-1].difference:
+                return found
+        return None if any(self.candidate(id_, source, at).raised for at in range(len(answers))) else found
+
+    def raises(self, id_: str, cases: int) -> bool:
+        return any(self.candidate(id_, self.mistakes[id_], at).raised for at in range(cases))
+
+    def drawn(self, answers: Sequence[Answer]) -> list[Finding]:
+        """Of answers that draw their own random numbers: nothing, the mistake that they equal, or what is known of the difference."""
+
+        def first(id_: str, source: str) -> Finding | None:
+            candidates = [self.candidate(id_, source, at) for at in range(len(answers))]
+            return next((one for pair in zip(answers, candidates, strict=True) for one in differences(*pair)), None)
+
+        different = first("solution", self.solution)
+        if different is None:
+            if answers[0].hidden:
+                return [Finding("hidden", {"names": ", ".join(answers[0].hidden)})]
+            return [Finding("gradients")] if slope_differs(answers[0], training=False) else self.rules(answers[0])
+        made = next((id_ for id_, source in self.mistakes.items() if not self.raises(id_, len(answers)) and not first(id_, source)), None)
+        return [Finding(made) if made else different]
 
     # ── What else can be said ────────────────────────────────────────────────────────────────────────────────────────
 
     def rules(self, answer: Answer) -> list[Finding]:
         """What the exercise asks for beside the right function."""
+        self.ruled = True
         for event, line in zip(answer.trace.events, answer.lines, strict=True):
-            if event.op in self.exercise.without:
-                return [Finding("forbidden", {"op": event.op}, line)]
+            made = next((word for word in self.exercise.without if word in (event.op, event.name.strip("_").rstrip("123d"))), None)
+            if made:
+                return [Finding("forbidden", {"op": event.name.strip("_")}, line)]
         if self.exercise.shorter:
             files = (self.exercise.folder / "start.py", self.file)
             start, have = (words(part_of(file, *self.exercise.callables).source) for file in files)
@@ -113,58 +166,49 @@ class Judge:
                 return [Finding("too_long", {"have": have, "start": start, "most": most})]
         return []
 
-    def unknown(self, answer: Answer, difference: Difference, at: int) -> Iterator[Finding]:
+    def unknown(self, answer: Answer, difference: Difference | None) -> Iterator[Finding]:
         """The most telling facts about an answer that is none of the known mistakes."""
-        candidate = self.candidate("solution", self.solution, at)
+        assert difference is not None
+        candidate = self.candidate("solution", self.solution, self.at)
         have, want = answer.output.shape[1:], candidate.training.steps[-1].shape
         if have != want:
             shape = answer.case.input or ()
             yield Finding("shape", {"input": size(shape), "have": size(have), "want": size(want)})
-        if answer.hidden and difference.kind != "hidden":
+        if answer.hidden:
             yield Finding("hidden", {"names": ", ".join(answer.hidden)})
         parameters, wanted = sum(p.numel() for p in answer.module.parameters()), sum(candidate.sizes.values())
         if parameters != wanted:
             yield Finding("parameters", {"have": f"{parameters:,}", "want": f"{wanted:,}"})
         if difference.kind in ("operator", "output"):
-            yield self.first_operator(answer, difference, at)
+            yield Departure(candidate, answer, difference).finding()
         else:
-            yield Finding(difference.kind, difference.values)
+            yield Finding(difference.kind)
 
-    def first_operator(self, answer: Answer, difference: Difference, at: int) -> Finding:
-        """The first operator of the solution that the answer does not have, and what it has there."""
-        place, line = self.place(answer, difference, at)
-        if place is None:
-            steps = self.candidate("solution", self.solution, at).training.steps
-            ends = [event for event in answer.trace.events if event.index not in self.places(answer, difference, len(steps))]
-            return Finding("output", {"have": name(ends[-1]) if ends else Finding("no_operator")}, line)
-        before = [described(place.steps[index]) if index >= 0 else Finding("the_input") for index in place.step.inputs]
-        here = Finding("follows", {"have": called(place.events[0])}) if place.events else Finding("computed_nowhere")
-        return Finding("operator", {"before": before, "want": described(place.step), "here": here}, line)
-
-    def places(self, answer: Answer, difference: Difference, steps: int) -> set[int]:
-        """The events of the answer that made what steps of the solution gave."""
-        values = (value for index in range(steps) for value in difference.found.values[index])
-        return {place for value in values for place, _ in answer.trace.find(value.tensor)}
-
-    def place(self, answer: Answer, difference: Difference, at: int) -> tuple[Place | None, int | None]:
-        """Where the answer leaves the solution, and its line there."""
-        run, found = self.candidate("solution", self.solution, at).training, difference.found
-        if difference.kind == "output" and run.output is not None and not answer.trace.has(found.values[run.output][0].tensor):
-            found = replace(found, reached=run.output)
-        elif difference.kind != "operator":
-            return None, None
-        place = Place(run.steps, answer.trace, found, answer.module)
-        line = next((answer.lines[event.index] for event in place.events if answer.lines[event.index]), None)
-        return place, line
+    def line(self, answer: Answer, right: Held) -> int | None:
+        """Where the answer leaves the solution."""
+        if right.difference is None:
+            return next((finding.line for finding in right.beside if finding.line), None)
+        if right.difference.kind not in ("operator", "output"):
+            return None
+        return Departure(self.candidate("solution", self.solution, self.at), answer, right.difference).line
 
 
-def is_nearer(difference: Difference | None, other: Difference | None) -> bool:
+def merged_batch(error: BaseException, explanation: Finding) -> Finding:
+    """Where a linear layer was given another number of rows than there are images, that; else the explanation that there is."""
+    inside = (frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__))
+    given = [known.get("input") for known in inside if isinstance(known.get("self"), nn.Linear)]
+    rows = next((x for x in given if isinstance(x, Tensor) and x.dim() == 2 and len(x) != IMAGES), None)
+    return explanation if rows is None else Finding("batch_changed", {"images": IMAGES, "have": size(rows.shape)}, explanation.line)
+
+
+def beside(found: Sequence[Held]) -> list[Finding]:
+    """What stands beside in the first case in which anything does."""
+    return next((list(one.beside) for one in found if one.beside), [])
+
+
+def is_nearer(one: Held, other: Held) -> bool:
     """Whether the first difference from a mistake comes later than that from the solution."""
-    return other is not None and (difference is None or difference.rank < other.rank)
-
-
-def called(event: Event) -> str:
-    return f"{name(event)} ({event.path})" if event.path else name(event)
+    return other.difference is not None and (one.difference is None or one.difference.rank < other.difference.rank)
 
 
 def words(source: str) -> int:

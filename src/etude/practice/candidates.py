@@ -1,27 +1,32 @@
 """Holds an answer against a candidate: the solution, a known mistake, or two of them at once. Numbers decide."""
 
+import copy
 import functools
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from etude.practice.answers import IMAGES, Answer, Raised, Stage, one_tensor, register_hidden
+from etude.explain.findings import Finding
+from etude.explain.outline import label
+from etude.practice.answers import IMAGES, Answer, Raised, Stage, after_training, one_tensor, register_hidden
 from etude.practice.exercises import Case
-from etude.verification.align import PARAMETRIC, Aligner, Alignment, Value, align, run_table
+from etude.practice.solved import Solved, Solver, are_free, slope_differs
+from etude.verification.align import PARAMETRIC, Aligner, Alignment, Binding, Value, align, run_table
 from etude.verification.interpret import Choice, Weights, compute
-from etude.verification.replay import Replay, replayable
+from etude.verification.replay import Replay, Replayed, replayable
 from etude.verification.trace import EQUAL, difference, gradients_differ, same_numbers
 
 TRIES = 50  # assignments of weights, and parameters computed with in all of them
 TRIED = 4_000_000
 
 # in the order in which they are looked for, and worth telling; each has a message of that name
-Kind = Literal["operator", "unused", "output", "gradients", "evaluation", "initial", "hidden", "alone", "overwrites"]
+Kind = Literal["operator", "output", "shared", "gradients", "evaluation", "alone"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -31,18 +36,31 @@ class Difference:
 
     found   the candidate's operators in the answer, as far as they are there
     left    how many are not
-    values  for the message
     """
 
     kind: Kind
     found: Alignment
     left: int = 0
-    values: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def rank(self) -> tuple[int, int]:
         """Smaller where the answer comes nearer to the candidate."""
         return self.left, -KINDS.index(self.kind)
+
+
+@dataclass(frozen=True)
+class Held:
+    """An answer held against a candidate: another function, or the same one up to what stands beside it.
+
+    beside  biases, constants and initial values that are not the candidate's, and the like: each can come with any mistake
+    """
+
+    difference: Difference | None = None
+    beside: tuple[Finding, ...] = ()
+
+    @property
+    def same(self) -> bool:
+        return self.difference is None and not self.beside
 
 
 class Candidate:
@@ -91,6 +109,20 @@ class Candidate:
             return "made", self.unmade
         return ("run", self.training.error) if self.training.error else None
 
+    def differs_by_biases(self, answer: Answer) -> bool:
+        """Whether the answer's parameters differ in size from its own as they do where layers have a bias more or less."""
+        own, theirs = Counter(self.sizes.values()), Counter(p.numel() for p in answer.module.parameters())
+        layers = [step for step in self.training.steps if step.op in ("conv", "linear")]
+        missing, more = set(own - theirs), set(theirs - own)
+        explained = missing <= {step.shape[0] for step in layers if step.bias} and more <= {
+            step.shape[0] for step in layers if not step.bias
+        }
+        return bool(missing or more) and explained
+
+    def cut_otherwise(self, answer: Answer) -> bool:
+        """Whether the answer has as many numbers in its parameters, cut into other pieces: several layers in one, perhaps."""
+        return not self.sized_like(answer) and sum(p.numel() for p in answer.module.parameters()) == sum(self.sizes.values())
+
     def sized_like(self, answer: Answer) -> bool:
         """Whether the answer has as many parameters of every size: without that it is another function."""
         return sorted(p.numel() for p in answer.module.parameters()) == sorted(self.sizes.values())
@@ -116,11 +148,14 @@ class Candidate:
         """How much it says: of several that an answer equals, the one that says most is meant."""
         return len(self.training.steps), sum(value is not None for value in self.initial.values())
 
+    def size(self, name: str) -> int:
+        return self.module.get_parameter(name).numel()
+
     @property
-    def unused(self) -> list[int]:
-        """The sizes of the parameters that take no part."""
+    def unused(self) -> list[str]:
+        """The names of the parameters that take no part."""
         used = {weight for step in self.training.steps for weight in step.weights}
-        return sorted(size for weight, size in self.sizes.items() if weight not in used)
+        return [name for weight, name in self.names.items() if weight not in used]
 
 
 def constant(tensor: Tensor) -> float | None:
@@ -146,32 +181,48 @@ def signature(error: BaseException) -> tuple[str, str, list[str]]:
     return type(error).__name__, re.sub(r"\d+", "#", text), sorted(re.findall(r"\d+", text))
 
 
-def difference_from(answer: Answer, candidate: Candidate, *, search: bool = False) -> Difference | None:
-    """Where the answer is another function than the candidate; None where it is the same.
+def held(answer: Answer, candidate: Candidate, *, search: bool = False) -> Held:
+    """An answer against a candidate.
 
     search  for weights where the answer has not the candidate's operators, but may be the same function all the same
     """
-    steps = candidate.training.steps
-    found = align(steps, answer.trace, answer.module)
+    steps, found = with_other_biases(answer, candidate)
+    if found.reached < len(steps) and candidate.cut_otherwise(answer):
+        found = Solver(steps, answer).run()
     if found.reached < len(steps):
         other = searched(answer, candidate, found) if search else None
         if other is None:
-            return Difference("operator", found, len(steps) - found.reached)
+            return Held(Difference("operator", found, len(steps) - found.reached))
         found = other
-    for kind, values in Comparison(answer, candidate, found).differences():
-        return Difference(kind, found, 0, values)
-    return None
+    comparison = Comparison(answer, candidate, found, steps)
+    kind = comparison.difference()
+    return Held(Difference(kind, found)) if kind else Held(beside=tuple(comparison.beside()))
+
+
+def with_other_biases(answer: Answer, candidate: Candidate) -> tuple[tuple[Replayed, ...], Alignment]:
+    """The candidate's steps in the answer; where that explains sizes of parameters, with a bias more or less than the candidate has."""
+    steps = candidate.training.steps
+    found = align(steps, answer.trace, answer.module)
+    while found.reached < len(steps) and candidate.differs_by_biases(answer):
+        step = steps[found.reached]
+        other = (*steps[: found.reached], replace(step, bias=not step.bias), *steps[found.reached + 1 :])
+        further = align(other, answer.trace, answer.module)
+        if step.op not in ("conv", "linear") or further.reached <= found.reached:
+            break
+        steps, found = other, further
+    return steps, found
 
 
 @torch.no_grad()
 def searched(answer: Answer, candidate: Candidate, found: Alignment) -> Alignment | None:
     """Weights for the operators that were not found, such that the output is the answer's: every way that shapes permit, up to TRIES."""
+    steps = candidate.training.steps
     if not candidate.sized_like(answer) or candidate.training.output is None:
         return None
-    aligner = Aligner(candidate.training.steps, answer.trace, answer.module)
+    aligner = Aligner(steps, answer.trace, answer.module)
     tries = min(TRIES, 1 + TRIED // (1 + sum(candidate.sizes.values())))
     for full in itertools.islice(assignments(aligner, found), tries):
-        if Comparison(answer, candidate, full).order() is not None:
+        if Comparison(answer, candidate, full, steps).order is not None:
             return full
     return None
 
@@ -192,37 +243,35 @@ def assignments(aligner: Aligner, found: Alignment) -> Iterator[Alignment]:
 
 
 class Comparison:
-    """An answer in which all operators of a candidate were found."""
+    """An answer in which all operators of a candidate were found.
 
-    def __init__(self, answer: Answer, candidate: Candidate, found: Alignment) -> None:
-        self.answer, self.candidate, self.found = answer, candidate, found
-        self.steps = candidate.training.steps
+    steps  the candidate's, with the biases that the answer has
+    """
 
-    def differences(self) -> Iterator[tuple[Kind, dict[str, Any]]]:
-        if unused := self.unused():
-            yield "unused", {"names": ", ".join(unused)}
-        order = self.order()
-        if order is None:
-            yield "output", {}
-            return
-        if self.gradients(order) > EQUAL:
-            yield "gradients", {}
-        if self.evaluation(order) > EQUAL:
-            yield "evaluation", {}
-        yield from self.initial_values()
-        if bool(self.answer.hidden) != bool(self.candidate.hidden):
-            yield "hidden", {"names": ", ".join(self.answer.hidden)}
-        if not self.answer.alone:
-            yield "alone", {}
-        if self.answer.overwrites != self.candidate.overwrites:
-            yield "overwrites", {}
+    def __init__(self, answer: Answer, candidate: Candidate, found: Alignment, steps: Sequence[Replayed]) -> None:
+        self.answer, self.candidate, self.found, self.steps = answer, candidate, found, steps
+        self.names = {id(parameter): name for name, parameter in answer.module.named_parameters()}
+        self.bindings = {step.weights: found.bindings[index] for index, step in enumerate(steps) if step.weights}
 
-    def unused(self) -> list[str]:
-        """Parameters that take no part, where the candidate has not as many."""
-        used = {use for binding in self.found.bindings.values() for use in binding.uses}
-        left = {name: p.numel() for name, p in self.answer.module.named_parameters() if id(p) not in used}
-        return list(left) if sorted(left.values()) != self.candidate.unused else []
+    # ── Another function ─────────────────────────────────────────────────────────────────────────────────────────────
 
+    def difference(self) -> Kind | None:
+        if self.order is None or self.lacks_unused():
+            return "output"
+        if self.read_off and not are_free(self.found):
+            return "shared"
+        if self.gradients(self.order) > EQUAL:
+            return "gradients"
+        if self.evaluation(self.order) > EQUAL:
+            return "evaluation"
+        return None if self.answer.alone else "alone"
+
+    def lacks_unused(self) -> bool:
+        """Whether the candidate has weights without use that the answer has not; biases may be missing anywhere."""
+        weights = (name for name in self.candidate.unused if not name.endswith("bias"))
+        return bool(Counter(map(self.candidate.size, weights)) - self.left)
+
+    @functools.cached_property
     def order(self) -> Tensor | None:
         """For each channel of the candidate's output its place in the answer's: free only in whole branches of a concatenation."""
         output = self.candidate.training.output
@@ -247,7 +296,14 @@ class Comparison:
     def value(self, index: int | None) -> Tensor:
         return self.answer.images if index is None or index < 0 else self.found.values[index][0].tensor
 
+    @functools.cached_property
+    def read_off(self) -> list[tuple[Replayed, Solved]]:
+        """The steps whose weights were read off the run."""
+        return [(step, b) for step in self.steps if step.weights and isinstance(b := self.bindings[step.weights], Solved)]
+
     def gradients(self, order: Tensor) -> float:
+        if self.read_off:
+            return float("inf") if slope_differs(self.answer) else 0.0
         images = self.answer.images.clone().requires_grad_()
         results = run_table(self.steps, self.found, images, training=True)
         output = self.candidate.training.output
@@ -259,10 +315,9 @@ class Comparison:
     def evaluation(self, order: Tensor) -> float:
         """How far the outputs in eval mode are apart."""
         run = self.candidate.evaluated
-        bindings = {step.weights: self.found.bindings[index] for index, step in enumerate(self.steps) if step.weights}
-        if run.output is None or any(step.weights and step.weights not in bindings for step in run.steps):
+        if run.output is None or any(step.weights and step.weights not in self.bindings for step in run.steps):
             return float("inf")
-        found = Alignment({index: bindings[step.weights] for index, step in enumerate(run.steps) if step.weights})
+        found = Alignment({index: self.bindings[step.weights] for index, step in enumerate(run.steps) if step.weights})
         try:
             value = run_table(run.steps, found, self.answer.images, training=False)[run.output]
         except (RuntimeError, ValueError):  # a batch normalisation without running statistics
@@ -270,14 +325,98 @@ class Comparison:
         out = one_tensor(self.answer.evaluated)
         return difference(out[:, order], value) if out.shape == value.shape else float("inf")
 
-    def initial_values(self) -> Iterator[tuple[Kind, dict[str, Any]]]:
-        """What starts at one number, starts at it here too. Everything else is free."""
-        names = {id(parameter): name for name, parameter in self.answer.module.named_parameters()}
-        for index, binding in self.found.bindings.items():
-            for theirs, own in zip(binding.uses, self.steps[index].weights, strict=False):
-                want, have = self.candidate.initial[own], constant(self.answer.initial[theirs])
+    # ── The same function, and beside it ─────────────────────────────────────────────────────────────────────────────
+
+    def beside(self) -> Iterator[Finding]:
+        """Differences of which each can stand beside others."""
+        yield from self.layers("bias_missing", lambda own, step: own.bias and not step.bias)
+        yield from self.layers("bias_extra", lambda own, step: step.bias and not own.bias)
+        yield from self.without_effect()
+        yield from self.constants()
+        yield from self.initial_values()
+        if frozen := [name for name, parameter in self.answer.module.named_parameters() if not parameter.requires_grad]:
+            yield Finding("frozen", {"names": ", ".join(frozen)})
+        if bool(self.answer.hidden) != bool(self.candidate.hidden):
+            yield Finding("hidden", {"names": ", ".join(self.answer.hidden)})
+        if self.answer.overwrites != self.candidate.overwrites:
+            yield Finding("overwrites")
+
+    def layers(self, key: str, which: Callable[[Replayed, Replayed], bool]) -> Iterator[Finding]:
+        """The answer's layers in which the candidate's own step and the answer's are so, at the line of the first."""
+        pairs = zip(self.candidate.training.steps, self.steps, strict=True)
+        found = [self.bindings[step.weights] for own, step in pairs if step.weights and which(own, step)]
+        if found:
+            names = [self.names[binding.uses[0]] for binding in found]
+            layers = dict.fromkeys(name.rpartition(".")[0] or name for name in names)
+            yield Finding(key, {"names": ", ".join(layers)}, self.answer.lines[found[0].event] or None)
+
+    @functools.cached_property
+    def left(self) -> Counter[int]:
+        """The sizes of the parameters beside those that make the result."""
+        return Counter(parameter.numel() for parameter in self.beyond().values())
+
+    def beyond(self) -> dict[str, nn.Parameter]:
+        used = {use for binding in self.found.bindings.values() for use in binding.uses}
+        return {name: parameter for name, parameter in self.answer.module.named_parameters() if id(parameter) not in used}
+
+    def without_effect(self) -> Iterator[Finding]:
+        """Parameters beside those that make the result, of sizes that the candidate does not leave unused."""
+        more = self.left - Counter(map(self.candidate.size, self.candidate.unused))
+        names = [name for name, parameter in self.beyond().items() if parameter.numel() in more]
+        if not names or self.read_off:
+            return
+        parameters = [self.answer.module.get_parameter(name) for name in names]
+        gradients = torch.autograd.grad(self.answer.output.sum(), parameters, retain_graph=True, allow_unused=True)
+        for key, unreached in (("unused", True), ("without_effect", False)):
+            if those := [name for name, gradient in zip(names, gradients, strict=True) if (gradient is None) == unreached]:
+                yield Finding(key, {"names": ", ".join(those)})
+
+    def constants(self) -> Iterator[Finding]:
+        """Of batch normalisations: ε, and how running statistics follow the batches."""
+        norms = [(step, self.bindings[step.weights]) for step in self.steps if step.op == "batch_norm" and step.weights]
+        other = [(step, b) for step, b in norms if b.eps != step.constants[0]]
+        if other:
+            names = dict.fromkeys(self.names[b.uses[0]].rpartition(".")[0] for _, b in other)
+            yield Finding("norm_eps", {"names": ", ".join(names), "have": f"{other[0][1].eps:g}", "want": f"{other[0][0].constants[0]:g}"})
+        elif norms and self.order is not None and self.answer.trained is not None and self.steps == self.candidate.training.steps:
+            trained = after_training(carried(self.candidate, self.bindings), self.answer.images.shape)
+            if difference(self.answer.trained[:, self.order], trained) > EQUAL:
+                yield Finding("norm_momentum")
+
+    def initial_values(self) -> Iterator[Finding]:
+        """What starts at one number, starts at it here too, and weights that start at random do so. Everything else is free."""
+        for step in self.steps:
+            for place, (own, name, start) in enumerate(self.starts(step)):
+                want, have = self.candidate.initial[own], constant(start)
+                if want is None and have is not None and place == 0 and step.op in ("conv", "linear"):
+                    yield Finding("starts_alike", {"name": name, "have": f"{have:g}"})
+                    return
                 free = want is None and self.candidate.names[own] not in self.candidate.fixed
                 if not free and want != have:
-                    start = "…" if have is None else f"{have:g}"
-                    yield "initial", {"name": names[theirs], "want": "…" if want is None else f"{want:g}", "have": start}
+                    want_, have_ = ("…" if number is None else f"{number:g}" for number in (want, have))
+                    yield Finding("initial", {"name": name, "want": want_, "have": have_})
                     return
+
+    def starts(self, step: Replayed) -> Iterator[tuple[int, str, Tensor]]:
+        """Of a step's weights: the candidate's id, the name of the answer's, and how that was at the start."""
+        binding = self.bindings.get(step.weights)
+        if isinstance(binding, Solved):
+            yield from zip(step.weights, (label(step), f"{label(step)}, bias"), binding.start, strict=False)
+        elif binding:
+            for own, use in zip(step.weights, binding.uses, strict=False):
+                yield own, self.names[use], self.answer.initial[use]
+
+
+@torch.no_grad()
+def carried(candidate: Candidate, bindings: Mapping[tuple[int, ...], Binding]) -> nn.Module:
+    """A copy of the candidate's module with the weights and running statistics that were found."""
+    module = copy.deepcopy(candidate.module)
+    for weights, binding in bindings.items():
+        for own, tie in zip(weights, (binding.weight, binding.bias), strict=False):
+            parameter = module.get_parameter(candidate.names[own])
+            parameter.copy_(torch.zeros(()) if tie is None else tie().reshape(parameter.shape))
+        home = module.get_submodule(candidate.names[weights[0]].rpartition(".")[0])
+        for name, tie in (("running_mean", binding.mean), ("running_var", binding.variance)):
+            if tie and isinstance(home, nn.BatchNorm2d):
+                home.get_buffer(name).copy_(tie())
+    return module

@@ -21,34 +21,35 @@ LOUD = frozenset(said())
 def check(name: str, file: str, run_all: bool = False) -> dict[str, Any]:
     """The status and the findings of a learner's file: "pass", "fail", or "error" where it raises.
 
+    `made` is the call with which a learner's module was made where that was seen.
     Of a script or a notebook runs what the exercise's classes and functions need; all of it on request.
     """
     torch.set_num_threads(1)  # everything is small, and others may be computing
     with default_dtype(torch.float64), torch.random.fork_rng(devices=[]):
-        found = findings(exercise(name), Path(file), run_all)
+        found, made = findings(exercise(name), Path(file), run_all)
     status = "pass" if not found else "error" if any(finding.key in LOUD for finding in found) else "fail"
-    return {"status": status, "findings": [dataclasses.asdict(finding) for finding in found]}
+    return {"status": status, "findings": [dataclasses.asdict(finding) for finding in found], "made": made}
 
 
-def findings(task: Exercise, path: Path, run_all: bool = False) -> list[Finding]:
+def findings(task: Exercise, path: Path, run_all: bool = False) -> tuple[list[Finding], str]:
     try:
         part = part_of(path, *task.callables, run_all=run_all)
         with imported(part) as module:
             for name in task.callables:
                 found = getattr(module, name, None)
                 if isinstance(found, Unmade):
-                    return [explained(found.error, path)]
+                    return [explained(found.error, path)], ""
                 if not callable(found):
-                    return [Finding("no_callable", {"name": name, "found": ", ".join(part.defined) or "–"})]
+                    return [Finding("no_callable", {"name": name, "found": ", ".join(part.defined) or "–"})], ""
             given = getattr(module, task.callables[0])
             match task.kind:
                 case "module":
                     return blocks.judged(task, given, path)
                 case "function":
-                    return functions.judged(task, given, path)
+                    return functions.judged(task, given, path), ""
                 case "training":
-                    return loops.judged(task, module, path)
+                    return loops.judged(task, module, path), ""
     except EtudeError as error:
         if error.__cause__ is None:
             raise
-        return [explained(error.__cause__, path)]
+        return [explained(error.__cause__, path)], ""

@@ -18,13 +18,14 @@ SECONDS, MEGABYTES = 30.0, 4_096
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found, start-up included in its seconds; `untouched` is a starting file as it came."""
+    """What a check found, start-up included in its seconds; `untouched` is a starting file as it came, `made` how the module was made."""
 
     exercise: str
     status: Literal["pass", "fail", "error"]
     diagnoses: tuple[Diagnosis, ...]
     seconds: float
     untouched: bool = False
+    made: str = ""
 
     @property
     def passed(self) -> bool:
@@ -58,7 +59,7 @@ def checked(
         return Checked(name, "error", (diagnosis(task, failed, language),), time.monotonic() - began)
     diagnoses = tuple(placed(diagnosis(task, Finding(**finding), language), file) for finding in answer["findings"])
     untouched = file.read_text(encoding="utf-8", errors="replace") in starts
-    return Checked(name, answer["status"], diagnoses, time.monotonic() - began, untouched)
+    return Checked(name, answer["status"], diagnoses, time.monotonic() - began, untouched, answer["made"])
 
 
 def placed(one: Diagnosis, file: Path) -> Diagnosis:

@@ -222,7 +222,9 @@ def stand_in(func: Function, *args: Any, **kwargs: Any) -> Tensor:
     if not active or share == 0:
         return x.view_as(x)
     elementwise = func in (F.dropout, torch.dropout) or x.dim() == 2  # features are channels of one pixel
-    return without_chance(x, share if elementwise else 1 + share)
+    inplace: bool = argument(args, kwargs, 3, "inplace", False)
+    made = without_chance(x.clone() if inplace else x, share if elementwise else 1 + share)
+    return x.copy_(made) if inplace else made
 
 
 def share_and_activity(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[float, bool]:

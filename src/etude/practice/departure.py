@@ -1,0 +1,122 @@
+"""Where an answer leaves the solution, and what it has there instead, as far as that is certain."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import replace
+
+from torch import nn
+
+from etude.explain.findings import Finding
+from etude.explain.outline import label
+from etude.papers import Step
+from etude.practice.answers import Answer
+from etude.practice.candidates import Candidate, Difference
+from etude.verification.align import PARAMETRIC
+from etude.verification.diagnose import Diagnosis
+from etude.verification.trace import Event
+
+
+class Departure:
+    """The first operator of the solution that an answer does not have.
+
+    place  where it is; None where all are there, and something else comes out
+    line   of the learner's file, where one can be named
+    """
+
+    def __init__(self, candidate: Candidate, answer: Answer, difference: Difference) -> None:
+        self.candidate, self.answer, self.found = candidate, answer, difference.found
+        self.run = candidate.training
+        output, found = self.run.output, self.found
+        if difference.kind == "output" and output is not None and not answer.trace.has(found.values[output][0].tensor):
+            found = replace(found, reached=output)
+        self.place = Diagnosis(self.run.steps, answer.trace, found, answer.module) if found.reached < len(self.run.steps) else None
+
+    @functools.cached_property
+    def line(self) -> int | None:
+        return next((line for event in self.instead if (line := self.answer.lines[event.index])), None)
+
+    @functools.cached_property
+    def instead(self) -> Sequence[Event]:
+        """What the answer does there; where it does nothing, what it has there and drops."""
+        if self.place is None:
+            return self.dropped([self.run.output]) if self.run.output is not None else []
+        return self.dropped(self.place.step.inputs) or self.place.events
+
+    def dropped(self, steps: Sequence[int | None]) -> list[Event]:
+        """Events that made what these steps gave, where nothing in the answer takes what they made and it does not come out."""
+        events, taken = self.answer.trace.events, {index for event in self.answer.trace.events for index in event.inputs}
+        found = []
+        for step in steps:
+            places = self.places(step) if step is not None and step >= 0 else []
+            if places and not taken.intersection(places) and not self.answer.trace.returns(self.found.values[step or 0][0].tensor):
+                found.append(events[places[0]])
+        return found
+
+    def places(self, step: int) -> list[int]:
+        """The events that made what a step of the solution gave; -1 the images."""
+        if step < 0:
+            return [-1]
+        return [place for value in self.found.values[step] for place, _ in self.answer.trace.find(value.tensor)]
+
+    def finding(self) -> Finding:
+        if self.place is None:
+            if self.instead:
+                return Finding("not_returned", {"have": self.called(self.instead[0])}, self.line)
+            known = {place for step in range(len(self.run.steps)) for place in self.places(step)}
+            more = [event for event in self.answer.trace.events if event.index not in known]
+            return Finding("output", {"have": self.called(more[-1]) if more else Finding("no_operator")}, self.line)
+        step = self.place.step
+        before = [described(self.run.steps[index] if index >= 0 else None) for index in step.inputs]
+        if step.op in PARAMETRIC and self.candidate.cut_otherwise(self.answer):
+            return Finding("not_followed", {"before": before, "want": described(step)}, self.line)
+        return Finding("operator", {"before": before, "want": described(step), "here": self.here(step)}, self.line)
+
+    def here(self, step: Step) -> Finding:
+        """What stands in the place of a step."""
+        assert self.place is not None
+        if not self.instead:
+            return Finding("computed_nowhere")
+        event = self.instead[0]
+        if event.index in self.place.known:
+            return Finding("dropped", {"have": self.called(event)})
+        if event.op != "add" and (label(event) != label(step) or self.answer.options[event.index]):
+            return Finding("follows", {"have": self.called(event)})
+        return self.unlike(step, event)
+
+    def unlike(self, step: Step, event: Event) -> Finding:
+        """In what an operator of the same name is not the solution's, as far as that is certain."""
+        have = {"have": self.called(event)}
+        if event.op == "batch_norm" and event.operands[0] is None:
+            return Finding("without_affine", have)
+        if event.op != "add" and event.bias != step.bias:
+            return Finding("with_a_bias" if event.bias else "without_a_bias", have)
+        if not set(event.inputs) <= {place for index in step.inputs for place in self.places(index)} or len(event.inputs) < len(
+            step.inputs
+        ):
+            return Finding("takes", have | {"inputs": [self.called(event) for event in map(self.event, event.inputs)]})
+        weights = [id(operand) for operand in event.operands if isinstance(operand, nn.Parameter)]
+        if step.op in PARAMETRIC and not weights:
+            return Finding("without_parameters", have)
+        earlier = [binding.event for binding in self.found.bindings.values() if set(weights) & set(binding.uses)]
+        if earlier:
+            return Finding("weights_again", have | {"other": self.called(self.event(earlier[0]))})
+        return Finding("other_numbers", have)
+
+    def event(self, index: int) -> Event | None:
+        return self.answer.trace.events[index] if index >= 0 else None
+
+    def called(self, event: Event | None) -> Finding | str:
+        """An operator of the answer in a few words, with its name there and the options that it has not by default."""
+        if event is None:
+            return Finding("the_input")
+        if event.op == "add" and event.factor is None:
+            return Finding("addition")
+        path = f" ({event.path})" if event.path else ""
+        return ", ".join([label(event) + path, *self.answer.options[event.index]])
+
+
+def described(step: Step | None) -> Finding | str:
+    """An operator of the solution in a few words."""
+    if step is None:
+        return Finding("the_input")
+    return Finding("addition") if step.op == "add" and step.factor is None else label(step)

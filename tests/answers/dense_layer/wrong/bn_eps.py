@@ -1,0 +1,17 @@
+# norm_eps
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class DenseLayer(nn.Module):
+    """The new maps: a 3×3 convolution of relu(BN(x))."""
+
+    def __init__(self, in_channels: int, growth_rate: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(in_channels, eps=1e-3)
+        self.conv = nn.Conv2d(in_channels, growth_rate, kernel_size=3, padding=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(x)
+        y = F.relu(y)
+        return self.conv(y)
