@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from etude.explain.findings import Finding
 from etude.explain.recorder import Call, tensors_in
+from etude.explain.slips import without_tensor
 from etude.practice.exercises import Case
 from etude.verification.prepare import register_listed
 from etude.verification.trace import Trace, ValueRecorder, difference, randomise
@@ -30,11 +32,11 @@ class Raised(Exception):
 
 
 class NoAnswer(Exception):
-    """What the learner's code gives is of another kind: a message's key, and its values."""
+    """What the learner's code gives is of another kind."""
 
-    def __init__(self, key: str, **values: Any) -> None:
-        super().__init__(key)
-        self.key, self.values = key, values
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.key)
+        self.finding = finding
 
 
 class Answer:
@@ -57,7 +59,7 @@ class Answer:
         with raised("made"):
             module = make(*case.arguments)
         if not isinstance(module, nn.Module):
-            raise NoAnswer("not_a_module", found=type(module).__name__)
+            raise NoAnswer(Finding("not_a_module", {"found": type(module).__name__}))
         self.module = module
         self.images = torch.randn(IMAGES, *case.input)
         self.hidden = register_hidden(module)
@@ -73,7 +75,7 @@ class Answer:
         self.trace, self.lines, self.overwrites = recorder.trace, recorder.lines, recorder.overwrites
         self.output = one_tensor(self.trace)
         if len(self.output) != IMAGES:
-            raise NoAnswer("merges_batch", found=size(self.output.shape), images=IMAGES)
+            raise NoAnswer(Finding("merges_batch", {"found": size(self.output.shape), "images": IMAGES}))
         with raised("backward"):
             self.output.square().sum().backward(retain_graph=True)
         module.zero_grad()
@@ -91,6 +93,8 @@ class Answer:
                 result = module(copies)
         recorder.overwrites = not torch.equal(copies, images)
         recorder.trace.outputs = tuple(tensors_in(result))
+        if not recorder.trace.outputs:
+            raise NoAnswer(without_tensor(module, result, self.file))
         return recorder
 
 
@@ -104,7 +108,7 @@ def raised(stage: Stage, before: tuple[Trace, nn.Module] | None = None) -> Itera
 
 def one_tensor(trace: Trace) -> Tensor:
     if len(trace.outputs) != 1 or trace.outputs[0].dim() == 0:
-        raise NoAnswer("not_one_tensor", found=len(trace.outputs))
+        raise NoAnswer(Finding("not_one_tensor", {"found": len(trace.outputs)}))
     return trace.outputs[0]
 
 

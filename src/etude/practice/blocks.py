@@ -38,7 +38,7 @@ class Judge:
             try:
                 answers.append(Answer(self.make, case, self.file))
             except NoAnswer as error:
-                return [Finding(error.key, error.values)]
+                return [error.finding]
             except Raised as error:
                 return self.loud(error, len(answers))
         right = [difference_from(answer, self.candidate("solution", self.solution, at), search=True) for at, answer in enumerate(answers)]

@@ -1,5 +1,6 @@
 """What runs apart: one exercise, one file. Plain values in and out."""
 
+import ast
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,12 @@ import torch
 from etude.errors import EtudeError
 from etude.explain.findings import Finding, said
 from etude.explain.raised import explained
+from etude.explain.slips import alike
 from etude.practice import blocks, functions, loops
 from etude.practice.exercises import Exercise, exercise
+from etude.targets.needed import Part
 from etude.targets.opening import imported, part_of
+from etude.targets.statement import DEFINITIONS
 from etude.targets.surroundings import Unmade
 from etude.verification.judge import default_dtype
 
@@ -39,7 +43,7 @@ def findings(task: Exercise, path: Path, run_all: bool = False) -> list[Finding]
                 if isinstance(found, Unmade):
                     return [explained(found.error, path)]
                 if not callable(found):
-                    return [Finding("no_callable", {"name": name, "found": ", ".join(part.defined) or "–"})]
+                    return [not_there(name, part)]
             given = getattr(module, task.callables[0])
             match task.kind:
                 case "module":
@@ -52,3 +56,15 @@ def findings(task: Exercise, path: Path, run_all: bool = False) -> list[Finding]
         if error.__cause__ is None:
             raise
         return [explained(error.__cause__, path)]
+
+
+def not_there(name: str, part: Part) -> Finding:
+    """The file has nothing of that name: what it has instead, and what may be meant, nearly called so or the only one of its kind."""
+    defined = {one.node.name: one.node for one in part.everything if isinstance(one.node, DEFINITIONS)}
+    alone = [other for other, node in defined.items() if isinstance(node, ast.ClassDef) == name[:1].isupper()]
+    meant = alike(name, defined) or (alone[0] if len(alone) == 1 else None)
+    if meant:
+        return Finding("named_otherwise", {"name": name, "found": meant}, defined[meant].lineno)
+    if not defined:
+        return Finding("nothing_defined", {"name": name})
+    return Finding("no_callable", {"name": name, "found": ", ".join(defined)})
