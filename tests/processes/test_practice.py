@@ -1,6 +1,7 @@
 """`practice` passes what is right in whatever style, names the mistake that was made, and refuses everything else."""
 
 import ast
+import contextlib
 import importlib.util
 import json
 import re
@@ -13,7 +14,8 @@ import pytest
 import mutants
 import places
 import shell
-from etude.cli import practice as commands
+from etude.cli import watching
+from etude.cli.keys import Wait
 from etude.explain.findings import Finding
 from etude.practice import checker
 from etude.practice.checker import Checked, checked
@@ -136,7 +138,8 @@ def test_an_unknown_mistake_is_placed(server: Server, tmp_path: Path) -> None:
         ("preactivation", "self.bn2(y)", "self.bn3(y)", "no_attribute", "self.bn3", ("bn3", "bn1, conv1")),
         ("dense_layer", "self.conv(y)", "self.conv(z)", "no_name", "self.conv(z)", ("`z`",)),
         ("transition", "super().__init__()", "pass", "no_super", "self.norm =", ("super().__init__()",)),
-        ("bottleneck", "def forward", "def forwards", "no_forward", "", ("forward",)),
+        ("bottleneck", "def forward", "def forwards", "method_misspelt", "def forwards", ("`forwards`", "`forward`")),
+        ("bottleneck", "def forward", "def run", "no_forward", "", ("forward",)),
     ],
 )
 def test_what_is_raised_is_explained_at_its_line(
@@ -168,10 +171,12 @@ def test_a_branch_of_another_size_is_named(server: Server, tmp_path: Path) -> No
         ("def broken(:\n", "syntax", 1),
         ("import torch\n\nboom = 1 / 0\nResidualBlock = boom + 1\n", "raised", 3),
         ("import no_such_module\nclass ResidualBlock(no_such_module.Block):\n    pass\n", "raised", 1),
-        ("class Other:\n    pass\n", "no_callable", None),
+        ("class Other:\n    pass\n", "named_otherwise", 1),
+        ("class One:\n    pass\nclass Two:\n    pass\n", "no_callable", None),
+        ("x = 3\n", "nothing_defined", None),
         ("def ResidualBlock(channels):\n    return 3\n", "not_a_module", None),
         ("from torch import nn\nclass ResidualBlock(nn.Module):\n    def __init__(self, c):\n        super().__init__()\n"
-         "    def forward(self, x):\n        pass\n", "not_one_tensor", None),
+         "    def forward(self, x):\n        pass\n", "returns_nothing", 5),
         ("\0", "raised", None),
     ],
 )  # fmt: skip
@@ -346,20 +351,68 @@ def test_a_class_is_checked_in_one_command(tmp_path: Path, capsys: pytest.Captur
     ]
 
 
-def test_watch_checks_what_is_saved_and_goes_on(
-    begun: Path, capsys: pytest.CaptureFixture[str], server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def saved(book: Workbook) -> Iterator[str]:
-        yield "conv1x1"
-        solve(begun, "conv1x1")
-        yield "conv1x1"
-        raise KeyboardInterrupt
+def test_watch_checks_at_once_and_what_is_saved(begun: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start, a save, a file by another name, keys; leaving is no error."""
+    solve(begun, "conv1x1")
+    Workbook(begun).note("conv_cost", True)
 
-    monkeypatch.setattr(commands, "saved", saved)
-    code, shown = run(capsys, "watch")
-    assert code == 130
-    assert shown.index("not yet: conv1x1") < shown.index("passed: conv1x1") < shown.rindex("Next: conv_cost")
-    assert Workbook(begun).works()["conv1x1"].checks == 2
+    def next_key(waited: list[float] = []) -> str:  # noqa: B006
+        waited.append(0)
+        match len(waited):
+            case 1:
+                written(begun, "same_padding", exercise("same_padding").mistake("minus_one_last").read_text(encoding="utf-8"))
+            case 2:
+                written(begun, "SamePadding", "x = 1\n")
+            case 3:
+                return "h"
+            case 4:
+                return "n"
+            case 5:
+                raise KeyboardInterrupt
+        return ""
+
+    @contextlib.contextmanager
+    def keys() -> Iterator[Wait]:
+        yield lambda _: next_key()
+
+    monkeypatch.setattr(watching, "keys", keys)
+    code, shown = run(capsys, "watch", "--lang", "en")
+    assert code == 0
+    parts = ("passed: conv1x1", "2 of 24 passed", exercise("same_padding").task("en"), "not yet: same_padding", "Keys: h",
+             exercise("same_padding").mistakes["minus_one_last"].en[:40], "SamePadding.py was saved", "Hint 1 of 3",
+             exercise("inception_a").task("en"), "2 of 24 passed")  # fmt: skip
+    at = 0
+    for part in parts:
+        at = shown.index(part, at) + 1
+    assert Workbook(begun).work("same_padding").checks == 1, "only what was saved counts as tried"
+
+
+def test_what_has_passed_and_was_broken_has_passed_no_longer(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    solve(begun, "transition")
+    run(capsys, "check", "transition")
+    source = (begun / "transition.py").read_text(encoding="utf-8")
+    for text, passed, changed in ((f"# mine\n{source}", True, False), (source.replace("avg_pool2d", "max_pool2d"), False, True)):
+        written(begun, "transition", text)
+        row = next(row for row in json.loads(run(capsys, "list", "--json")[1]) if row["exercise"] == "transition")
+        assert (row["passed"], row["changed"]) == (passed, changed)
+    assert "changed since it passed" in run(capsys, "list")[1]
+    run(capsys, "check", "transition")
+    assert "changed since" not in run(capsys, "list")[1]
+    assert run(capsys, "compare", "transition")[0] == 0, "who has once solved it may look"
+
+
+def test_what_the_code_prints_is_shown_in_short(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noise = 'print(x.shape, "\\x1b[2J\\u202e", "x" * 500)\n        for i in range(1000): print("line", i)\n        '
+    written(begun, "transition", edited("transition", "x = F.relu", f"{noise}x = F.relu"))
+    code, shown = run(capsys, "check", "transition", "--json")
+    printed = json.loads(shown)["printed"]
+    assert (code, len(printed), printed[-1]) == (0, 21, "…")
+    assert printed[0].startswith("torch.Size([3, 7, 9, 6]) \\x1b[2J\\u202e xxx")
+    assert max(map(len, printed)) <= 201
+    assert "Your code printed" in run(capsys, "check", "transition")[1]
+    written(begun, "transition", edited("transition", "x = F.relu", 'print("here")\n        while True: pass\n        x = F.relu'))
+    (result,) = [json.loads(run(capsys, "check", "transition", "--seconds", "2", "--json")[1])]
+    assert (result["diagnoses"][0]["id"], result["printed"]) == ("time", ["here"])
 
 
 def test_the_walk_of_the_page_is_what_happens(quick: None, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,11 +32,11 @@ class Raised(Exception):
 
 
 class NoAnswer(Exception):
-    """What the learner's code gives is of another kind."""
+    """What the learner's code gives cannot be judged any further: what is wrong with it."""
 
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.key)
-        self.finding = finding
+    def __init__(self, key: str, line: int | None = None, **values: Any) -> None:
+        super().__init__(key)
+        self.finding = Finding(key, values, line)
 
 
 class Answer:
@@ -59,7 +59,7 @@ class Answer:
         with raised("made"):
             module = make(*case.arguments)
         if not isinstance(module, nn.Module):
-            raise NoAnswer(Finding("not_a_module", {"found": type(module).__name__}))
+            raise NoAnswer("not_a_module", found=type(module).__name__)
         self.module = module
         self.images = torch.randn(IMAGES, *case.input)
         self.hidden = register_hidden(module)
@@ -75,7 +75,7 @@ class Answer:
         self.trace, self.lines, self.overwrites = recorder.trace, recorder.lines, recorder.overwrites
         self.output = one_tensor(self.trace)
         if len(self.output) != IMAGES:
-            raise NoAnswer(Finding("merges_batch", {"found": size(self.output.shape), "images": IMAGES}))
+            raise NoAnswer("merges_batch", found=size(self.output.shape), images=IMAGES)
         with raised("backward"):
             self.output.square().sum().backward(retain_graph=True)
         module.zero_grad()
@@ -94,7 +94,8 @@ class Answer:
         recorder.overwrites = not torch.equal(copies, images)
         recorder.trace.outputs = tuple(tensors_in(result))
         if not recorder.trace.outputs:
-            raise NoAnswer(without_tensor(module, result, self.file))
+            nothing = without_tensor(module, result, self.file)
+            raise NoAnswer(nothing.key, nothing.line, **nothing.values)
         return recorder
 
 
@@ -108,7 +109,7 @@ def raised(stage: Stage, before: tuple[Trace, nn.Module] | None = None) -> Itera
 
 def one_tensor(trace: Trace) -> Tensor:
     if len(trace.outputs) != 1 or trace.outputs[0].dim() == 0:
-        raise NoAnswer(Finding("not_one_tensor", {"found": len(trace.outputs)}))
+        raise NoAnswer("not_one_tensor", found=len(trace.outputs))
     return trace.outputs[0]
 
 

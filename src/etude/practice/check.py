@@ -1,7 +1,9 @@
 """What runs apart: one exercise, one file. Plain values in and out."""
 
 import ast
+import contextlib
 import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from etude.explain.raised import explained
 from etude.explain.slips import alike
 from etude.practice import blocks, functions, loops
 from etude.practice.exercises import Exercise, exercise
+from etude.practice.printed import Printed
 from etude.targets.needed import Part
 from etude.targets.opening import imported, part_of
 from etude.targets.statement import DEFINITIONS
@@ -23,15 +26,16 @@ LOUD = frozenset(said())
 
 
 def check(name: str, file: str, run_all: bool = False) -> dict[str, Any]:
-    """The status and the findings of a learner's file: "pass", "fail", or "error" where it raises.
+    """The status, the findings and the output of a learner's file: "pass", "fail", or "error" where it raises.
 
     Of a script or a notebook runs what the exercise's classes and functions need; all of it on request.
     """
     torch.set_num_threads(1)  # everything is small, and others may be computing
-    with default_dtype(torch.float64), torch.random.fork_rng(devices=[]):
+    printed = Printed(sys.stdout)
+    with default_dtype(torch.float64), torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(printed):
         found = findings(exercise(name), Path(file), run_all)
     status = "pass" if not found else "error" if any(finding.key in LOUD for finding in found) else "fail"
-    return {"status": status, "findings": [dataclasses.asdict(finding) for finding in found]}
+    return {"status": status, "findings": [dataclasses.asdict(finding) for finding in found], "printed": printed.lines()}
 
 
 def findings(task: Exercise, path: Path, run_all: bool = False) -> list[Finding]:
