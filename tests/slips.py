@@ -117,3 +117,56 @@ SLIPS = (
     Slip("no_gpu", "y = self.conv1(x)", 'y = self.conv1(x.to("cuda"))', "cuda"),
     Slip("asks", "        super().__init__()", "        super().__init__()\n        self.n = input()", "input()"),
 )
+
+RELU = "        return F.relu(y)"
+EPOCH = "        optimizer.zero_grad()"
+STEP = "        optimizer.step()"
+FORMULA = 'torch.einsum("oc,nchw->nohw", self.weight, x)'
+PREDICTED = "        predicted = model(images)"
+
+# answers that are none of the known mistakes
+OTHERS = (
+    Slip("todo", RELU, "        raise NotImplementedError  # TODO", "TODO"),
+    Slip("no_forward", "def forward", "def run"),
+    Slip("nothing_set", f"{CONV1}\n        {CONV1.replace('1 =', '2 =')}", "pass", "self.conv1(x)", ("`conv1`",)),
+    Slip("forbidden", FORMULA, "nn.functional.conv2d(x, self.weight[:, :, None, None])", "conv2d", ("conv",), "conv1x1"),
+    Slip("fixed_batch", "x.flatten(1)", "x.view(64, -1)", "x.view", ("`x.view(64, -1)`",), "lecture_residual"),
+    Slip("result_dropped", "x = x.flatten(1)", "x.flatten(1)", "x.flatten", ("`x.flatten(1)`",), "lecture_residual"),
+    Slip("not_flattened", "x = x.flatten(1)", "pass", "self.fc(x)", ("512",), "lecture_residual"),
+    Slip("view_size", "x.flatten(1)", "x.view(-1, 500)", "x.view", ("500",), "lecture_residual"),
+    Slip("raised", RELU, "        return 1 / 0", "1 / 0"),
+    Slip("no_callable", "class ResidualBlock", "class One:\n    pass\n\n\nclass Block"),
+    Slip("nothing_defined", "def conv_macs", "x = 3\nif False:\n  def _", name="conv_cost"),
+    Slip("not_one_tensor", RELU, "        return y, y"),
+    Slip("no_tensor", RELU, "        return 3", "def forward"),
+    Slip("merges_batch", RELU, "        return y.flatten(0, 1)"),
+    Slip("missing_argument", "self.conv2(y)", "self.conv2()", "self.conv2()"),
+    Slip("no_gradient", RELU, "        return F.relu(y).detach()"),
+    Slip("inplace", "        y = F.relu(y)", "        y = y.sigmoid()\n        y += 1", ""),
+    Slip("operator", "        y = F.relu(y)", "        y = y.tanh()", "tanh"),
+    Slip("initial", "        self.conv2", "        nn.init.constant_(self.bn1.weight, 2)\n        self.conv2", name="bottleneck"),
+    Slip("hidden", CONV1, f"self.layers = [{CONV1[13:]}]\n        self.conv1 = lambda x: self.layers[0](x)"),
+    Slip("unused", CONV1, CONV1 + "\n        self.extra = nn.Conv2d(channels, channels, 1)"),
+    Slip("parameters", CONV1, CONV1 + "\n        self.extra = nn.Linear(3, 3)"),
+    Slip("gradients", "y = x + y", "y = x.detach() + y"),
+    Slip("evaluation", RELU, "        return F.relu(y) if self.training else y"),
+    Slip("alone", RELU, RELU + " * (len(x) > 1)"),
+    Slip("output", RELU, RELU + ".flip(2)"),
+    Slip("shape", RELU, RELU + "[:, :3]"),
+    Slip("value", "return", "return 1 +", name="conv_cost"),
+    Slip("not_whole", "return", "return 1.0 *", name="conv_cost"),
+    Slip("training_modes", STEP, STEP + "\n        model.eval()", name="train_loop"),
+    Slip("training_batches", EPOCH, "        break\n" + EPOCH, name="train_loop"),
+    Slip("training_weights", "F.cross_entropy(logits, labels)", "F.cross_entropy(3 * logits, labels)", name="train_loop"),
+    Slip("accuracy_modes", PREDICTED, "        model.train(total > 0)\n" + PREDICTED, name="train_loop"),
+    Slip("accuracy_value", "return correct / total", "return correct / (total + 1)", name="train_loop"),
+    Slip("accuracy_changes", "    model.eval()", "    model.eval()\n    model.fc1.weight.mul_(2)", name="train_loop"),
+    Slip(
+        "out_of_memory",
+        "        super().__init__()",
+        "        super().__init__()\n        self.much = nn.Linear(10**5, 10**5)",
+        "self.much",
+    ),
+    Slip("killed", "        super().__init__()", "        super().__init__()\n        import os; os.kill(os.getpid(), 9)"),
+    Slip("left", "        super().__init__()", "        super().__init__()\n        import os; os._exit(3)"),
+)

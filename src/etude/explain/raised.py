@@ -30,6 +30,7 @@ KNOWN = {
     "no_attribute": r"object has no attribute '(?P<name>\w+)'",
     "no_name": r"name '(?P<name>\w+)' is not defined|local variable '(?P<local>\w+)'",
     "missing_argument": r"(?P<text>\w+\(\) missing \d+ required positional arguments?: .*)",
+    "out_of_memory": r"can't allocate memory|not enough memory|bad_alloc|^MemoryError",
     "no_gpu": r"CUDA|cuda|NVIDIA",
     "no_gradient": r"does not require grad",
 }
@@ -50,7 +51,7 @@ def explained(error: BaseException, file: Path) -> Finding:
     if found := slip(Scene.of(error, file, frame, line)):
         return found
     for key, pattern in KNOWN.items():
-        if said := re.search(pattern, str(error)):
+        if said := re.search(pattern, str(error) or type(error).__name__):
             values: dict[str, Any] = {name: value for name, value in said.groupdict().items() if value is not None}
             if key in ("linear_features", "view_size") and (wrong := flattened_wrongly(error, file, line, values)):
                 return wrong
