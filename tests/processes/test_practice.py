@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -18,12 +19,13 @@ from etude.cli import watching
 from etude.cli.keys import Wait
 from etude.explain.findings import Finding
 from etude.practice import checker
-from etude.practice.checker import Checked, checked
+from etude.practice.checker import Checked, Outcome, checked, outcome, side_by_side
 from etude.practice.exercises import LANGUAGES, exercise, names
 from etude.practice.sources import merged
 from etude.practice.words import diagnosis
 from etude.practice.workbook import STATE, Workbook
 from etude.verification.apart import Server
+from slips import SLIPS
 
 ANSWERS = sorted(places.ANSWERS.glob("*/*.py"))
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -221,7 +223,7 @@ def test_what_runs_apart_knows_no_language(server: Server, tmp_path: Path) -> No
     }
     english, chinese = (diagnosis(exercise("residual_block"), Finding(**found), language).message for language in LANGUAGES)
     assert english == "The numbers agree up to the input. What should come of it next is 3×3 conv 6; here tanh follows."
-    assert chinese == "到 输入 为止数值都一致。接下来应当是 3×3 conv 6，这里却是 tanh。"
+    assert chinese == "到输入为止数值都一致。接下来应当是 3×3 conv 6，这里却是 tanh。"
 
 
 # ── The commands ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -329,26 +331,71 @@ def test_the_class_is_found_in_a_script_that_trains(
     assert [left.name for left in tmp_path.iterdir()] == [file]
 
 
-def test_a_class_is_checked_in_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for learner, taken in (("anna", "solution"), ("bo", "mistake")):
-        (tmp_path / learner).mkdir()
+def test_a_class_is_checked_in_one_command(tmp_path: Path, quick: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """Files by other names and one folder down, paths that are no files, and what the class gets wrong."""
+    for learner in ("anna", "bo", "cy/homework"):
+        (tmp_path / learner).mkdir(parents=True)
         for name in ("residual_block", "same_padding"):
             task = exercise(name)
-            shutil.copy(task.solution if taken == "solution" else task.mistake(sorted(task.mistakes)[0]), tmp_path / learner / f"{name}.py")
-    written(tmp_path / "bo", "transition", exercise("transition").starting_file("zh"))
+            file = task.solution if learner == "anna" else task.mistake(sorted(task.mistakes)[0])
+            shutil.copy(file, tmp_path / learner / f"{name}.py")
+    written(tmp_path / "bo", "Transition (1)", exercise("transition").starting_file("zh"))
+    (tmp_path / "bo" / "conv1x1.py").mkdir()
+    (tmp_path / "cy" / "densenet.py").symlink_to(tmp_path / "gone.py")
+    written(tmp_path / "cy", "plan", "")
     (tmp_path / "notes").mkdir()
     code, shown = run(capsys, "check", "--all", "--folder", str(tmp_path), "--lang", "en")
-    rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if line.strip().startswith(("anna", "bo"))}
+    rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if line.strip().startswith(("anna ", "bo ", "cy ", "∑"))}
+    first = sorted(exercise("residual_block").mistakes)[0]
     assert code == 1
-    assert "✓" in next(line for line in shown.splitlines() if line.strip().startswith("anna") and "✓" in line)
-    assert sorted(exercise("residual_block").mistakes)[0] in shown
-    assert set(rows) == {"anna", "bo"}
+    assert any(line.split()[:1] == ["anna"] and "✓" in line for line in shown.splitlines())
+    assert set(rows) == {"anna", "bo", "cy", "∑"}
+    assert rows["∑"] == ["1", "1", "2"]
+    assert {f"bo  residual_block  {first}", "bo  conv1x1  no_file", "cy  densenet  broken_link"} <= set(shown.splitlines())
+    assert f"{Path('cy', 'plan.py')}: not checked" in shown
+    assert re.search(rf"2 +residual_block +{first}", shown[shown.index("Most frequent") :])
     code, shown = run(capsys, "check", "--all", "--folder", str(tmp_path), "--json")
     plain = json.loads(shown[shown.index("[") :])
-    assert [(row["learner"], [one["status"] for one in row["exercises"]]) for row in plain] == [
-        ("anna", ["pass", "pass"]),
-        ("bo", ["fail", "fail", "fail"]),
+    assert [(row["learner"], [one["status"] for one in row["exercises"]], row.get("not_recognised")) for row in plain] == [
+        ("anna", ["pass", "pass"], None),
+        ("bo", ["error", "fail", "fail", "fail"], None),
+        ("cy", ["fail", "fail", "error"], ["plan.py"]),
     ]
+
+
+def test_one_that_does_not_end_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended, others = [], Event()
+
+    def outcome(name: str, file: Path, *_: object) -> Outcome:
+        if file.name == "slow.py":
+            assert others.wait(60)
+        ended.append(file.name)
+        if len(ended) == 2:
+            others.set()
+        return Outcome(name, file, "pass", (), 0.0)
+
+    monkeypatch.setattr(checker, "warm", contextlib.nullcontext)
+    monkeypatch.setattr(checker, "at_once", lambda: 2)
+    monkeypatch.setattr(checker, "outcome", outcome)
+    files = [Path("slow.py"), Path("one.py"), Path("two.py")]
+    assert [found.file for found in side_by_side([("conv1x1", file) for file in files])] == files
+    assert ended == ["one.py", "two.py", "slow.py"]
+
+
+# ── Slips ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_slip_gets_its_own_message_in_both_languages(server: Server, tmp_path: Path) -> None:
+    """One for each message; all of them are on the page docs/messages.md."""
+    for number, slip in enumerate({slip.key: slip for slip in SLIPS}.values()):
+        (tmp_path / str(number)).mkdir()
+        found = outcome(slip.name, written(tmp_path / str(number), slip.name, slip.source), server)
+        assert slip.key in {finding.key for finding in found.findings}, f"{slip}: {found.findings}"
+        said = {language: next(one for one in found.said(language).diagnoses if one.id == slip.key) for language in LANGUAGES}
+        assert slip.line in (None, said["en"].line), slip
+        assert all(word in said[language].message for word in slip.says for language in LANGUAGES), said
+        assert CHINESE.search(said["zh"].message)
+        assert not CHINESE.search(said["en"].message)
 
 
 def test_watch_checks_at_once_and_what_is_saved(begun: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from etude.explain.findings import Finding
+from etude.explain.outline import label
 from etude.explain.raised import explained
+from etude.operator import Operator
 from etude.practice.answers import Answer, NoAnswer, Raised, size
 from etude.practice.candidates import Candidate, Difference, difference_from, raises_alike
 from etude.practice.exercises import Exercise
@@ -17,7 +19,6 @@ from etude.practice.sources import loaded, merged
 from etude.source import code_only
 from etude.targets.opening import part_of
 from etude.verification.diagnose import Diagnosis as Place
-from etude.verification.diagnose import described, name
 from etude.verification.trace import Event
 
 
@@ -136,10 +137,10 @@ class Judge:
         if place is None:
             steps = self.candidate("solution", self.solution, at).training.steps
             ends = [event for event in answer.trace.events if event.index not in self.places(answer, difference, len(steps))]
-            return Finding("output", {"have": name(ends[-1]) if ends else Finding("no_operator")}, line)
-        before = [described(place.steps[index]) if index >= 0 else Finding("the_input") for index in place.step.inputs]
+            return Finding("output", {"have": called(ends[-1]) if ends else Finding("no_operator")}, line)
+        before = [called(place.steps[index]) if index >= 0 else Finding("the_input") for index in place.step.inputs]
         here = Finding("follows", {"have": called(place.events[0])}) if place.events else Finding("computed_nowhere")
-        return Finding("operator", {"before": before, "want": described(place.step), "here": here}, line)
+        return Finding("operator", {"before": before, "want": called(place.step), "here": here}, line)
 
     def places(self, answer: Answer, difference: Difference, steps: int) -> set[int]:
         """The events of the answer that made what steps of the solution gave."""
@@ -163,8 +164,11 @@ def is_nearer(difference: Difference | None, other: Difference | None) -> bool:
     return other is not None and (difference is None or difference.rank < other.rank)
 
 
-def called(event: Event) -> str:
-    return f"{name(event)} ({event.path})" if event.path else name(event)
+def called(operator: Operator) -> str | Finding:
+    """An operator in a few words."""
+    if operator.op == "add":
+        return Finding("addition")
+    return f"{label(operator)} ({operator.path})" if isinstance(operator, Event) and operator.path else label(operator)
 
 
 def words(source: str) -> int:
