@@ -58,6 +58,11 @@ class Diagnosis:
         return [place for tensor in values for place, _ in self.trace.find(tensor)]
 
 
+def described(step: Step) -> str:
+    """An operator of the table in a few words: "3×3 conv 64 /2"."""
+    return "the addition" if step.op == "add" else label(step)
+
+
 def name(event: Operator) -> str:
     """An operator that ran in a few words."""
     return "an addition" if event.op == "add" else label(event)
