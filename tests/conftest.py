@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import HealthCheck, settings
 
-from etude.cli import practice
 from etude.data import dataset, strokes
 from etude.practice import checker
 from etude.train import engine
@@ -43,7 +42,8 @@ def quick(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     if apart.FORKS:
         monkeypatch.setattr(apart, "call", server.call)
         monkeypatch.setattr(checker, "call", server.call)
-        monkeypatch.setattr(practice, "warm", lambda: contextlib.nullcontext(server))
+        monkeypatch.setattr(checker, "warm", lambda: contextlib.nullcontext(server))
+        monkeypatch.setattr(checker, "at_once", lambda: 1)
 
 
 @pytest.fixture(scope="session", autouse=True)

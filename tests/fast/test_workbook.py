@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 import shell
-from etude.cli import practice as commands
-from etude.practice.exercises import exercise
+from etude.practice.classroom import handed_in
+from etude.practice.exercises import exercise, names
+from etude.practice.naming import exercise_of
+from etude.practice.watching import Elsewhere, Pressed, Saved, happenings
 from etude.practice.words import language_here
 from etude.practice.workbook import STATE, Workbook
 
@@ -87,18 +89,68 @@ def test_wrong_usage_ends_with_2(begun: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_watch_sees_every_save(begun: Path) -> None:
-    book, changes = Workbook(begun), ["conv_cost", "densenet", "gone"]
+    book, changes = Workbook(begun), ["conv_cost", "densenet", "gone", "Densenet (1)"]
 
-    def sleep(_: float) -> None:
+    def wait(_: float) -> str:
         name = changes.pop(0)
         if name == "gone":
             (begun / "conv_cost.py").unlink()
-            changes.append("conv_cost")
+            changes[:0] = ["conv_cost", "H"]
+        elif name == "H":
+            return name
         else:
             written(begun, name, f"# {len(changes)}\n")
+        return ""
 
-    saves = commands.saved(book, sleep)
-    assert [next(saves), next(saves), next(saves)] == ["conv_cost", "densenet", "conv_cost"]
+    seen = happenings(book, wait)
+    assert [next(seen) for _ in range(5)] == [
+        Saved("conv_cost"),
+        Saved("densenet"),
+        Saved("conv_cost"),
+        Pressed("h"),
+        Elsewhere(begun / "Densenet (1).py"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("ResidualBlock.py", "residual_block"),
+        ("conv1x1 (1).py", "conv1x1"),
+        ("Conv1x1.py", "conv1x1"),
+        ("anna_conv1x1_final.py", "conv1x1"),
+        ("03-same-padding.ipynb", "same_padding"),
+        ("GoogLeNetInception.py", "googlenet_inception"),
+        ("inception_anna.py", None),
+        ("dense_block_dense_layer.py", None),
+        ("conv1x1.txt", None),
+        ("helpers.py", None),
+    ],
+)
+def test_a_file_is_recognised_where_its_name_leaves_no_doubt(name: str, meant: str | None) -> None:
+    assert exercise_of(Path(name)) == meant
+
+
+def test_every_exercises_own_file_is_recognised() -> None:
+    assert all(exercise_of(Path(f"{name}.py")) == name for name in names())
+
+
+def test_a_classs_files_are_sorted_out(tmp_path: Path) -> None:
+    for place in (
+        "anna/sub/conv1x1.py",
+        "anna/Conv1x1.py",
+        "anna/transition (1).py",
+        "anna/transition_2.py",
+        "anna/notes.py",
+        "__MACOSX/conv1x1.py",
+    ):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text("", encoding="utf-8")
+    (tmp_path / "anna" / "densenet.py").mkdir()
+    (anna,) = handed_in(tmp_path)
+    there = {name: str(path.relative_to(tmp_path)) for name, path in anna.files.items()}
+    assert there == {"conv1x1": "anna/sub/conv1x1.py", "densenet": "anna/densenet.py"}
+    assert [path.name for path in anna.others] == ["Conv1x1.py", "notes.py", "transition (1).py", "transition_2.py"]
 
 
 @pytest.mark.parametrize(("locale", "language"), [("zh_CN.UTF-8", "zh"), ("zh", "zh"), ("en_US.UTF-8", "en"), ("de_DE", "en"), ("C", "en")])

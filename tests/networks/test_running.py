@@ -193,7 +193,7 @@ STOPPED: list[tuple[nn.Module, int, str]] = [
     (Unflattened(), 1, "a linear layer made for 512 features gets maps of 32×4×4, which are not flattened"),
     (Silent(), 1, "`forward` gives None: it ends without `return`"),
     (CallsSilent(), 1, "does a `forward` before it end without `return`?"),
-    (Misspelt(), 1, "`fc1` is used and was never set; what was set: conv1, rblock1"),
+    (Misspelt(), 1, "`self` has no `fc1`: is `fc` meant?"),
     (Undefined(), 1, "`y` is not defined"),
     (NoForward(), 1, "the class has no method `forward`"),
     (Narrow(), 1, "a convolution made for 20 input channels gets 16"),

@@ -1,27 +1,31 @@
 """`practice` passes what is right in whatever style, names the mistake that was made, and refuses everything else."""
 
 import ast
+import contextlib
 import importlib.util
 import json
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 import mutants
 import places
 import shell
-from etude.cli import practice as commands
+from etude.cli import watching
+from etude.cli.keys import Wait
 from etude.explain.findings import Finding
 from etude.practice import checker
-from etude.practice.checker import Checked, checked
+from etude.practice.checker import Checked, Outcome, checked, outcome, side_by_side
 from etude.practice.exercises import LANGUAGES, exercise, names
 from etude.practice.sources import merged
 from etude.practice.words import diagnosis
 from etude.practice.workbook import STATE, Workbook
 from etude.verification.apart import Server
+from slips import SLIPS
 
 ANSWERS, WRONG = (sorted(places.ANSWERS.glob(pattern)) for pattern in ("*/*.py", "*/wrong/*.py"))
 SIDES = re.compile(r"next is (.+); here (.+?)( \([\w.]+\))? follows\.$")  # what should come, and what does
@@ -154,7 +158,8 @@ def test_an_unknown_mistake_is_placed(server: Server, tmp_path: Path) -> None:
         ("preactivation", "self.bn2(y)", "self.bn3(y)", "no_attribute", "self.bn3", ("bn3", "bn1, conv1")),
         ("dense_layer", "self.conv(y)", "self.conv(z)", "no_name", "self.conv(z)", ("`z`",)),
         ("transition", "super().__init__()", "pass", "no_super", "self.norm =", ("super().__init__()",)),
-        ("bottleneck", "def forward", "def forwards", "no_forward", "", ("forward",)),
+        ("bottleneck", "def forward", "def forwards", "method_misspelt", "def forwards", ("`forwards`", "`forward`")),
+        ("bottleneck", "def forward", "def run", "no_forward", "", ("forward",)),
     ],
 )
 def test_what_is_raised_is_explained_at_its_line(
@@ -186,10 +191,12 @@ def test_a_branch_of_another_size_is_named(server: Server, tmp_path: Path) -> No
         ("def broken(:\n", "syntax", 1),
         ("import torch\n\nboom = 1 / 0\nResidualBlock = boom + 1\n", "raised", 3),
         ("import no_such_module\nclass ResidualBlock(no_such_module.Block):\n    pass\n", "raised", 1),
-        ("class Other:\n    pass\n", "no_callable", None),
+        ("class Other:\n    pass\n", "named_otherwise", 1),
+        ("class One:\n    pass\nclass Two:\n    pass\n", "no_callable", None),
+        ("x = 3\n", "nothing_defined", None),
         ("def ResidualBlock(channels):\n    return 3\n", "not_a_module", None),
         ("from torch import nn\nclass ResidualBlock(nn.Module):\n    def __init__(self, c):\n        super().__init__()\n"
-         "    def forward(self, x):\n        pass\n", "not_one_tensor", None),
+         "    def forward(self, x):\n        pass\n", "returns_nothing", 5),
         ("\0", "raised", None),
     ],
 )  # fmt: skip
@@ -234,7 +241,7 @@ def test_what_runs_apart_knows_no_language(server: Server, tmp_path: Path) -> No
     }
     english, chinese = (diagnosis(exercise("residual_block"), Finding(**found), language).message for language in LANGUAGES)
     assert english == "The numbers agree up to the input. What should come of it next is 3×3 conv 6; here tanh follows."
-    assert chinese == "到 输入 为止数值都一致。接下来应当是 3×3 conv 6，这里却是 tanh。"
+    assert chinese == "到输入为止数值都一致。接下来应当是 3×3 conv 6，这里却是 tanh。"
 
 
 # ── The commands ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -342,42 +349,135 @@ def test_the_class_is_found_in_a_script_that_trains(
     assert [left.name for left in tmp_path.iterdir()] == [file]
 
 
-def test_a_class_is_checked_in_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for learner, taken in (("anna", "solution"), ("bo", "mistake")):
-        (tmp_path / learner).mkdir()
+def test_a_class_is_checked_in_one_command(tmp_path: Path, quick: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """Files by other names and one folder down, paths that are no files, and what the class gets wrong."""
+    for learner in ("anna", "bo", "cy/homework"):
+        (tmp_path / learner).mkdir(parents=True)
         for name in ("residual_block", "same_padding"):
             task = exercise(name)
-            shutil.copy(task.solution if taken == "solution" else task.mistake(sorted(task.mistakes)[0]), tmp_path / learner / f"{name}.py")
-    written(tmp_path / "bo", "transition", exercise("transition").starting_file("zh"))
+            file = task.solution if learner == "anna" else task.mistake(sorted(task.mistakes)[0])
+            shutil.copy(file, tmp_path / learner / f"{name}.py")
+    written(tmp_path / "bo", "Transition (1)", exercise("transition").starting_file("zh"))
+    (tmp_path / "bo" / "conv1x1.py").mkdir()
+    (tmp_path / "cy" / "densenet.py").symlink_to(tmp_path / "gone.py")
+    written(tmp_path / "cy", "plan", "")
     (tmp_path / "notes").mkdir()
     code, shown = run(capsys, "check", "--all", "--folder", str(tmp_path), "--lang", "en")
-    rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if line.strip().startswith(("anna", "bo"))}
+    rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if line.strip().startswith(("anna ", "bo ", "cy ", "∑"))}
+    first = sorted(exercise("residual_block").mistakes)[0]
     assert code == 1
-    assert "✓" in next(line for line in shown.splitlines() if line.strip().startswith("anna") and "✓" in line)
-    assert sorted(exercise("residual_block").mistakes)[0] in shown
-    assert set(rows) == {"anna", "bo"}
+    assert any(line.split()[:1] == ["anna"] and "✓" in line for line in shown.splitlines())
+    assert set(rows) == {"anna", "bo", "cy", "∑"}
+    assert rows["∑"] == ["1", "1", "2"]
+    assert {f"bo  residual_block  {first}", "bo  conv1x1  no_file", "cy  densenet  broken_link"} <= set(shown.splitlines())
+    assert f"{Path('cy', 'plan.py')}: not checked" in shown
+    assert re.search(rf"2 +residual_block +{first}", shown[shown.index("Most frequent") :])
     code, shown = run(capsys, "check", "--all", "--folder", str(tmp_path), "--json")
     plain = json.loads(shown[shown.index("[") :])
-    assert [(row["learner"], [one["status"] for one in row["exercises"]]) for row in plain] == [
-        ("anna", ["pass", "pass"]),
-        ("bo", ["fail", "fail", "fail"]),
+    assert [(row["learner"], [one["status"] for one in row["exercises"]], row.get("not_recognised")) for row in plain] == [
+        ("anna", ["pass", "pass"], None),
+        ("bo", ["error", "fail", "fail", "fail"], None),
+        ("cy", ["fail", "fail", "error"], ["plan.py"]),
     ]
 
 
-def test_watch_checks_what_is_saved_and_goes_on(
-    begun: Path, capsys: pytest.CaptureFixture[str], server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def saved(book: Workbook) -> Iterator[str]:
-        yield "conv1x1"
-        solve(begun, "conv1x1")
-        yield "conv1x1"
-        raise KeyboardInterrupt
+def test_one_that_does_not_end_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended, others = [], Event()
 
-    monkeypatch.setattr(commands, "saved", saved)
-    code, shown = run(capsys, "watch")
-    assert code == 130
-    assert shown.index("not yet: conv1x1") < shown.index("passed: conv1x1") < shown.rindex("Next: conv_cost")
-    assert Workbook(begun).works()["conv1x1"].checks == 2
+    def outcome(name: str, file: Path, *_: object) -> Outcome:
+        if file.name == "slow.py":
+            assert others.wait(60)
+        ended.append(file.name)
+        if len(ended) == 2:
+            others.set()
+        return Outcome(name, file, "pass", (), 0.0)
+
+    monkeypatch.setattr(checker, "warm", contextlib.nullcontext)
+    monkeypatch.setattr(checker, "at_once", lambda: 2)
+    monkeypatch.setattr(checker, "outcome", outcome)
+    files = [Path("slow.py"), Path("one.py"), Path("two.py")]
+    assert [found.file for found in side_by_side([("conv1x1", file) for file in files])] == files
+    assert ended == ["one.py", "two.py", "slow.py"]
+
+
+# ── Slips ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_slip_gets_its_own_message_in_both_languages(server: Server, tmp_path: Path) -> None:
+    """One for each message; all of them are on the page docs/messages.md."""
+    for number, slip in enumerate({slip.key: slip for slip in SLIPS}.values()):
+        (tmp_path / str(number)).mkdir()
+        found = outcome(slip.name, written(tmp_path / str(number), slip.name, slip.source), server)
+        assert slip.key in {finding.key for finding in found.findings}, f"{slip}: {found.findings}"
+        said = {language: next(one for one in found.said(language).diagnoses if one.id == slip.key) for language in LANGUAGES}
+        assert slip.line in (None, said["en"].line), slip
+        assert all(word in said[language].message for word in slip.says for language in LANGUAGES), said
+        assert CHINESE.search(said["zh"].message)
+        assert not CHINESE.search(said["en"].message)
+
+
+def test_watch_checks_at_once_and_what_is_saved(begun: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start, a save, a file by another name, keys; leaving is no error."""
+    solve(begun, "conv1x1")
+    Workbook(begun).note("conv_cost", True)
+
+    def next_key(waited: list[float] = []) -> str:  # noqa: B006
+        waited.append(0)
+        match len(waited):
+            case 1:
+                written(begun, "same_padding", exercise("same_padding").mistake("minus_one_last").read_text(encoding="utf-8"))
+            case 2:
+                written(begun, "SamePadding", "x = 1\n")
+            case 3:
+                return "h"
+            case 4:
+                return "n"
+            case 5:
+                raise KeyboardInterrupt
+        return ""
+
+    @contextlib.contextmanager
+    def keys() -> Iterator[Wait]:
+        yield lambda _: next_key()
+
+    monkeypatch.setattr(watching, "keys", keys)
+    code, shown = run(capsys, "watch", "--lang", "en")
+    assert code == 0
+    parts = ("passed: conv1x1", "2 of 24 passed", exercise("same_padding").task("en"), "not yet: same_padding", "Keys: h",
+             exercise("same_padding").mistakes["minus_one_last"].en[:40], "SamePadding.py was saved", "Hint 1 of 3",
+             exercise("inception_a").task("en"), "2 of 24 passed")  # fmt: skip
+    at = 0
+    for part in parts:
+        at = shown.index(part, at) + 1
+    assert Workbook(begun).work("same_padding").checks == 1, "only what was saved counts as tried"
+
+
+def test_what_has_passed_and_was_broken_has_passed_no_longer(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    solve(begun, "transition")
+    run(capsys, "check", "transition")
+    source = (begun / "transition.py").read_text(encoding="utf-8")
+    for text, passed, changed in ((f"# mine\n{source}", True, False), (source.replace("avg_pool2d", "max_pool2d"), False, True)):
+        written(begun, "transition", text)
+        row = next(row for row in json.loads(run(capsys, "list", "--json")[1]) if row["exercise"] == "transition")
+        assert (row["passed"], row["changed"]) == (passed, changed)
+    assert "changed since it passed" in run(capsys, "list")[1]
+    run(capsys, "check", "transition")
+    assert "changed since" not in run(capsys, "list")[1]
+    assert run(capsys, "compare", "transition")[0] == 0, "who has once solved it may look"
+
+
+def test_what_the_code_prints_is_shown_in_short(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noise = 'print(x.shape, "\\x1b[2J\\u202e", "x" * 500)\n        for i in range(1000): print("line", i)\n        '
+    written(begun, "transition", edited("transition", "x = F.relu", f"{noise}x = F.relu"))
+    code, shown = run(capsys, "check", "transition", "--json")
+    printed = json.loads(shown)["printed"]
+    assert (code, len(printed), printed[-1]) == (0, 21, "…")
+    assert printed[0].startswith("torch.Size([3, 7, 9, 6]) \\x1b[2J\\u202e xxx")
+    assert max(map(len, printed)) <= 201
+    assert "Your code printed" in run(capsys, "check", "transition")[1]
+    written(begun, "transition", edited("transition", "x = F.relu", 'print("here")\n        while True: pass\n        x = F.relu'))
+    (result,) = [json.loads(run(capsys, "check", "transition", "--seconds", "2", "--json")[1])]
+    assert (result["diagnoses"][0]["id"], result["printed"]) == ("time", ["here"])
 
 
 def test_the_walk_of_the_page_is_what_happens(quick: None, capsys: pytest.CaptureFixture[str]) -> None:

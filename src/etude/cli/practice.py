@@ -1,26 +1,18 @@
 """`etude practice`: write the classic blocks, and be told what went wrong. Torch is imported by the process that checks, never here."""
 
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
-from etude.cli.render import WIDTH, as_json, filled, table
-from etude.cli.render import say as remark
+from etude.cli.classroom import MARKS, check_class
+from etude.cli.render import as_json, table
+from etude.cli.results import language_option, show_hint, show_next, show_progress, show_result, shown, wrapped
+from etude.cli.watching import watch
 from etude.errors import UsageError
-from etude.practice.checker import SECONDS, Checked, checked, warm
-from etude.practice.exercises import LANGUAGES, Language, exercise, names
+from etude.practice.checker import SECONDS, Checked, checked, side_by_side
+from etude.practice.exercises import Language, exercise, names
 from etude.practice.words import language_here, say
-from etude.practice.workbook import Work, Workbook
-
-POLL_SECONDS = 0.3
-NO_BREAK = "\N{NO-BREAK SPACE}"
-UNTOUCHED = "·"
-MARKS = {"pass": "✓", "fail": "✗", "error": "!"}
-
-language_option = click.option("--lang", type=click.Choice(LANGUAGES), help="English or Chinese; by default as begun, or as your locale.")
+from etude.practice.workbook import Workbook
 
 
 @click.group()
@@ -50,22 +42,26 @@ def start(folder: Path, lang: Language | None) -> None:
 def list_(json_: bool, lang: Language | None) -> None:
     """All exercises, with your progress."""
     book = Workbook.here()
-    language, works = lang or book.language, book.works()
-    passed = sum(work.passed for work in works.values())
+    language = lang or book.language
     if json_:
-        as_json([{"exercise": name, "title": exercise(name).title[language], **vars(works.get(name, Work()))} for name in names()])
+        as_json([{"exercise": name, "title": exercise(name).title[language], **progress(book, name)} for name in names()])
         return
-    rows = [
-        (str(number), name, exercise(name).title[language], state_of(works.get(name, Work()), language))
-        for number, name in enumerate(names(), start=1)
-    ]
+    rows = [(str(number), name, exercise(name).title[language], state_of(book, name, language)) for number, name in enumerate(names(), 1)]
     table(("", *(say(language, key) for key in ("exercise", "title", "state"))), rows, right=(0,))
-    click.echo(say(language, "passed_of", passed=passed, count=len(names())))
+    show_progress(book, language)
 
 
-def state_of(work: Work, language: Language) -> str:
+def progress(book: Workbook, name: str) -> dict[str, bool | int]:
+    """For JSON."""
+    work = book.work(name)
+    changed = book.is_changed(name, work)
+    return {"passed": work.passed and not changed, "changed": changed, "checks": work.checks, "hints": work.hints}
+
+
+def state_of(book: Workbook, name: str, language: Language) -> str:
+    work = book.work(name)
     if work.passed:
-        return say(language, "state_passed")
+        return say(language, "state_changed" if book.is_changed(name, work) else "state_passed")
     return say(language, "state_tried", checks=work.checks, hints=work.hints) if work.checks or work.hints else say(language, "state_new")
 
 
@@ -79,19 +75,6 @@ def next_(lang: Language | None) -> None:
     if name:
         click.echo(exercise(name).task(language) + "\n")
     show_next(book, language)
-
-
-def show_next(book: Workbook, language: Language) -> None:
-    name = book.next()
-    if name is None:
-        click.echo(say(language, "all_passed", count=len(names())))
-        return
-    click.echo(wrapped(say(language, "next", name=name, title=exercise(name).title[language], file=shown(book.file(name)))))
-
-
-def shown(path: Path) -> str:
-    """A path as short as it can be said."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 # ── Checking ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -127,12 +110,12 @@ def check(
     if folder and not all_:
         raise UsageError("--folder goes with --all")
     if all_:
-        return check_class(folder, seconds, json_, lang) if folder else check_own(seconds, json_, lang)
+        if folder:
+            return check_class(folder, seconds, json_, lang or language_of(Workbook.near()))
+        return check_own(Workbook.here(), seconds, json_, lang)
     if file:
-        name = name or file.stem
-        if name not in names():
-            exercise(name)
-        language, book = lang or language_here(), None
+        name, book, digest = exercise(name or file.stem).name, None, ""
+        language = lang or language_of(Workbook.near())
     else:
         book = Workbook.here()
         language = lang or book.language
@@ -140,43 +123,32 @@ def check(
         if name is None:
             click.echo(say(language, "all_passed", count=len(names())))
             return 0
-        exercise(name)
-        file = book.file(name)
+        file, digest = book.file(exercise(name).name), book.digest(name)
     result = checked(name, file, language, run_all=run_all, seconds=seconds)
     if book:
-        book.note(name, passed=result.passed, check=True)
+        book.note(name, result.passed, digest=digest, check=True)
     as_json(result.plain()) if json_ else show_result(result, language)
     if result.passed and book and not json_:
         show_next(book, language)
     return 0 if result.passed else 1
 
 
-def show_result(result: Checked, language: Language) -> None:
-    if result.passed:
-        click.echo(wrapped(say(language, "passed", name=result.exercise, seconds=result.seconds)))
-        return
-    click.echo(say(language, "not_yet", name=result.exercise, seconds=result.seconds))
-    for diagnosis in result.diagnoses:
-        key = "cell_line" if diagnosis.cell else "line"
-        placed = say(language, key, **vars(diagnosis)) if diagnosis.line else diagnosis.message
-        click.echo(wrapped(placed, "  "))
-    if result.made:
-        click.echo(wrapped(say(language, "made", call=result.made), "  "))
-    click.echo(say(language, "help", name=result.exercise))
+def language_of(book: Workbook | None) -> Language:
+    """As the folder was begun; without one as the locale."""
+    return book.language if book else language_here()
 
 
-def check_own(seconds: float, json_: bool, lang: Language | None) -> int:
+def check_own(book: Workbook, seconds: float, json_: bool, lang: Language | None) -> int:
     """Every exercise of one's own folder."""
-    book = Workbook.here()
     language, results = lang or book.language, list[Checked]()
-    with warm() as server:
-        for name in names():
-            if book.file(name).exists():
-                results.append(checked(name, book.file(name), language, server, seconds))
-                if results[-1].passed:
-                    book.note(name, passed=True)
-                if not json_:
-                    click.echo(f"{MARKS[results[-1].status]} {name}")
+    there = [name for name in names() if book.file(name).exists()]
+    digests = {name: book.digest(name) for name in there}
+    for found in side_by_side([(name, book.file(name)) for name in there], seconds):
+        results.append(found.said(language))
+        if found.status == "pass" or book.work(found.exercise).passed:
+            book.note(found.exercise, found.status == "pass", digest=digests[found.exercise])
+        if not json_:
+            click.echo(f"{MARKS[found.status]} {found.exercise}")
     if json_:
         as_json([result.plain() for result in results])
     else:
@@ -184,84 +156,7 @@ def check_own(seconds: float, json_: bool, lang: Language | None) -> int:
     return 0 if results and all(result.passed for result in results) else 1
 
 
-def check_class(folder: Path, seconds: float, json_: bool, lang: Language | None) -> int:
-    """Every exercise of every learner, whose folders stand in one; and a table of them."""
-    language = lang or language_here()
-    learners = [one for one in sorted(folder.iterdir()) if one.is_dir() and any((one / f"{name}.py").exists() for name in names())]
-    if not learners:
-        raise UsageError(f"{folder}: no folder in it has a file of an exercise, such as {folder / 'ANNA' / 'residual_block.py'}")
-    results: dict[str, list[Checked]] = {}
-    with warm() as server:
-        for learner in learners:
-            files = {name: learner / f"{name}.py" for name in names()}
-            results[learner.name] = [checked(name, file, language, server, seconds) for name, file in files.items() if file.exists()]
-            if not json_:
-                remark(f"{learner.name} {sum(result.passed for result in results[learner.name])}/{len(names())}")
-    if json_:
-        as_json([{"learner": learner, "exercises": [result.plain() for result in found]} for learner, found in results.items()])
-    else:
-        show_class(results, language)
-    return 0 if all(len(found) == len(names()) and all(result.passed for result in found) for found in results.values()) else 1
-
-
-def show_class(results: dict[str, list[Checked]], language: Language) -> None:
-    """Learners × exercises, then what was wrong."""
-    rows = []
-    for learner, found in results.items():
-        marks = {result.exercise: mark(result) for result in found}
-        rows.append((learner, *(marks.get(name, "") for name in names()), str(list(marks.values()).count(MARKS["pass"]))))
-    table((say(language, "learner"), *map(str, range(1, len(names()) + 1)), "∑"), rows)
-    click.echo(say(language, "legend"))
-    legend = "  ".join(f"{number}{NO_BREAK}{name}" for number, name in enumerate(names(), start=1))
-    click.echo(filled(legend, "").replace(NO_BREAK, " ") + "\n")
-    for learner, found in results.items():
-        for result in found:
-            if not result.passed and mark(result) != UNTOUCHED:
-                click.echo(f"{learner}  {result.exercise}  {', '.join(diagnosis.id for diagnosis in result.diagnoses)}")
-
-
-def mark(result: Checked) -> str:
-    return UNTOUCHED if result.untouched else MARKS[result.status]
-
-
-@practice.command()
-@language_option
-def watch(lang: Language | None) -> NoReturn:
-    """Check an exercise whenever its file is saved; Ctrl-C ends."""
-    book = Workbook.here()
-    language = lang or book.language
-    click.echo(say(language, "watching", folder=shown(book.folder)))
-    show_next(book, language)
-    with warm() as server:
-        for name in saved(book):
-            click.echo()
-            result = checked(name, book.file(name), language, server)
-            book.note(name, passed=result.passed, check=True)
-            show_result(result, language)
-            if result.passed:
-                show_next(book, language)
-    raise AssertionError("a folder is watched for ever")
-
-
-def saved(book: Workbook, sleep: Callable[[float], None] = time.sleep) -> Iterator[str]:
-    """The exercises whose files change, as they do."""
-    before = {name: stamp(book.file(name)) for name in names()}
-    while True:
-        sleep(POLL_SECONDS)
-        for name in names():
-            now = stamp(book.file(name))
-            if now != before[name]:
-                before[name] = now
-                if now:  # some editors remove a file before they write it
-                    yield name
-
-
-def stamp(file: Path) -> tuple[int, int] | None:
-    try:
-        status = file.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_mtime_ns, status.st_size
+practice.add_command(watch)
 
 
 # ── Help ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -274,12 +169,7 @@ def hint(name: str | None, lang: Language | None) -> None:
     """A hint: one level more each time."""
     book = Workbook.here()
     language, name = lang or book.language, chosen(book, name)
-    hints, read = exercise(name).hints, book.works().get(name, Work()).hints
-    for number, text in enumerate(hints[: read + 1], start=1):
-        click.echo(wrapped(say(language, "hint", number=number, count=len(hints), text=text[language]), "  "))
-    if read >= len(hints):
-        click.echo(say(language, "no_more_hints"))
-    book.note(name, hints=min(read + 1, len(hints)))
+    show_hint(book, name, language)
 
 
 @practice.command()
@@ -302,15 +192,15 @@ def compare(name: str, lang: Language | None) -> int:
     """A solution beside your file, once it has passed."""
     book = Workbook.here()
     language, name = lang or book.language, chosen(book, name)
-    if not book.works().get(name, Work()).passed:
+    if not (book.work(name).passed or book.work(name).solved):
         click.echo(say(language, "compare_later", name=name))
         return 1
     own = book.file(name).read_text(encoding="utf-8", errors="replace")
-    side_by_side((say(language, "yours"), own), (say(language, "solution"), exercise(name).solution.read_text(encoding="utf-8")))
+    show_beside((say(language, "yours"), own), (say(language, "solution"), exercise(name).solution.read_text(encoding="utf-8")))
     return 0
 
 
-def side_by_side(*columns: tuple[str, str]) -> None:
+def show_beside(*columns: tuple[str, str]) -> None:
     """Python sources beside each other; below each other where the terminal is narrow."""
     from rich.columns import Columns
     from rich.console import Console, Group
@@ -328,12 +218,3 @@ def chosen(book: Workbook, name: str | None) -> str:
     """The exercise of that name; without one the next. Raises UsageError for an unknown one."""
     name = name or book.next() or names()[-1]
     return exercise(name).name
-
-
-def wrapped(text: str, indent: str = "") -> str:
-    """In lines as wide as is read well; Chinese is broken anywhere, by its double width."""
-    from rich.console import Console
-    from rich.text import Text
-
-    lines = Text(text).wrap(Console(width=WIDTH), WIDTH - len(indent))
-    return "\n".join(indent + line.plain.rstrip() for line in lines)

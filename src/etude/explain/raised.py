@@ -1,7 +1,6 @@
 """What somebody's code raised, explained at their own line: what met what, with which shapes, and which slip does that."""
 
 import ast
-import linecache
 import re
 import traceback
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from etude.explain.findings import Finding
+from etude.explain.slips import Scene, covering, slip, tree_of
+from etude.explain.unreadable import unreadable
 from etude.wording import size
 
 # what torch and Python say, and the message in raised.toml that explains it
@@ -23,14 +24,14 @@ KNOWN = {
     "sizes_meet": r"size of tensor a \((?P<a>\d+)\) must match the size of tensor b \((?P<b>\d+)\) at non-singleton dimension (?P<dim>\d+)",
     "view_size": r"shape '\[(?P<shape>[-\d, ]+)\]' is invalid for input of size (?P<got>\d+)",
     "inplace": r"modified by an inplace operation|in-place operation",
+    "no_super": r"before Module.__init__\(\) call|has no attribute '_(?:(?:forward|backward)\w*hooks|modules|parameters|buffers)\w*'",
     "no_forward": r"missing the required \"forward\" function",
     "nothing_passed": r"must be Tensor, not NoneType|got \(NoneType,|operand type.*NoneType|'NoneType' object has no attribute",
     "number_attribute": r"'(?P<type>float|int)' object has no attribute '(?P<name>\w+)'",
     "no_attribute": r"object has no attribute '(?P<name>\w+)'",
     "no_name": r"name '(?P<name>\w+)' is not defined|local variable '(?P<local>\w+)'",
     "missing_argument": r"(?P<text>\w+\(\) missing \d+ required positional arguments?: .*)",
-    "not_called": r"must be Tensor, not \w+|unsupported operand type.*(Conv2d|Linear|ReLU|MaxPool2d|BatchNorm2d|Sequential)",
-    "no_super": r"before Module.__init__\(\) call",
+    "out_of_memory": r"can't allocate memory|not enough memory|bad_alloc|^MemoryError",
     "no_gpu": r"CUDA|cuda|NVIDIA",
     "no_gradient": r"does not require grad",
 }
@@ -41,17 +42,21 @@ def explained(error: BaseException, file: Path) -> Finding:
     frame, line = learners_frame(error, file)
     text = next(iter(str(error).strip().splitlines()), "").rstrip(".")
     if isinstance(error, SyntaxError) and Path(error.filename or "").name == file.name:
-        return Finding("syntax", {"text": error.msg}, error.lineno)
+        return unreadable(error)
+    if isinstance(error, UnicodeDecodeError):
+        return Finding("not_utf8")
     if isinstance(error, NotImplementedError) and frame and "forward" not in text:
         return Finding("todo", line=line)
     if isinstance(error, SystemExit):
         return Finding("exits", line=line)
+    if found := slip(Scene.of(error, file, frame, line)):
+        return found
     for key, pattern in KNOWN.items():
-        if found := re.search(pattern, str(error)):
-            values: dict[str, Any] = {name: value for name, value in found.groupdict().items() if value is not None}
-            if key in ("linear_features", "view_size") and (slip := flattened_wrongly(error, file, line, values)):
-                return slip
-            values = completed(key, values, frame, line, file)
+        if said := re.search(pattern, str(error) or type(error).__name__):
+            values: dict[str, Any] = {name: value for name, value in said.groupdict().items() if value is not None}
+            if key in ("linear_features", "view_size") and (wrong := flattened_wrongly(error, file, line, values)):
+                return wrong
+            key, values = completed(key, values, error, frame, line, file)
             break
     else:
         key, values = "raised", {"type": type(error).__name__, "text": text}
@@ -59,19 +64,25 @@ def explained(error: BaseException, file: Path) -> Finding:
     return Finding(key, values, line, shapes)
 
 
-def completed(key: str, values: dict[str, Any], frame: FrameType | None, line: int | None, file: Path) -> dict[str, Any]:
-    """The values that a message takes beside those that stand in the exception."""
+def completed(
+    key: str, values: dict[str, Any], error: BaseException, frame: FrameType | None, line: int | None, file: Path
+) -> tuple[str, dict[str, Any]]:
+    """The message and its values, those included that do not stand in the exception."""
+    owner = getattr(error, "obj", None)
     match key:
+        case "no_attribute" if isinstance(owner, nn.Module):
+            known = [name for name, _ in owner.named_children()] if "_modules" in vars(owner) else []
+            return (key, values | {"found": ", ".join(known)}) if known else ("nothing_set", values)
         case "no_attribute":
-            owner = frame.f_locals.get("self") if frame else None
-            known = [name for name, _ in owner.named_children()] if isinstance(owner, nn.Module) and "_modules" in vars(owner) else []
-            return values | {"found": ", ".join(known) or "–"}
+            nodes = ast.walk(statement(file, line) or ast.Pass())
+            texts = (ast.unparse(node.value) for node in nodes if isinstance(node, ast.Attribute) and node.attr == values["name"])
+            return "has_no", values | {"owner": next(texts, "…"), "type": type(owner).__name__}
         case "no_name":
-            return {"name": values.get("name", values.get("local"))}
+            return key, {"name": values.get("name", values.get("local"))}
         case "cat_sizes":
             branch = branch_of(frame, statement(file, line), int(values.pop("at"))) if frame else None
-            return values | {"branch": Finding("branch", {"name": branch}) if branch else ""}
-    return values
+            return key, values | {"branch": Finding("branch", {"name": branch}) if branch else ""}
+    return key, values
 
 
 def flattened_wrongly(error: BaseException, file: Path, line: int | None, values: Mapping[str, Any]) -> Finding | None:
@@ -97,15 +108,7 @@ def learners_frame(error: BaseException, file: Path) -> tuple[FrameType | None, 
 
 def statement(file: Path, line: int | None, kind: type[ast.stmt] = ast.stmt) -> ast.stmt | None:
     """The smallest statement of that kind in the file, as it stands now, that covers a line."""
-    linecache.checkcache(str(file))
-    try:
-        nodes = list(ast.walk(ast.parse("".join(linecache.getlines(str(file))))))
-    except (SyntaxError, ValueError):  # somebody has gone on writing
-        return None
-    covering = [
-        node for node in nodes if isinstance(node, kind) and line is not None and node.lineno <= line <= (node.end_lineno or node.lineno)
-    ]
-    return min(covering, key=lambda node: (node.end_lineno or node.lineno) - node.lineno, default=None)
+    return covering(tree_of(file), line, kind)
 
 
 def shapes_at(frame: FrameType, node: ast.AST | None) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from etude.explain.findings import Finding
 from etude.explain.operators import argument
 from etude.explain.outline import label
 from etude.explain.recorder import Call, Function, tensors_in
+from etude.explain.slips import without_tensor
 from etude.practice.exercises import Case
 from etude.verification.prepare import copied, register_listed
 from etude.verification.trace import AgainWithoutChance, Event, Trace, ValueRecorder, difference, randomise
@@ -125,6 +126,9 @@ class Answer:
                 result = module(copies)
         recorder.overwrites = not torch.equal(copies, images)
         recorder.trace.outputs = tuple(tensors_in(result))
+        if not recorder.trace.outputs:
+            nothing = without_tensor(module, result, self.file)
+            raise NoAnswer(nothing.key, nothing.line, **nothing.values)
         return recorder
 
 

@@ -1,40 +1,74 @@
 """Checks a learner's file in a process of its own. No torch here: this process only waits."""
 
+import contextlib
+import os
+import re
 import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Literal
 
 from etude.errors import UsageError
 from etude.explain.findings import Finding
 from etude.practice.exercises import LANGUAGES, Language, exercise
-from etude.practice.words import Diagnosis, diagnosis, messages
+from etude.practice.printed import shown
+from etude.practice.words import Diagnosis, diagnosis
 from etude.source import NOTEBOOK, Script
 from etude.verification.apart import Failed, Server, call
 
 CHILD = "etude.practice.check"
 SECONDS, MEGABYTES = 30.0, 4_096
+ENDS = ("time", "memory", "died")  # of a process, after which its output is that of the learner's code alone
+Status = Literal["pass", "fail", "error"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check found, before it is put into words; start-up included in its seconds.
+
+    untouched  whether it is a starting file as it came
+    made       how the learner's module was made where that was seen
+    printed    what the code printed, in short
+    """
+
+    exercise: str
+    file: Path
+    status: Status
+    findings: tuple[Finding, ...]
+    seconds: float
+    untouched: bool = False
+    made: str = ""
+    printed: tuple[str, ...] = ()
+
+    def said(self, language: Language) -> "Checked":
+        diagnoses = tuple(placed(diagnosis(exercise(self.exercise), finding, language), self.file) for finding in self.findings)
+        return Checked(self.exercise, self.status, diagnoses, self.seconds, self.untouched, self.made, self.printed)
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found, start-up included in its seconds; `untouched` is a starting file as it came, `made` how the module was made."""
+    """What a check found, in the learner's language."""
 
     exercise: str
-    status: Literal["pass", "fail", "error"]
+    status: Status
     diagnoses: tuple[Diagnosis, ...]
     seconds: float
     untouched: bool = False
     made: str = ""
+    printed: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
         return self.status == "pass"
 
     def plain(self) -> dict[str, Any]:
-        """For JSON: a line stands there where there is one, a cell in a notebook."""
+        """For JSON: a line stands there where there is one, a cell in a notebook, and what was printed where something was."""
         diagnoses = [{key: value for key, value in vars(one).items() if value} for one in self.diagnoses]
-        return {"exercise": self.exercise, "status": self.status, "diagnoses": diagnoses, "seconds": round(self.seconds, 2)}
+        found = {"exercise": self.exercise, "status": self.status, "diagnoses": diagnoses, "seconds": round(self.seconds, 2)}
+        return found | ({"printed": list(self.printed)} if self.printed else {})
 
 
 def checked(
@@ -45,21 +79,49 @@ def checked(
     run_all  whether all of the file runs, and not only what the exercise asks for
     Raises   UsageError for an unknown exercise, and for a file that is not there.
     """
-    task = exercise(name)
-    starts = [task.starting_file(one) for one in LANGUAGES]
+    exercise(name)
     if not file.is_file():
         raise UsageError(f"{file}: no such file; `etude practice reset {name}` writes it anew")
+    return outcome(name, file, server, seconds, run_all=run_all).said(language)
+
+
+def outcome(name: str, file: Path, server: Server | None = None, seconds: float = SECONDS, *, run_all: bool = False) -> Outcome:
+    """The same, of whatever is there under that path."""
     began = time.monotonic()
+    if problem := unreadable(file):
+        return Outcome(name, file, "error", (problem,), 0.0)
+    starts = [exercise(name).starting_file(one) for one in LANGUAGES]
     arguments = {"name": name, "file": str(file.resolve()), "run_all": run_all}
     try:
         answer = (server.call if server else call)(f"{CHILD}:check", arguments, seconds=seconds, megabytes=MEGABYTES)
     except Failed as error:
-        kind = error.kind if error.kind in messages() else "died"
-        failed = Finding(kind, {"text": str(error), "seconds": f"{seconds:g}"})
-        return Checked(name, "error", (diagnosis(task, failed, language),), time.monotonic() - began)
-    diagnoses = tuple(placed(diagnosis(task, Finding(**finding), language), file) for finding in answer["findings"])
+        printed = tuple(shown(error.output.splitlines())) if error.kind in ENDS else ()
+        return Outcome(name, file, "error", (ended(error, seconds),), time.monotonic() - began, printed=printed)
     untouched = file.read_text(encoding="utf-8", errors="replace") in starts
-    return Checked(name, answer["status"], diagnoses, time.monotonic() - began, untouched, answer["made"])
+    findings = tuple(Finding(**finding) for finding in answer["findings"])
+    return Outcome(name, file, answer["status"], findings, time.monotonic() - began, untouched, answer["made"], tuple(answer["printed"]))
+
+
+def ended(error: Failed, seconds: float) -> Finding:
+    """How the process of a check has ended without an answer, with the line where it was."""
+    said = str(error)
+    line = int(found.group(1)) if (found := re.search(r"\.py line (\d+)\)", said)) else None
+    if error.kind == "time":
+        return Finding("time", {"seconds": f"{seconds:g}"}, line)
+    if error.kind == "memory":
+        return Finding("memory", {"megabytes": f"{MEGABYTES:,}"}, line)
+    if found := re.search(r"died of signal (\d+)|exit code (-?\d+)", said):
+        return Finding("killed", {"signal": found.group(1)}, line) if found.group(1) else Finding("left", {"code": found.group(2)}, line)
+    return Finding("died", {"text": said}, line)
+
+
+def unreadable(file: Path) -> Finding | None:
+    """What stands under a path where a file is expected."""
+    if file.is_symlink() and not file.exists():
+        return Finding("broken_link", {"file": file.name})
+    if not file.is_file():
+        return Finding("no_file", {"file": file.name})
+    return None if os.access(file, os.R_OK) else Finding("not_readable", {"file": file.name})
 
 
 def placed(one: Diagnosis, file: Path) -> Diagnosis:
@@ -70,6 +132,39 @@ def placed(one: Diagnosis, file: Path) -> Diagnosis:
     return replace(one, line=line, cell=cell)
 
 
+# ── Many checks ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
 def warm() -> Server:
     """A process for many checks, that has imported what they need."""
     return Server([CHILD, "torch._dynamo"])  # which optimisers import on their first use
+
+
+def side_by_side(jobs: Sequence[tuple[str, Path]], seconds: float = SECONDS) -> Iterator[Outcome]:
+    """The outcome for each exercise and path, in order, while others are checked."""
+    count = min(at_once(), len(jobs)) or 1
+    free = SimpleQueue[Server]()
+
+    def one(name: str, file: Path) -> Outcome:
+        server = free.get()
+        try:
+            return outcome(name, file, server, seconds)
+        finally:
+            free.put(server)
+
+    pool = ThreadPoolExecutor(count)
+    with contextlib.ExitStack() as stack:
+        stack.callback(pool.shutdown)
+        for server in pool.map(lambda _: stack.enter_context(warm()), range(count)):
+            free.put(server)
+        stack.callback(pool.shutdown, wait=False, cancel_futures=True)
+        yield from pool.map(one, *zip(*jobs, strict=True)) if jobs else ()
+
+
+def at_once() -> int:
+    """As many processes as there are processors, and as fit into memory with all that each may take."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not hasattr(os, "sysconf"):
+        return min(processors, 2)
+    megabytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+    return max(1, min(processors, megabytes // MEGABYTES))

@@ -128,7 +128,7 @@ def is_that(seen: Seen, other: Seen | Raised) -> bool:
 def unknown(seen: Seen, right: Seen) -> Finding:
     """The first thing that was seen to differ."""
     if len(seen.training) != len(right.training):
-        return Finding("training_batches", {"have": len(seen.training) / 2, "want": BATCHES})
+        return Finding("training_batches", {"have": f"{len(seen.training) / 2:g}", "want": BATCHES})
     if seen.training != right.training:
         return Finding("training_modes", {"have": sum(seen.training), "want": len(right.training)})
     if apart(seen.weights, right.weights) >= CLOSE:
@@ -138,4 +138,4 @@ def unknown(seen: Seen, right: Seen) -> Finding:
     if seen.changed:
         return Finding("accuracy_changes")
     assert right.accuracy is not None
-    return Finding("accuracy_value", {"have": seen.accuracy, "want": f"{right.accuracy:.4f}"})
+    return Finding("accuracy_value", {"have": "None" if seen.accuracy is None else f"{seen.accuracy:.4f}", "want": f"{right.accuracy:.4f}"})

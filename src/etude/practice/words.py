@@ -3,6 +3,7 @@
 import functools
 import locale
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,8 @@ def messages() -> Mapping[str, Words]:
 
 def say(language: Language, key: str, **values: Any) -> str:
     """A message, with its values filled in."""
-    return messages()[key][language].format(**{name: phrase(language, value) for name, value in values.items()})
+    said = messages()[key][language].format(**{name: phrase(language, value) for name, value in values.items()})
+    return re.sub(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])", "", said) if language == "zh" else said  # between phrases of Chinese
 
 
 def phrase(language: Language, value: Any) -> Any:

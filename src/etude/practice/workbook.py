@@ -1,6 +1,7 @@
 """A learner's folder: a file for every exercise, and the progress, which survives crashes. No torch."""
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -11,6 +12,7 @@ from filelock import FileLock
 from etude.errors import EtudeError, UsageError
 from etude.files import write_text
 from etude.practice.exercises import LANGUAGES, Language, exercise, names
+from etude.source import UNREADABLE, code_only
 from etude.tables import TableError, build
 
 STATE = ".etude-practice.json"
@@ -19,11 +21,18 @@ USUAL = "practice"
 
 @dataclass(frozen=True)
 class Work:
-    """On one exercise: whether it has passed, how often it was checked, how many hints were read."""
+    """On one exercise.
+
+    passed         whether the last check passed; `digest` is that of the code which did
+    checks, hints  how often it was checked, how many hints were read
+    solved         whether it has ever passed, so that the solution may be seen
+    """
 
     passed: bool = False
     checks: int = 0
     hints: int = 0
+    digest: str = ""
+    solved: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,11 +54,15 @@ class Workbook:
     @classmethod
     def here(cls) -> "Workbook":
         """The folder that one is in, or below, or that has the usual name. Raises UsageError where there is none."""
-        working = Path.cwd()
-        for folder in (working, *working.parents, working / USUAL):
-            if (folder / STATE).exists():
-                return cls(folder)
+        if book := cls.near():
+            return book
         raise UsageError(f"no exercises here; `etude practice start` writes them to ./{USUAL}, `etude practice start FOLDER` elsewhere")
+
+    @classmethod
+    def near(cls) -> "Workbook | None":
+        """The same; None where there is none."""
+        working = Path.cwd()
+        return next((cls(folder) for folder in (working, *working.parents, working / USUAL) if (folder / STATE).exists()), None)
 
     def file(self, name: str) -> Path:
         return self.folder / f"{name}.py"
@@ -62,17 +75,43 @@ class Workbook:
         """What was done, by exercise."""
         return self.read()[1]
 
-    def next(self) -> str | None:
-        """The first exercise that has not passed."""
-        works = self.works()
-        return next((name for name in names() if not works.get(name, Work()).passed), None)
+    def work(self, name: str) -> Work:
+        return self.works().get(name, Work())
 
-    def note(self, name: str, *, passed: bool = False, check: bool = False, hints: int = 0) -> Work:
-        """Add to the progress; what has passed stays passed."""
+    def next(self, after: str | None = None) -> str | None:
+        """The first exercise that has not passed, from behind another on; then the first that has been changed since."""
+        works, order = self.works(), names()
+        start = order.index(after) + 1 if after else 0
+        turned = order[start:] + order[:start]
+        left = (name for name in turned if not works.get(name, Work()).passed)
+        return next(left, None) or next((name for name in turned if self.is_changed(name, works[name])), None)
+
+    def passed(self) -> int:
+        """How many exercises stand as they passed."""
+        return sum(work.passed and not self.is_changed(name, work) for name, work in self.works().items())
+
+    def is_changed(self, name: str, work: Work) -> bool:
+        """Whether the code is another than that which passed; comments and line breaks aside."""
+        return work.passed and bool(work.digest) and work.digest != self.digest(name)
+
+    def digest(self, name: str) -> str:
+        """Of the code in a file; "" where there is none."""
+        try:
+            text = self.file(name).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+        with contextlib.suppress(*UNREADABLE):
+            text = code_only(text)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def note(self, name: str, passed: bool | None = None, *, digest: str = "", check: bool = False, hints: int = 0) -> Work:
+        """Add to the progress: what a check of the code with that digest has found, that it was asked for, hints that were read."""
         with self.locked():
             language, works = self.read()
-            old = works.get(name, Work())
-            new = replace(old, passed=old.passed or passed, checks=old.checks + check, hints=max(old.hints, hints))
+            new = works.get(name, Work())
+            new = replace(new, checks=new.checks + check, hints=max(new.hints, hints))
+            if passed is not None:
+                new = replace(new, passed=passed, digest=digest if passed else "", solved=new.solved or new.passed or passed)
             self.save(language, works | {name: new})
         return new
 

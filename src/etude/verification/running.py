@@ -30,7 +30,12 @@ ENOUGH = 3  # images on which the same must happen before it is said of all
 
 # what stops a module whatever its image is, the second where it happens in its file
 ALWAYS = {"no_forward", "returns_nothing"}
-SLIPS = {"result_dropped", "not_flattened", "fixed_batch", "no_attribute", "no_name", "missing_argument", "not_called", "nothing_passed"}
+SLIPS = {
+    "result_dropped", "not_flattened", "fixed_batch", "no_attribute", "nothing_set", "no_name", "missing_argument", "not_called",
+    "nothing_passed", "no_tensor_there", "method_misspelt", "no_self", "no_super", "misspelt", "misspelt_name", "not_imported",
+    "self_before", "self_when_set", "set_with_equals", "option_misspelt", "layer_given_tensor", "numpy", "trailing_comma", "brackets",
+    "not_in_a_list", "view_comma", "calls_itself", "asks",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
