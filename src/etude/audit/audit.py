@@ -17,10 +17,12 @@ from etude.audit.implementations import Row, Source
 from etude.audit.places import Place, Unavailable, place_of
 from etude.files import write_text
 from etude.tables import build
-from etude.verification.verdict import EXIT_CODES, Verification, Word
+from etude.verification.verdict import EXIT_CODES, Verification
 from etude.version import VERSION
 
 Say = Callable[[str], None]
+Verdict = Literal["faithful", "departs", "could not judge", "not tried"]
+SECONDS = 900  # for a row; a slow machine is to change no verdict
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Found:
     etude       the version that judged
     """
 
-    verdict: Word | Literal["not tried"]
+    verdict: Verdict
     sentence: str
     place: str = ""
     departure: str = ""
@@ -67,6 +69,11 @@ class Audited:
     said: str
     note: str
     found: Found
+
+    @property
+    def said_so(self) -> str:
+        """What its authors say themselves, as a sentence."""
+        return f"its authors say so: {self.said}" if self.said else ""
 
 
 def audit(sources: Sequence[Source], folder: Path, say: Say, *, again: bool = False) -> tuple[Audited, ...]:
@@ -125,7 +132,7 @@ def judged(row: Row, place: Place) -> Found:
     start = time.monotonic()
     # -P: the folder it runs in is somebody's, and nothing there stands for a package of ours
     done = subprocess.run(
-        [str(place.python), "-P", "-m", "etude", *row.command[1:], "--json"],
+        [str(place.python), "-P", "-m", "etude", *row.command[1:], "--seconds", str(SECONDS), "--json"],
         cwd=place.code,
         env=os.environ | {"PYTHONUTF8": "1"},
         stdin=subprocess.DEVNULL,

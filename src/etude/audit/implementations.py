@@ -132,7 +132,7 @@ def read(file: Path = FILE) -> tuple[Source, ...]:
 
 def _source(given: Any, where: str) -> Source:
     try:
-        return build(Repository if "repository" in given else Package, given, where)
+        return build(Repository, given, where) if "repository" in given else build(Package, given, where)
     except UsageError as error:  # of a row, which is as `etude verify` takes it
         raise TableError(f"{where}: {error}") from error
 

@@ -6,7 +6,7 @@ import click
 
 from etude.audit import implementations
 from etude.cli.render import faces, say, show
-from etude.views.audit import audit_view, rows_view
+from etude.views.audit import audit_view, implementations_view
 
 
 @click.command()
@@ -30,6 +30,6 @@ def audit(
 
     sources = implementations.matching(implementations.read(rows or implementations.FILE), patterns)
     if list_:
-        show(rows_view(sources, patterns), html, json_)
+        show(implementations_view(sources, patterns), html, json_)
     else:
         show(audit_view(run(sources, into or cache_folder() / "audit", say, again=again), patterns), html, json_)

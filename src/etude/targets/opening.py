@@ -186,7 +186,7 @@ def looked_up(value: Any, home: ModuleType) -> Any:
         case Made(name, arguments, options):
             factory = looked_up(name, home)
             if not callable(factory):
-                raise UsageError(f"{value}: there is no `{name}`; {nearest(name, [known for known in vars(home) if not known.startswith("_")])}")
+                raise UsageError(f"{value}: there is no `{name}`; {nearest(name, [known for known in vars(home) if known[0] != '_'])}")
             return factory(*looked_up(arguments, home), **looked_up(dict(options), home))
         case tuple():
             return tuple(looked_up(item, home) for item in value)

@@ -3,27 +3,29 @@
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from typing import get_args
 
-from etude.audit.audit import Audited
+from etude.audit.audit import Audited, Verdict
 from etude.audit.implementations import Source
-from etude.views.view import Points, Table, Terms, Text, View
+from etude.views.view import Block, Points, Table, Terms, Text, View
 
-VERDICTS = ("faithful", "departs", "could not judge", "not tried")
+VERDICTS = get_args(Verdict)
 
 
-def rows_view(sources: Sequence[Source], patterns: Sequence[str]) -> View:
+def implementations_view(sources: Sequence[Source], patterns: Sequence[str]) -> View:
     """The rows of a list."""
-    rows = tuple((row.against, f"{source.name} {source.version}", shlex.join(row.command[2:3])) for source in sources for row in source.rows)
-    return View("Implementations", shlex.join(["etude", "audit", *patterns, "--list"]), (Table(("against", "of", "target"), rows),), sources)
+    rows = tuple((row.against, f"{source.name} {source.version}", row.target) for source in sources for row in source.rows)
+    table = Table(("network", "implementation", "target"), rows)
+    return View("Implementations", shlex.join(["etude", "audit", *patterns, "--list"]), (table,), sources)
 
 
 def audit_view(audited: Sequence[Audited], patterns: Sequence[str]) -> View:
     """How many implementations are what their papers say, each with what was found, and the commands that show it."""
     networks = dict.fromkeys(row.network for row in audited)
-    points = (Points(name, tuple(told(row) for row in audited if row.network == name)) for name in networks)
+    points = [Points(name, tuple(told(row) for row in audited if row.network == name)) for name in networks]
     got = dict.fromkeys((f"{row.implementation} {row.version}", row.commands[0]) for row in audited)
-    shown = "To see a row again, get its code, and give `etude verify` the target, with --against and the network:"
-    parts = (Text(f"{len(audited)} rows"), counts(audited), *points, Text(shown), Terms(tuple(got)))
+    shown = "To see a row again, get its code first:"
+    parts: tuple[Block | View, ...] = (Text(f"{len(audited)} rows"), counts(audited), *points, Text(shown), Terms(tuple(got)))
     return View("Audit", shlex.join(["etude", "audit", *patterns]), parts, audited)
 
 
@@ -40,8 +42,17 @@ def counts(audited: Sequence[Audited]) -> Table:
 def told(row: Audited) -> str:
     """One row in a few sentences."""
     found = row.found
-    verdict = f"departs, is {found.variant}" if found.variant else found.verdict
-    why = found.departure or ("" if found.verdict == "faithful" else found.sentence)
-    facts = [f"{found.line}" if found.line else "", f"{found.parameters:,} parameters" if found.parameters else "", f"{found.seconds:.0f} s"]
-    told = f"{row.implementation} {row.version}, {row.target}: {verdict}{f': {why}' if why else ''} ({', '.join(filter(None, facts))})"
-    return ". ".join(filter(None, (told, f"Its authors say so: {row.said}" if row.said else "", row.note)))
+    facts = [found.line, f"{found.parameters:,} parameters" if found.parameters else "", f"{found.seconds:.0f} s" if found.seconds else ""]
+    what = ": ".join(filter(None, (f"{row.implementation} {row.version}, {row.commands[1]}", verdict_of(row), why_of(row))))
+    within = ", ".join(filter(None, facts))
+    return ". ".join(filter(None, (f"{what} ({within})" if within else what, row.said_so, row.note)))
+
+
+def verdict_of(row: Audited) -> str:
+    """The verdict, with the named variant that it is instead."""
+    return f"departs, is {row.found.variant}" if row.found.variant else row.found.verdict
+
+
+def why_of(row: Audited) -> str:
+    """What a row departs in first, or why it has no verdict."""
+    return "" if row.found.verdict == "faithful" else row.found.departure or row.found.sentence
