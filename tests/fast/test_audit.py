@@ -1,7 +1,6 @@
 """The list of implementations, where their code is got from, and what is kept of them. Nothing is installed or fetched here."""
 
 import shlex
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +14,6 @@ from etude.audit.implementations import Package, Repository, Row, Source, matchi
 from etude.audit.places import Place, Unavailable
 from etude.errors import UsageError
 from etude.tables import TableError
-from etude.targets.opening import opened
-from etude.targets.target import Target
 from etude.verification.verdict import Verification
 from lessons import make
 from shell import run
@@ -139,18 +136,6 @@ def test_an_audit_goes_on_where_it_stopped_and_past_what_cannot_be_had(tmp_path:
     monkeypatch.setattr(audit, "VERSION", "0")
     audit.audit(SOURCES[:1], tmp_path, said.append)
     assert judged[5:] == ["zoo:net(3)", "zoo:other"], "what another version has found is judged anew"
-
-
-def test_the_first_departure_has_its_place_in_the_source(tmp_path: Path) -> None:
-    """A mistake of an exercise, in a file that is not ours."""
-    mistakes = Path(etude.__file__).parent / "practice" / "exercises" / "lecture_residual" / "mistakes"
-    file = Path(shutil.copy(mistakes / "relu_before_addition.py", tmp_path / "net.py"))
-    with opened(Target.read(f"{file}:LectureResidual")) as made:
-        report = etude.verify(made.module, "lecture_residual")
-    found = found_in(report, tmp_path)
-    line = file.read_text(encoding="utf-8").splitlines().index("        y = x + y")
-    assert (found.place, found.line, found.parameters) == ("rblock1", f"net.py:{line}", 30_730)
-    assert found.departure in report.sentence
 
 
 def test_the_first_departure_is_that_of_the_place() -> None:
