@@ -82,6 +82,7 @@ def audit(sources: Sequence[Source], folder: Path, say: Say, *, again: bool = Fa
     folder  where environments, checkouts and what was found are kept; who comes second waits
     say     called before and after each row that is judged
     """
+    folder = folder.resolve()  # rows are judged in folders of their own
     folder.mkdir(parents=True, exist_ok=True)
     total, done = sum(len(source.rows) for source in sources), list[Audited]()
     for source in sources:

@@ -14,9 +14,8 @@ VERDICTS = get_args(Verdict)
 
 def implementations_view(sources: Sequence[Source], patterns: Sequence[str]) -> View:
     """The rows of a list."""
-    rows = tuple((row.against, f"{source.name} {source.version}", row.target) for source in sources for row in source.rows)
-    table = Table(("network", "implementation", "target"), rows)
-    return View("Implementations", shlex.join(["etude", "audit", *patterns, "--list"]), (table,), sources)
+    parts = [Points(f"{one.name} {one.version}", tuple(f"{row.against}: {row.target}" for row in one.rows)) for one in sources]
+    return View("Implementations", shlex.join(["etude", "audit", *patterns, "--list"]), tuple(parts), sources)
 
 
 def audit_view(audited: Sequence[Audited], patterns: Sequence[str]) -> View:
