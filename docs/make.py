@@ -6,15 +6,18 @@ A record is the output of a command, kept as it came; `python docs/make.py --mea
     python benchmarks/lecture.py                                    (writes benchmarks/lecture.json)
     etude explain --depth 8,20,56,110 --json > docs/records/depth.json
     python benchmarks/degradation.py                                (writes docs/records/degradation.json)
+    etude audit --json > docs/records/audit.json                    (an hour, and the package index)
 """
 
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import etude
+from etude.audit.audit import Audited
 from etude.explain.depth import DepthComparison
 from etude.files import write_text
 from etude.models import registry
@@ -22,14 +25,15 @@ from etude.papers import load
 from etude.report.diagram import diagram
 from etude.report.figures import Line, side_by_side
 from etude.report.gradients import depth_figure
-from etude.tables import build
+from etude.tables import build, convert
 from etude.verification.exact import without_weights
+from etude.views.audit import counts, verdict_of, why_of
 from etude.views.depth import depth_rows, depth_words
 
 ROOT = Path(__file__).parent.parent
 BUDGETS = ("laptop", "paper")
 LESSONS = tuple(str(page.relative_to(ROOT)) for page in sorted((ROOT / "docs" / "lessons").glob("[1-7]-*.md")))
-PAGES = ("README.md", "docs/performance.md", *LESSONS)
+PAGES = ("README.md", "docs/performance.md", "docs/audit.md", *LESSONS)
 FIGURES = ROOT / "docs" / "lessons" / "figures"
 
 # the pictures of the lessons: network, options, block
@@ -43,8 +47,8 @@ BLOCKS: dict[str, tuple[str, dict[str, Any], str]] = {
 }
 
 
-def record(name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((ROOT / name).read_text(encoding="utf-8"))
+def record(name: str) -> Any:
+    content: Any = json.loads((ROOT / name).read_text(encoding="utf-8"))
     return content
 
 
@@ -146,12 +150,73 @@ def degradation_table(language: str) -> str:
     return f"{what} (`{measured['command']}`).\n\n{table}"
 
 
+def audited() -> tuple[Audited, ...]:
+    return convert(record("docs/records/audit.json"), tuple[Audited, ...], "docs/records/audit.json")
+
+
+def audit_counts(_: str) -> str:
+    """How many implementations have which verdict."""
+    table = counts(audited())
+    return markdown(table.columns, table.rows, "en")
+
+
+def audit_tables(_: str) -> str:
+    """A table for each network, and below it what authors say and what a departure means."""
+    rows = audited()
+    return "\n\n".join(
+        audit_table(name, [row for row in rows if row.network == name]) for name in dict.fromkeys(row.network for row in rows)
+    )
+
+
+def audit_table(network: str, rows: Sequence[Audited]) -> str:
+    lines = tuple(
+        (
+            f"{row.implementation} {row.version}",
+            verdict_of(row),
+            why_of(row).replace("|", "\\|"),
+            f"`{row.found.line}`" if row.found.line else "",
+            f"{row.found.parameters:,}" if row.found.parameters else "",
+            f"{row.found.seconds:.0f}",
+            f"`{row.commands[1]}`".replace("|", "\\|"),
+        )
+        for row in rows
+    )
+    columns = (
+        "implementation",
+        "verdict",
+        "first departure, and where the paper says otherwise",
+        "in its source",
+        "parameters",
+        "s",
+        "shown by",
+    )
+    notes = {
+        note: [row.implementation for row in rows if note in (row.said_so, row.note)] for row in rows for note in (row.said_so, row.note)
+    }
+    told = [f"- {', '.join(dict.fromkeys(names))}: {note}" for note, names in notes.items() if note]
+    return "\n".join([f"### {network}", "", markdown(columns, lines, "en"), *([""] if told else []), *told])
+
+
+def audit_sources(_: str) -> str:
+    """What gets the code of every implementation."""
+    rows = dict.fromkeys((f"{row.implementation} {row.version}", f"`{row.commands[0]}`") for row in audited())
+    return markdown(("implementation", "its code"), tuple(rows), "en")
+
+
 def markdown(columns: tuple[str, ...], lines: tuple[tuple[str, ...], ...], language: str) -> str:
     said = [[CHINESE.get(cell, cell) if language == "zh" else cell for cell in row] for row in (columns, *lines)]
     return "\n".join(f"| {' | '.join(row)} |" for row in (said[0], ["---"] * len(columns), *said[1:]))
 
 
-TABLES = {"results": results_table, "speed": speed_table, "depth": depth_table, "degradation": degradation_table}
+TABLES = {
+    "results": results_table,
+    "speed": speed_table,
+    "depth": depth_table,
+    "degradation": degradation_table,
+    "audit counts": audit_counts,
+    "audit tables": audit_tables,
+    "audit sources": audit_sources,
+}
 
 
 def picture() -> str:

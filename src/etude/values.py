@@ -1,12 +1,14 @@
 """The one grammar of values that people type: behind `--set`, in the arguments of a target, in the name of a network. No torch.
 
 A number, a list (`[3,4,6,3]`), a table, a quoted text, `true`, `false` or `none`; everything else is a text as it stands. A text that is
-a name (`BasicBlock`, `nn.ReLU`) may stand for what has that name in a file; it is looked up there, and nothing else is evaluated.
+a name (`BasicBlock`, `nn.ReLU`) may stand for what has that name in a file, and may be called with values (`Config(depth=50)`); it is
+looked up there, and nothing else is evaluated.
 """
 
 import ast
 import keyword
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from etude.errors import UsageError
@@ -16,6 +18,18 @@ class Name(str):
     """A text that stood without quotes: an option's value, or the name of something where there is something of that name."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Made:
+    """A name that is called, `Config(depth=50)`: what is to be made where there is something of that name."""
+
+    name: Name
+    arguments: tuple[Any, ...]
+    options: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return write_call(self.name, self.options, self.arguments)
 
 
 CONSTANTS = {"true": True, "false": False, "none": None, "null": None}
@@ -38,9 +52,18 @@ def plain(node: ast.expr) -> Any:
             return Name(f"{name}.{attribute}")
         case ast.Tuple(elts=items) | ast.List(elts=items):
             return tuple(map(plain, items))
+        case ast.Call(func=func) if isinstance(name := plain(func), Name):
+            return Made(name, *arguments_of(node))
         case ast.Dict(keys=keys, values=values):
             return {plain(key): plain(value) for key, value in zip(keys, values, strict=True) if key is not None}
     return ast.literal_eval(node)
+
+
+def arguments_of(call: ast.Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """By position and by name. Raises ValueError for those that are no values."""
+    if any(given.arg is None for given in call.keywords):
+        raise ValueError("** gives names that are not known")
+    return tuple(map(plain, call.args)), {str(given.arg): plain(given.value) for given in call.keywords}
 
 
 def write_value(value: Any) -> str:
@@ -81,9 +104,9 @@ def read_call(text: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         return text, (), {}
     try:
         call = ast.parse(f"f({rest}", mode="eval").body
-        if not isinstance(call, ast.Call) or any(given.arg is None for given in call.keywords):
+        if not isinstance(call, ast.Call):
             raise ValueError
-        return name, tuple(map(plain, call.args)), {str(given.arg): plain(given.value) for given in call.keywords}
+        return name, *arguments_of(call)
     except (SyntaxError, ValueError) as error:
         raise UsageError(f"{text}: expected plain values as arguments, such as {name}(depth=20)") from error
 

@@ -12,6 +12,8 @@ import pytest
 from torch import Tensor, nn
 
 import etude
+from etude.audit import implementations
+from etude.audit.audit import Audited, Found
 from etude.cli import app
 from etude.errors import UsageError
 from etude.explain.graph import graph
@@ -21,6 +23,7 @@ from etude.report.terminal import text_of
 from etude.report.web import fragment_of, page_of
 from etude.verification.verdict import Level, Verification
 from etude.views import depth
+from etude.views.audit import audit_view, implementations_view
 from etude.views.card import card_view
 from etude.views.conv1x1 import conv1x1_view
 from etude.views.depth import depth_view
@@ -61,6 +64,15 @@ def checked() -> View:
     return verification_view(Verification("my_net.py:Net", "resnet20", "departs", "1 < 2", levels, choices=("zeros behind",)))
 
 
+def audited() -> View:
+    commands = ("pip install --no-deps zoo==1.0", "etude verify 'zoo:net(\"<b>\")' --against resnet50")
+    said = ('"& others" (zoo/net.py:1)', "Its error is lower.")
+    found = Found("departs", "it departs", "conv1", "conv1 has <7> maps (Table 1)", "zoo/net.py:7", "resnet50@v15", 25_557_032, 3.2)
+    rows = [Audited("zoo", "1.0", "zoo:net", "resnet50", commands, *said, found)]
+    rows.append(Audited("owner/name", "1234567", "net.py:Net", "resnet20", commands, "", "", Found("not tried", "no network")))
+    return audit_view(rows, ("zoo",))
+
+
 def depths() -> View:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(depth, "IMAGES", 4)
@@ -80,6 +92,8 @@ MADE: dict[str, Callable[[], View]] = {
     "conv1x1": lambda: conv1x1_view({}),
     "depth": depths,
     "verification": checked,
+    "audit": audited,
+    "implementations": lambda: implementations_view(implementations.read(), ()),
     "network": lambda: network_view(subject(), tuple(VIEWS)),
     "whole network": lambda: whole_view(subject("lecture_residual")),
 }

@@ -22,6 +22,17 @@ class Net(nn.Sequential):
         super().__init__(nn.Conv2d(3, width, 1))
         self.given = width, norm, text
 
+    @classmethod
+    def wide(cls, width):
+        return cls(2 * width)
+
+class Width:
+    def __init__(self, width):
+        self.width = width
+
+def net_of(given):
+    return Net(given.width)
+
 made = nn.ReLU()
 """
 
@@ -67,7 +78,7 @@ def test_a_target_is_read_and_written(text: str, target: Target) -> None:
         ("checkpoint.pth.tar", "checkpoint.pth.tar is a file of weights: name the code that they belong to"),
         ("resnet20(8)", "without its option's name"),
         ("resnet20(depth=", "expected plain values"),
-        ("nets.py:Net(f(x))", "expected plain values"),
+        ("nets.py:Net(x + 1)", "expected plain values"),
     ],
 )
 def test_what_names_nothing_is_said_at_once(text: str, message: str) -> None:
@@ -79,6 +90,16 @@ def test_a_whole_target_means_the_same_elsewhere(nets: Path) -> None:
     assert Target.read("nets.py:Net(4)").whole() == Target("file", str(nets / "nets.py"), "Net", (4,))
     for text in ("resnet20(depth=8)", "torch.nn:ReLU"):
         assert Target.read(text).whole() == Target.read(text)
+
+
+def test_a_module_may_be_made_from_what_is_made_for_it(nets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert module_of("nets.py:net_of(Width(7))").given == (7, None, "a")
+    monkeypatch.syspath_prepend(nets)
+    assert module_of("nets:Net.wide(3)").given == (6, None, "a")
+    with pytest.raises(UsageError, match=r"Wodth\(7\): there is no `Wodth`; did you mean Width"):
+        module_of("nets:net_of(Wodth(7))")
+    with pytest.raises(UsageError, match=r"nets has no `Net\.wade`"):
+        module_of("nets:Net.wade(3)")
 
 
 def test_options_come_on_top_of_arguments(nets: Path) -> None:

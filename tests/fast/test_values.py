@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from etude.errors import UsageError
 from etude.models.network import Network
-from etude.values import Name, read_call, read_settings, read_value, write_call, write_settings, write_value
+from etude.values import Made, Name, read_call, read_settings, read_value, write_call, write_settings, write_value
 
 PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text())
 
@@ -32,6 +32,7 @@ PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=F
         ('{"name": "sgd", "nesterov": true}', {"name": "sgd", "nesterov": True}),
         ("2**9999999", "2**9999999"),
         ("", ""),
+        ("Config(50, part=[Part(3)])", Made(Name("Config"), (50,), {"part": (Made(Name("Part"), (3,), {}),)})),
     ],
 )
 def test_a_value_is_read(text: str, value: object) -> None:
@@ -54,6 +55,10 @@ def test_settings_are_read_as_they_were_written(settings: dict[str, object]) -> 
     assert read_settings(write_settings(settings)) == settings
 
 
+def test_what_is_made_is_written_as_it_was_read() -> None:
+    assert str(read_value("zoo.Config(50, part=[Part('a b')])")) == "zoo.Config(50, part=[Part('a b')])"
+
+
 def test_a_setting_is_quoted_only_where_it_must_be() -> None:
     settings = {"stride_in": "3x3", "units": (2, 2), "flip": True, "norm": None, "name": "none"}
     assert write_settings(settings) == ("stride_in=3x3", "units=[2,2]", "flip=true", "norm=none", "name='none'")
@@ -66,7 +71,7 @@ def test_settings_are_assignments() -> None:
             read_settings([wrong])
 
 
-@pytest.mark.parametrize("wrong", ["f(", "f(1", "f(**x)", "f(g())", "f(1+1)"])
+@pytest.mark.parametrize("wrong", ["f(", "f(1", "f(**x)", "f(g(**x))", "f(g()())", "f(1+1)", "f(g(1+1))"])
 def test_a_call_takes_values_only(wrong: str) -> None:
     with pytest.raises(UsageError, match="expected plain values as arguments"):
         read_call(wrong)

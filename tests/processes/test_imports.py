@@ -18,6 +18,7 @@ STEPS = (  # one after the other in one process: code, or a command, and what is
     ("etude ls", "torch jinja2 matplotlib"),
     ("etude ls --recipes", "torch jinja2 matplotlib"),
     ("etude data ls", "torch jinja2 matplotlib"),
+    ("etude audit --list resnet20", "torch jinja2 matplotlib"),
     ("etude show lecture_inception", "torch jinja2 matplotlib"),
     ("etude show resnet1202", "torch jinja2 matplotlib"),
     ("etude explain conv1x1", "torch jinja2 matplotlib"),

@@ -15,6 +15,7 @@ from etude.errors import EtudeError, nearest
 from etude.version import VERSION
 
 COMMANDS = {
+    "audit": "audit",
     "convert": "convert",
     "cp": "listing",
     "data": "data",

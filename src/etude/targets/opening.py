@@ -23,7 +23,7 @@ from etude.targets.needed import Part
 from etude.targets.statement import Statement
 from etude.targets.surroundings import CARDS, CouldNotBeMade, OnTheProcessor, Unmade, module_of, without_compiled_parts
 from etude.targets.target import Target
-from etude.values import Name
+from etude.values import Made, Name
 
 NOT_THEIRS = ("<", sysconfig.get_path("stdlib"))
 MISSING_OPERATOR = r"operator \w+::\w+ does not exist"
@@ -138,10 +138,11 @@ def not_found(name: str, missing: str) -> str:
 
 def built(target: Target, home: ModuleType, part: Part | None = None) -> nn.Module:
     """What stands in `home` under the target's name: a module, or what a class or function makes of the target's arguments."""
-    if not hasattr(home, target.name):
+    try:
+        found = functools.reduce(getattr, target.name.split("."), home)
+    except AttributeError as error:
         own = [key for key, value in vars(home).items() if callable(value) and getattr(value, "__module__", "") == home.__name__]
-        raise UsageError(f"{target.place} has no `{target.name}`; {nearest(target.name, own)}")
-    found = getattr(home, target.name)
+        raise UsageError(f"{target.place} has no `{target.name}`; {nearest(target.name, own)}") from error
     if isinstance(found, Unmade):
         assert part
         raise failed(part, found.error) from found.error
@@ -181,9 +182,10 @@ def called(target: Target, factory: Any, home: ModuleType, script: Script | None
     if missing := missing_arguments(target, factory):
         example = f"{replace(target, arguments=(), options={})}({', '.join(f'{name}=…' for name in missing)})"
         raise UsageError(f"{target} needs {', '.join(missing)}; give it as in '{example}'")
-    arguments, options = looked_up(target.arguments, home), looked_up(dict(target.options), home)
     try:
-        return factory(*arguments, **options)
+        return factory(*looked_up(target.arguments, home), **looked_up(dict(target.options), home))
+    except EtudeError:
+        raise
     except (Exception, SystemExit) as error:
         raise EtudeError(f"{target} cannot be made: {what_happened(error, script)}") from cause_of(error)
 
@@ -196,6 +198,11 @@ def looked_up(value: Any, home: ModuleType) -> Any:
             if not hasattr(home, first):
                 return str(value)
             return functools.reduce(getattr, attributes, getattr(home, first))
+        case Made(name, arguments, options):
+            factory = looked_up(name, home)
+            if not callable(factory):
+                raise UsageError(f"{value}: there is no `{name}`; {nearest(name, [known for known in vars(home) if known[0] != '_'])}")
+            return factory(*looked_up(arguments, home), **looked_up(dict(options), home))
         case tuple():
             return tuple(looked_up(item, home) for item in value)
         case dict():

@@ -5,6 +5,7 @@ my_net.py:Net, my_net.py:make_net(20, norm=none)        a class, a function that
 lecture.ipynb:Net, lecture.ipynb                        the same in a notebook; without a name the one network that a file holds
 net.py:ResNet(BasicBlock, [2, 2, 2, 2])                 with names of the file among the arguments
 torchvision.models:resnet50                             the same in something importable
+zoo:ResNet.from_name("resnet18"), zoo:Net(Config(50))   what a class there makes, and what is made for it
 runs/lecture_residual…                                  what the run in that folder has trained
 """
 
@@ -19,7 +20,7 @@ from etude.errors import UsageError
 from etude.files import WEIGHTS
 from etude.models import registry
 from etude.models.network import Network
-from etude.values import Name, read_call, write_call
+from etude.values import Made, Name, read_call, write_call
 
 CODE = re.compile(r"(.+?\.(?:py|ipynb))(?::(.*))?", flags=re.DOTALL)
 
@@ -87,6 +88,8 @@ def names_in(value: Any) -> Iterator[str]:
     match value:
         case Name():
             yield value
+        case Made():
+            yield from names_in([value.name, *value.arguments, *value.options.values()])
         case list() | tuple():
             for item in value:
                 yield from names_in(item)

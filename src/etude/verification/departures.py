@@ -35,10 +35,11 @@ NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 @dataclass(frozen=True)
 class Departure:
-    """place: in the paper's names; sentence: what is there, what the paper says and where."""
+    """place: in the paper's names; sentence: what is there, what the paper says and where; line: of the module's source, "FILE:NUMBER"."""
 
     place: str
     sentence: str
+    line: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,11 @@ class Words:
 
     def departures(self) -> Departures:
         edits, end = list(self.chained()), len(self.state.values)
-        told = [(self.place(alike[0]), self.sentence(alike), self.steps[alike[0].steps[0]].at) for alike in self.folded(edits)]
+        first = [(alike[0], self.sentence(alike)) for alike in self.folded(edits)]
+        told = [(self.place(edit), said, self.steps[edit.steps[0]].at, self.line(edit)) for edit, said in first]
         if end < len(self.steps):
-            told.append((self.layer(end), f"from {self.name(end)} on the table cannot be followed", self.steps[end].at))
-        each = tuple(Departure(place, f"{sentence} ({at})") for place, sentence, at in told)
+            told.append((self.layer(end), f"from {self.name(end)} on the table cannot be followed", self.steps[end].at, ""))
+        each = tuple(Departure(place, f"{sentence} ({at})", line) for place, sentence, at, line in told)
         extra = sum(len(edit.events) for edit in edits if "extra" in edit.kind)
         changed = {i for edit in edits if "extra" not in edit.kind for i in edit.steps[: 1 if edit.kind == "shared" else None]}
         agreed = end - len(changed)
@@ -90,7 +92,7 @@ class Words:
         if len(each) == 1:
             what = each[0].sentence
         elif len(each) <= MOST_NAMES:
-            what = "; ".join(sentence for _, sentence, _ in told)
+            what = "; ".join(sentence for _, sentence, *_ in told)
         else:
             what = f"{told[0][1]}; and {len(each) - 1} more kinds"
         return Departures(each, f"{count}: {what}; {self.rest(agreed)}", agreed)
@@ -187,6 +189,11 @@ class Words:
     def own(self, edit: Edit) -> str:
         """Where it stands in the module's own names."""
         return self.events[edit.events[0]].path if edit.events else ""
+
+    def line(self, edit: Edit) -> str:
+        """Where the module's source calls what it has there, or else the last that is as in the table."""
+        before = self.state.seen(self.steps[edit.steps[0]].inputs[0]) if len(self.state.places) > edit.steps[0] else ()
+        return next((self.events[i].line for i in (*edit.events, *before) if i >= 0), "")
 
     # ── One edit ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -112,6 +112,7 @@ class Judge:
         self.levels: list[Level] = []
         self.choices: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
+        self.parameters = 0
         self.initial: dict[int, Tensor] = {}
         self.traced: Trace | None = None
 
@@ -150,9 +151,21 @@ class Judge:
         said = f"it {sentence}" if slips and sentence.startswith("departs") else sentence
         sentence = "; ".join((*(slip.sentence for slip in slips), said))
         places = tuple((one.place, one.sentence) for one in (*slips, *where))
-        place = next((place for place, _ in places if place), "")
+        first = next((one for one in (*slips, *where) if one.place), Departure("", ""))
         return Verification(
-            self.target, self.called, verdict, sentence, levels, place, variant, self.choices, self.adapted, self.notes, places
+            self.target,
+            self.called,
+            verdict,
+            sentence,
+            levels,
+            first.place,
+            first.line,
+            variant,
+            self.choices,
+            self.adapted,
+            self.notes,
+            places,
+            parameters=self.parameters,
         )
 
     def level(self, id_: str, state: State, *evidence: str) -> None:
@@ -215,8 +228,9 @@ class Judge:
             run = ran(model, torch.randn(1, *self.shape), counted)
         products = [step for step in self.steps if step.op in ("conv", "linear")]
         parameters = list(self.module.parameters())
+        self.parameters = sum(p.numel() for p in parameters)
         counts = [
-            ("parameters", sum(p.numel() for p in parameters), sum(step.parameters for step in self.steps)),
+            ("parameters", self.parameters, sum(step.parameters for step in self.steps)),
             (
                 "weights without biases and BN",
                 sum(p.numel() for p in parameters if p.dim() > 1),

@@ -5,8 +5,12 @@ same numbers are the same function of the input, in whatever style they were com
 """
 
 import functools
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -22,6 +26,7 @@ from etude.verification.interpret import without_chance
 from etude.verification.parts import Parts
 
 CLOSE = 1e-7  # of the largest entry; in float64 equal functions agree to about 1e-12, others do not to 1e-3
+NOBODYS = tuple(f"{folder}{os.sep}" for folder in (Path(torch.__file__).parent, Path(__file__).parents[1]))  # torch's files, and ours
 EQUAL = 1e-6  # the largest relative difference between equal functions in float64, over a whole network
 BATCH_NORMS: dict[Function, dict[str, int]] = {  # the places of their arguments
     F.batch_norm: {"running_mean": 1, "running_var": 2, "weight": 3, "bias": 4, "training": 5},
@@ -35,10 +40,12 @@ class Event(Operator):
 
     operands  of a batch norm: weight, bias, running mean, running variance; of others: the parameters it was given, or their parts
     active    of a dropout: whether it removes anything; of a batch norm: whether it takes the statistics of the batch
+    line      that called it, neither torch's nor ours: "/home/…/my_net.py:42"
     """
 
     operands: tuple[Tensor | None, ...] = ()
     active: bool = False
+    line: str = ""
 
 
 @dataclass
@@ -173,7 +180,7 @@ class EventRecorder(WithoutChance):
         for tensor in filter(self.is_worth_noting, call.made):
             index, facts = len(self.trace.events), self.facts(call, tensor)
             active = takes_the_batch(call) or (call.func in DROPOUTS and all(share_and_activity(call.args, call.kwargs)))
-            self.trace.events.append(Event(index, **facts, operands=self.operands(call), active=active))
+            self.trace.events.append(Event(index, **facts, operands=self.operands(call), active=active, line=calling_line()))
             self.remember(self.trace.events[-1], tensor)
             self.made_by(index, call, [tensor])
 
@@ -207,6 +214,14 @@ class ValueRecorder(EventRecorder):
         self.trace.add(event.index, tensor, layouts=event.op in ("other", "linear"))
         if self.keep:
             self.trace.kept.append(tensor.detach().clone())
+
+
+def calling_line() -> str:
+    """The innermost line that runs now and is somebody's."""
+    frame: FrameType | None = sys._getframe()
+    while frame and frame.f_code.co_filename.startswith(NOBODYS):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""
 
 
 def takes_the_batch(call: Call) -> bool:

@@ -32,9 +32,11 @@ class Verification:
     sentence   the verdict for a person, in one line: in how many operators it departs, which, and what is as in the paper
     place      where it departs first, in the paper's names: "conv3_x.0.conv1"
     departures every place in order, each with a sentence: what is there, what the paper says and where
+    line       of its source, where that was found: "/home/…/my_net.py:42"
     variant    the registered network, with options, that it is instead
     choices    what the paper leaves open and how the module has it
     adapted    what the network was held to in place of the paper's own: "100 classes in place of 1,000"
+    parameters of the module
     notes      what else is to be known of the check, such as the lines of a file that were not run
     """
 
@@ -44,11 +46,13 @@ class Verification:
     sentence: str
     levels: tuple[Level, ...]
     place: str = ""
+    line: str = ""
     variant: str = ""
     choices: tuple[str, ...] = ()
     adapted: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     departures: tuple[tuple[str, str], ...] = ()
+    parameters: int = 0
 
     @property
     def exit_code(self) -> int:

@@ -1,0 +1,1 @@
+"""`etude audit`: implementations that the world uses, held against their papers."""
