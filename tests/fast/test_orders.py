@@ -76,7 +76,10 @@ def test_a_family_is_corrected_and_those_not_judged_are_no_part_of_it() -> None:
 
 def test_the_sentence_has_the_numbers_and_what_would_decide() -> None:
     (held,) = judge_orders([Order(FIVE, 0.5, "at 1 epoch, 20 and 56 layers")], "laptop")
-    assert held.why == ("at 1 epoch, 20 and 56 layers: 5 of 5 pairs, mean difference +1.00, 95 % lower bound +0.85, to be above 0.5")
+    assert held.why == (
+        "at 1 epoch, 20 and 56 layers: 5 of 5 pairs, mean difference +1.00, 95 % lower bound +0.85, to be above 0.5; "
+        "a true difference below 0.72 would have been missed in one of five such experiments, or more"
+    )
     (open_,) = judge_orders([Order((*FIVE[:4], -0.1))], "laptop")
     assert open_.why.endswith("; 13 pairs would decide it, should mean and spread stay"), "10 of 13: 0.046; 9 of 12: 0.073"
     (never,) = judge_orders([Order((0.1, -0.1, 0.2, -0.2, 0.0))], "laptop")

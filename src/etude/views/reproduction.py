@@ -1,52 +1,86 @@
 """What a reproduction takes, and what it has found."""
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from etude.reproduce.plan import Planned
+from etude.reproduce.cost import multiply_adds, rates, seconds
+from etude.reproduce.plan import Plan
+from etude.train.job import Job
+from etude.train.recipe import Recipe
 from etude.train.store import Store
 from etude.views.runs import state_of
 from etude.views.view import Remarks, Table, View
-from etude.wording import UNKNOWN, result
+from etude.wording import UNKNOWN, result, time
 
 if TYPE_CHECKING:
     from etude.reproduce.reproduction import Judged, Reproduction
 
 
 USED = "a run that is there is used where the same code on the same machine, with as many threads, made it; else it is made anew"
+NO_RATE = "no time is known of networks of a paper of which none was trained here"
 
 
-def plan_view(name: str, planned: Sequence[Planned], store: Store, command: str) -> View:
-    """A row for every job. No torch, so that nothing is known of what a run that is there stands on."""
-    found = [
-        {
-            "recipe": one.recipe.title,
-            "budget": one.recipe.budget,
-            "seed": job.seed,
-            "epochs": one.recipe.length if one.recipe.epochs is None else one.recipe.epochs,
-            "images": one.recipe.images,
-            "data": f"{one.recipe.data} ({one.data} in another encoding)" if one.reencoded else one.recipe.data,
-            "run": str((run := store.found(job, {})).folder),
-            "state": state_of(run),
-        }
-        for one in planned
-        for job in one.jobs
-    ]
-    rows = tuple(
-        (
-            str(row["recipe"]),
-            str(row["budget"]),
-            str(row["seed"]),
-            str(row["epochs"]).removesuffix(".0"),
-            f"{row['images'] or 'all'}",
-            str(row["data"]),
-            str(row["run"]),
-            str(row["state"]),
+def plan_view(name: str, planned: Plan, store: Store, command: str) -> View:
+    """A row for every network and recipe. No torch, so that nothing is known of what a run that is there stands on."""
+    known = rates(store)
+    found = [planned_job(job, planned, store, known) for job in planned.jobs]
+    groups = list(dict.fromkeys((row["recipe"], row["length"], row["data"]) for row in found))
+    rows, left = list[tuple[str, ...]](), list[float | None]()
+    for group in groups:
+        several = [row for row in found if (row["recipe"], row["length"], row["data"]) == group]
+        first, states = several[0], Counter(row["state"] for row in several)
+        to_do = [row["seconds"] for row in several if row["state"] != "finished"]
+        left += to_do
+        rows.append(
+            (
+                *map(str, group[:2]),
+                f"{first['images'] or 'all'}",
+                str(group[2]),
+                f"{first['multiply_adds'] / 1e6:,.1f} M",
+                first["budget"],
+                f"0 to {len(several) - 1}" if len(several) > 1 else "0",
+                ", ".join(f"{count} {state}" for state, count in states.items()),
+                time(sum_or_none(to_do)),
+            )
         )
-        for row in found
-    )
-    parts = (Table(tuple(found[0]), rows, (2, 3, 4)), Remarks((USED,)))
-    return View(f"Plan of {name}", f"{command} --plan", parts, found)
+    columns = ("network and recipe", "length", "images", "data", "multiply-adds", "budget", "seeds", "there", "time left")
+    sets = tuple(f"{order.claim.id}: --set {' '.join(order.claim.set)}" for order in planned.orders if order.claim.set and "smoke" != order.worse.budget)
+    said = f"{len(found)} runs, {sum(row['state'] == 'finished' for row in found)} of them finished; time left: {time(sum_or_none(left))}"
+    rate = "; ".join(f"{rate / 1e9:.3g} billion multiply-adds a second for {paper}" for paper, rate in known.items())
+    remarks = (said, *((f"by the finished runs in {store.root}: {rate}",) if rate else ()), *((NO_RATE,) if None in left else ()), *sets, USED)
+    return View(f"Plan of {name}", f"{command} --plan", (Table(columns, tuple(rows), (1, 2, 4, 8)), Remarks(remarks)), found)
+
+
+def planned_job(job: Job, planned: Plan, store: Store, known: Mapping[str, float]) -> dict[str, Any]:
+    """One job and what is there of it."""
+    recipe, run = job.recipe, store.found(job, {})
+    return {
+        "recipe": recipe.title,
+        "options": dict(recipe.model.options),
+        "budget": recipe.budget,
+        "seed": job.seed,
+        "length": recipe.length,
+        "images": recipe.images,
+        "data": on_data(recipe, planned),
+        "multiply_adds": multiply_adds(recipe.model),
+        "seconds": seconds(recipe, known),
+        "run": str(run.folder),
+        "state": state_of(run),
+    }
+
+
+def on_data(recipe: Recipe, planned: Plan) -> str:
+    """Which data a recipe is on: "cifar10", "/my/folder (cifar10 in another encoding)"."""
+    claimed = [(one.recipe, one) for one in planned.values]
+    claimed += [(own, order) for order in planned.orders for own in (order.worse, order.better)]
+    return next((f"{recipe.data} ({one.data} in another encoding)" for own, one in claimed if own == recipe and one.reencoded), recipe.data)
+
+
+def sum_or_none(parts: Sequence[float | None]) -> float | None:
+    """The sum, None where a part is not known."""
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
 
 
 def reproduction_view(found: "Reproduction") -> View:
