@@ -55,7 +55,7 @@ def mebibytes(count: int, digits: int = 1) -> str:
     return f"{count / 2**20:,.{digits}f}"
 
 
-def time(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
     """40 s, 12 min, 3.5 h, 2.1 days."""
     if seconds is None:
         return UNKNOWN

@@ -16,7 +16,7 @@ from shell import run
 
 @pytest.mark.parametrize("name", claims.names())
 def test_every_claim_refers_to_what_is_there(name: str) -> None:
-    for planned in plan(claims.load(name), budget="paper", seeds=1):
+    for planned in plan(claims.load(name), budget="paper", seeds=1).values:
         if planned.published and planned.published.curve:
             assert planned.published.curve.network == planned.recipe.model.name
         assert planned.published is None or planned.published.runs >= 1
@@ -25,8 +25,9 @@ def test_every_claim_refers_to_what_is_there(name: str) -> None:
 def test_a_claim_needs_a_published_value_or_a_reason() -> None:
     with pytest.raises(TableError, match="expected either `published`, or `unjudged`"):
         build(claims.Claim, {"recipe": "x"}, "claims")
-    with pytest.raises(TableError, match="needs a `margin`"):
-        build(claims.Claim, {"recipe": "x", "published": {"curve": "y", "runs": "z"}}, "claims")
+    without = {"recipe": "x", "published": {"curve": "y", "runs": "z"}}
+    with pytest.raises(TableError, match="x: a `published` claim needs a `margin`"):
+        build(claims.Claims, {"name": "n", "paper": "lecture", "title": "t", "trained": [without]}, "claims")
     with pytest.raises(TableError, match="either `curve` and `runs`, or `table`, `method` and `column`"):
         build(claims.Claim, {"recipe": "x", "published": {"curve": "y", "table": "z"}, "margin": 1.0}, "claims")
     twice = [{"recipe": "x", "unjudged": "y"}, {"recipe": "x", "unjudged": "y"}]
@@ -56,7 +57,7 @@ def test_a_plan_lists_every_run(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     arguments = ("reproduce", "lecture", "--plan", "--seeds", "2", "--runs", str(tmp_path), "--json")
     code, out, err = run(capsys, *arguments)
     assert (code, err) == (0, "")
-    rows = json.loads(out)
+    rows = json.loads(out)["jobs"]
     assert [(row["recipe"], row["seed"]) for row in rows][:3] == [
         ("lecture_inception.lecture", 0),
         ("lecture_inception.lecture", 1),
@@ -74,9 +75,9 @@ def test_a_plan_says_which_data_it_is(capsys: pytest.CaptureFixture[str], tmp_pa
     mine.write_text(f'paper = "resnet"\ntitle = "CIFAR"\nseeds = 5\n{trained}', encoding="utf-8")
     arguments = ("reproduce", str(mine), "--budget", "paper", "--plan", "--json", "--runs", str(tmp_path))
     for data, expected in (((), "cifar10"), (("--data", str(images)), f"{images} (cifar10 in another encoding)")):
-        (row,) = json.loads(run(capsys, *arguments, *data)[1])
-        assert (row["data"], row["epochs"]) == (expected, "64,000 steps")
-    (planned,) = plan(claims.load(str(mine)), budget="paper", seeds=5, data=str(images))
+        (row,) = json.loads(run(capsys, *arguments, *data)[1])["jobs"]
+        assert (row["data"], row["length"]) == (expected, "64,000 steps")
+    (planned,) = plan(claims.load(str(mine)), budget="paper", seeds=5, data=str(images)).values
     assert (planned.reencoded, planned.seeds_needed, planned.claim.widest) == (True, 5, 0.5)
     for wrong, message in (("seeds = 2", "seeds = 2, expected at least 3"), ("widest = 0.0", "widest = 0, expected points above 0")):
         key = wrong.split()[0]

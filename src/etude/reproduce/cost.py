@@ -31,7 +31,7 @@ def images_seen(recipe: Recipe) -> int | None:
 
 
 def rates(store: Store) -> Mapping[str, float]:
-    """Multiply-adds a second of training, forward alone counted and tests among the time: by paper, the median of the finished runs there."""
+    """Multiply-adds a second by paper, the median of the finished runs there: of training images forward, in all the time of a run."""
     found = defaultdict[str, list[float]](list)
     for run in store.runs():
         try:

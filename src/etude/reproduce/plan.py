@@ -4,7 +4,7 @@ import fnmatch
 import functools
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from etude.data import declaration
@@ -80,17 +80,21 @@ class PlannedOrder:
 
 @dataclass(frozen=True)
 class Plan:
-    """What one reproduction takes."""
+    """What one reproduction takes.
+
+    reencoded  the set that the data are in another encoding, "" where they are not
+    """
 
     values: tuple[Planned, ...]
     orders: tuple[PlannedOrder, ...]
+    reencoded: str = ""
 
     @property
     def jobs(self) -> tuple[Job, ...]:
-        """Every job once, seed by seed, so that whatever is done first makes whole pairs."""
+        """Every job once, network by network."""
         wanted = [job for one in self.values if one.trained for job in one.jobs]
-        wanted += [job for order in self.orders for pair in order.pairs for job in pair]
-        return tuple(sorted(dict.fromkeys(wanted), key=lambda job: job.seed))
+        wanted += [job for order in self.orders for recipe in (order.worse, order.better) for job in jobs_of(recipe, order.seeds)]
+        return tuple(dict.fromkeys(wanted))
 
 
 def jobs_of(recipe: Recipe, seeds: int) -> tuple[Job, ...]:
@@ -128,16 +132,19 @@ def plan(held: Claims, *, budget: str, seeds: int, data: str | None = None, only
         if order.budget == budget or (order.budget, budget) == ("laptop", "smoke"):
             worse, better = (order_recipe(order, name, budget, reader) for name in (order.worse, order.better))
             orders.append(PlannedOrder(order, on_data(worse), on_data(better), seeds, worse.data, declared == worse.data, held.seeds))
-    return chosen(Plan(tuple(found), tuple(orders)), only) if only is not None else Plan(tuple(found), tuple(orders))
+    whole = Plan(tuple(found), tuple(orders), declared)
+    return whole if only is None else chosen(whole, only)
 
 
 def order_recipe(order: OrderClaim, name: str, budget: str, reader: Callable[[Path], recipes.File]) -> Recipe:
-    """The recipe of one of its networks, with what the order sets at its own budget. Raises TableError where it cannot measure the order."""
+    """The recipe of one of its networks, with what the order sets at its own budget. Raises TableError where that measures nothing."""
     recipe = recipes.load(name, budget, reader)
     if budget == order.budget:
         recipe = recipes.change(recipe, order.set)
     if order.measured == "training error" and not recipe.fitted:
-        raise TableError(f"orders: {order.id}: {recipe.title} at {budget} tests no training images; expected `fitted`, in its recipe or in `set`")
+        raise TableError(
+            f"orders: {order.id}: {recipe.title} at {budget} tests no training images; expected `fitted`, in its recipe or in `set`"
+        )
     return recipe
 
 
@@ -148,4 +155,4 @@ def chosen(whole: Plan, only: str) -> Plan:
     if not found and not orders:
         known = dict.fromkeys([*(str(one.recipe.model) for one in whole.values), *(order.claim.id for order in whole.orders)])
         raise UsageError(f"--only {only}: no network and no order of that name; {nearest(only, known)}")
-    return Plan(tuple(found), tuple(orders))
+    return replace(whole, values=tuple(found), orders=tuple(orders))

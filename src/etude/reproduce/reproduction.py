@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime
-import itertools
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -57,6 +56,12 @@ class Judged:
     @property
     def network(self) -> Network:
         return self.planned.recipe.model
+
+    @property
+    def centre(self) -> float:
+        """What stands against the published value: our median where a median is published, else our mean."""
+        published = self.planned.published
+        return statistics.median(self.sample.values) if published and published.statistic == "median" else self.sample.mean
 
     @property
     def seconds(self) -> float:
@@ -159,6 +164,11 @@ class Reproduction:
         return {network: all(check.verdict == "exact" for check in checks) for network, checks in self.layers.items()}
 
     @property
+    def shown(self) -> tuple[Judged, ...]:
+        """The claims of values that were to be trained, or for which there are runs."""
+        return tuple(judged for judged in self.judged if judged.planned.trained or judged.results)
+
+    @property
     def all_exact(self) -> bool:
         """Whether nothing departs."""
         return all(check.verdict == "exact" for check in self.exact) and all(self.layers_exact.values())
@@ -166,7 +176,7 @@ class Reproduction:
     @property
     def failed(self) -> bool:
         """Whether anything departs, was not reproduced, or is the other way round."""
-        words = {judged.verdict.word for judged in (*self.judged, *self.orders)}
+        words = {one.verdict.word for one in self.judged} | {one.verdict.word for one in self.orders}
         return not self.all_exact or bool(words & {"not reproduced", "order reversed"})
 
     def as_dict(self) -> dict[str, Any]:
@@ -179,7 +189,7 @@ class Reproduction:
             "environment": self.environment,
             "exact": [asdict(check) | {"verdict": check.verdict} for check in self.exact],
             "layers": {str(network): _layers_as_dict(checks) for network, checks in self.layers.items()},
-            "trained": [judged.as_dict() for judged in self.judged if judged.planned.trained or judged.results],
+            "trained": [judged.as_dict() for judged in self.shown],
             "orders": [judged.as_dict() for judged in self.orders],
             "failed": self.failed,
         }
@@ -227,10 +237,10 @@ def reproduce(
 
 
 def trained(planned: Plan, store: Store, means: Means) -> tuple[dict[Job, RunResult], dict[str, str]]:
-    """The results of the jobs, as far as there is data; and by data set why there is none."""
+    """The results of the jobs, as far as there is data, and by data set why there is none; seed by seed, so that pairs are whole early."""
     results: dict[Job, RunResult] = {}
     missing: dict[str, str] = {}
-    for job in planned.jobs:
+    for job in sorted(planned.jobs, key=lambda job: job.seed):
         if job.recipe.data not in missing:
             try:
                 (results[job],) = engine.run_all([job], store, means)
@@ -269,27 +279,22 @@ def results_of(jobs: Iterable[Job], results: Mapping[Job, RunResult]) -> tuple[R
 def judged_orders(planned: Sequence[PlannedOrder], results: Mapping[Job, RunResult], missing: Mapping[str, str]) -> tuple[JudgedOrder, ...]:
     """The claimed orders with their runs and verdicts, each family judged together."""
     pairs = {one.claim.id: tuple((results[a], results[b]) for a, b in one.pairs if a in results and b in results) for one in planned}
-    found = {}
-    families = itertools.groupby(sorted(planned, key=lambda one: one.claim.family), key=lambda one: one.claim.family)
-    for _, family in families:
-        told = {one.claim.id: why for one in (members := list(family)) if (why := _no_order(one, pairs, missing))}
-        orders = {one.claim.id: measured_order(one, pairs) for one in members if one.claim.id not in told}
-        budget = members[0].worse.budget
-        verdicts = dict(zip(orders, judge_orders(list(orders.values()), budget), strict=True))
-        for one in members:
-            name = one.claim.id
-            verdict = verdicts.get(name) or Verdict("not judged", told[name])
-            found[name] = JudgedOrder(one, pairs[name], orders.get(name), verdict)
-    return tuple(found[one.claim.id] for one in planned)
+    told = {one.claim.id: why for one in planned if (why := _no_order(one, pairs, missing))}
+    orders = {one.claim.id: measured_order(one, pairs) for one in planned if one.claim.id not in told}
+    verdicts = {name: Verdict("not judged", why) for name, why in told.items()}
+    for family in dict.fromkeys(one.claim.family for one in planned):
+        together = [one for one in planned if one.claim.family == family and one.claim.id in orders]
+        found = judge_orders([orders[one.claim.id] for one in together], together[0].worse.budget) if together else ()
+        verdicts |= dict(zip((one.claim.id for one in together), found, strict=True))
+    return tuple(JudgedOrder(one, pairs[one.claim.id], orders.get(one.claim.id), verdicts[one.claim.id]) for one in planned)
 
 
 def _no_order(planned: PlannedOrder, pairs: Mapping[str, Sequence[object]], missing: Mapping[str, str]) -> str:
     """Why there is nothing to judge, "" where there is."""
     if not pairs[planned.claim.id]:
         return "; ".join(dict.fromkeys(missing[recipe.data] for recipe in (planned.worse, planned.better) if recipe.data in missing))
-    if other := planned.claim.by_less_than:
-        if not pairs.get(other):
-            return f"it is held against {other}, which was left out"
+    if (other := planned.claim.by_less_than) and not pairs.get(other):
+        return f"it is held against {other}, which was left out"
     if planned.worse.data != planned.data and not planned.reencoded:
         return f"trained on {planned.worse.data}; the order is claimed of another data set"
     return ""
