@@ -2,12 +2,13 @@
 
 import itertools
 import math
+import statistics
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.reproduce.orders import Order, holm, judge_orders, p_of_mean, pairs_that_decide, sign_test
+from etude.reproduce.orders import Order, holm, judge_orders, least_seen, p_of_mean, pairs_that_decide, sign_test
 from etude.reproduce.verdict import student_t, student_tail
 
 
@@ -102,3 +103,11 @@ def test_how_many_pairs_would_decide() -> None:
     assert pairs_that_decide(order.reversed()) == number
     assert (pairs_that_decide(order, family=3) or 0) >= number
     assert pairs_that_decide(Order(base, least=0.6)) is None
+
+
+def test_what_could_not_have_been_seen() -> None:
+    """By hand for five pairs, of which all have to be in the order: Φ(d/s)⁵ = 0.8; and t(0.95, 4) = 2.132, t(0.8, 4) = 0.941."""
+    order = Order(FIVE)
+    assert least_seen(order) == pytest.approx(order.spread * statistics.NormalDist().inv_cdf(0.8**0.2), rel=1e-4)
+    assert least_seen(Order(FIVE, 1.0)) == pytest.approx(1 + (2.1318 + 0.9410) / math.sqrt(5) * order.spread, rel=1e-4)
+    assert least_seen(Order(FIVE, 1.0), family=4) > least_seen(Order(FIVE, 1.0))
