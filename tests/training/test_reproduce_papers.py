@@ -63,7 +63,7 @@ def test_every_row_takes_its_first_step(tmp_path: Path) -> None:
 def test_the_orders_are_carried_out_and_go_on_where_they_stopped(tmp_path: Path) -> None:
     for name in PAPERS:
         found = reproduce(name, budget="smoke", root=tmp_path)
-        assert {one.verdict.word for one in (*found.judged, *found.orders)} == {"not judged"}
+        assert {one.verdict.word for one in found.judged} | {*by_id(found).values()} == {"not judged"}
         assert not found.failed
         assert all(one.order and one.order.n == 1 for one in found.orders)
         assert len(found.results) == len(plan(found.claims, budget="smoke", seeds=1).jobs) >= 3
@@ -86,7 +86,8 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
     errors: Answers = {}
 
     def instead(job: Job, run: Run, means: Means) -> RunResult:
-        accuracy = 1 - errors.get(str(job.recipe.model), lambda seed: 50.0)(job.seed) / 100
+        error = errors.get(str(job.recipe.model))
+        accuracy = 1 - (error(job.seed) if error else 50.0) / 100
         row = {"test_accuracy": accuracy, "fitted_accuracy": accuracy, "test_images": 30, "train_accuracy": accuracy}
         rows = tuple({"epoch": epoch, **row} for epoch in (0, 1))
         return RunResult(run.folder, job.recipe, job.seed, accuracy, 30, 1.0, rows)

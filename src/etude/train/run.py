@@ -50,7 +50,7 @@ class RunResult:
         """At the end, the fraction of some training images as they are; None where the recipe tests none."""
         if self.recipe.fitted is None:
             return None
-        return self.test_accuracy if self.diverged else float(self.metrics[-1]["fitted_accuracy"])
+        return self.test_accuracy if self.diverged is not None else float(self.metrics[-1]["fitted_accuracy"])
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,8 @@ class Run:
 
     def give_up(self, step: int) -> None:
         """End a run whose loss was no longer a number at that step; among others it counts as guessing."""
-        last, chance = self.metrics()[-1], 1 / len(self.environment()["classes"])
+        last = (self.metrics() or [{"test_images": 0, "seconds": 0.0}])[-1]
+        chance = 1 / len(self.environment()["classes"])
         numbers = {"test_accuracy": chance, "test_images": last["test_images"], "seconds": last["seconds"], "warning": ""}
         self.finish({**numbers, "diverged": step})
 

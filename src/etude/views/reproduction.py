@@ -150,7 +150,9 @@ def order_words(judged: "JudgedOrder") -> str:
     """The verdict as a sentence: "order holds at 1 epoch, 20 and 56 layers: 5 of 5 pairs, …"; what diverged, and what is disputed."""
     said = f"{judged.verdict.word}{' ' if judged.verdict.why.startswith('at ') else ': '}{judged.verdict.why}"
     for pair in judged.pairs:
-        said += "".join(f"; {run.recipe.model}, seed {run.seed}, diverged at step {run.diverged}" for run in pair if run.diverged)
+        said += "".join(
+            f"; {run.recipe.model}, seed {run.seed}, diverged at step {run.diverged}" for run in pair if run.diverged is not None
+        )
     return said + (f" ({judged.claim.note})" if judged.claim.note else "")
 
 
