@@ -10,6 +10,7 @@ from etude.report.gradients import gradient_figure
 from etude.report.web import inline, templates
 from etude.reproduce.cost import multiply_adds
 from etude.values import write_settings
+from etude.verification.facts import facts_of
 from etude.views.reproduction import on_data, order_words, recipes_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def reproduction_page(found: "Reproduction") -> str:
             alone=alone,
             curves={judged.name: curve(judged, results.get(judged.planned.claim.beside, ())) for judged in alone},
             diagrams={network: inline(diagram(graph, title=str(network))) for network, graph in found.graphs.items()},
+            architectures={network: facts_of(network.name)[1] for network in found.layers},
             gradients={network: inline(gradient_figure(measured)) for network, measured in found.gradients.items()},
             grids=grids,
             panels=[
