@@ -92,7 +92,7 @@ def error_curves(title: str, lines: Sequence[Line]) -> str:
         axes.set_ylabel("error, %")
         axes.set_ylim(bottom=0)
         axes.set_title(title, loc="left", color=GREY)
-        axes.legend(loc="upper right", fontsize=8)
+        axes.legend(loc="lower left", fontsize=8)
         return svg(drawn)
 
 
