@@ -55,6 +55,16 @@ def mebibytes(count: int, digits: int = 1) -> str:
     return f"{count / 2**20:,.{digits}f}"
 
 
+def duration(seconds: float | None) -> str:
+    """40 s, 12 min, 3.5 h, 2.1 days."""
+    if seconds is None:
+        return UNKNOWN
+    for most, unit, name in ((90, 1, "s"), (5_400, 60, "min"), (2 * 86_400, 3_600, "h")):
+        if seconds < most:
+            return f"{seconds / unit:.{1 if unit == 3_600 else 0}f} {name}"
+    return f"{seconds / 86_400:,.1f} days"
+
+
 def shortened(text: str, width: int) -> str:
     """The end of a text that is wider."""
     return text if len(text) <= width else f"…{text[1 - width :]}"

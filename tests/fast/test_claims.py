@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 
 from etude.papers import load as load_paper
-from etude.reproduce import claims
+from etude.reproduce import claims, cost
 from etude.reproduce.claims import Reference, published_value
 from etude.reproduce.plan import plan
 from etude.tables import TableError, build
+from etude.train import recipe as recipes
+from etude.train.job import Job
+from etude.train.store import Store
 from shell import run
 
 
 @pytest.mark.parametrize("name", claims.names())
 def test_every_claim_refers_to_what_is_there(name: str) -> None:
-    for planned in plan(claims.load(name), budget="paper", seeds=1):
+    for planned in plan(claims.load(name), budget="paper", seeds=1).values:
         if planned.published and planned.published.curve:
             assert planned.published.curve.network == planned.recipe.model.name
         assert planned.published is None or planned.published.runs >= 1
@@ -25,8 +28,9 @@ def test_every_claim_refers_to_what_is_there(name: str) -> None:
 def test_a_claim_needs_a_published_value_or_a_reason() -> None:
     with pytest.raises(TableError, match="expected either `published`, or `unjudged`"):
         build(claims.Claim, {"recipe": "x"}, "claims")
-    with pytest.raises(TableError, match="needs a `margin`"):
-        build(claims.Claim, {"recipe": "x", "published": {"curve": "y", "runs": "z"}}, "claims")
+    without = {"recipe": "x", "published": {"curve": "y", "runs": "z"}}
+    with pytest.raises(TableError, match="x: a `published` claim needs a `margin`"):
+        build(claims.Claims, {"name": "n", "paper": "lecture", "title": "t", "trained": [without]}, "claims")
     with pytest.raises(TableError, match="either `curve` and `runs`, or `table`, `method` and `column`"):
         build(claims.Claim, {"recipe": "x", "published": {"curve": "y", "table": "z"}, "margin": 1.0}, "claims")
     twice = [{"recipe": "x", "unjudged": "y"}, {"recipe": "x", "unjudged": "y"}]
@@ -56,7 +60,7 @@ def test_a_plan_lists_every_run(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     arguments = ("reproduce", "lecture", "--plan", "--seeds", "2", "--runs", str(tmp_path), "--json")
     code, out, err = run(capsys, *arguments)
     assert (code, err) == (0, "")
-    rows = json.loads(out)
+    rows = json.loads(out)["jobs"]
     assert [(row["recipe"], row["seed"]) for row in rows][:3] == [
         ("lecture_inception.lecture", 0),
         ("lecture_inception.lecture", 1),
@@ -74,12 +78,57 @@ def test_a_plan_says_which_data_it_is(capsys: pytest.CaptureFixture[str], tmp_pa
     mine.write_text(f'paper = "resnet"\ntitle = "CIFAR"\nseeds = 5\n{trained}', encoding="utf-8")
     arguments = ("reproduce", str(mine), "--budget", "paper", "--plan", "--json", "--runs", str(tmp_path))
     for data, expected in (((), "cifar10"), (("--data", str(images)), f"{images} (cifar10 in another encoding)")):
-        (row,) = json.loads(run(capsys, *arguments, *data)[1])
-        assert (row["data"], row["epochs"]) == (expected, "64,000 steps")
-    (planned,) = plan(claims.load(str(mine)), budget="paper", seeds=5, data=str(images))
+        (row,) = json.loads(run(capsys, *arguments, *data)[1])["jobs"]
+        assert (row["data"], row["length"]) == (expected, "64,000 steps")
+    (planned,) = plan(claims.load(str(mine)), budget="paper", seeds=5, data=str(images)).values
     assert (planned.reencoded, planned.seeds_needed, planned.claim.widest) == (True, 5, 0.5)
     for wrong, message in (("seeds = 2", "seeds = 2, expected at least 3"), ("widest = 0.0", "widest = 0, expected points above 0")):
         key = wrong.split()[0]
         mine.write_text(re.sub(rf"{key} = [\d.]+", wrong, f'paper = "resnet"\ntitle = "CIFAR"\nseeds = 5\n{trained}'), encoding="utf-8")
         with pytest.raises(TableError, match=re.escape(message)):
             claims.load(str(mine))
+
+
+def test_a_plan_tells_the_time_by_the_runs_that_are_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    job = Job(recipes.change(recipes.load("resnet20.he2015", "laptop"), ("epochs=1",)), 0)
+    there = Store(tmp_path).new(job)
+    there.start(job, {"classes": [], "mean": [], "std": [], "threads": 1, "device": "cpu"})
+    there.append({"epoch": 1.0, "step": 391, "test_accuracy": 0.5, "test_images": 10_000})
+    there.finish({"test_accuracy": 0.5, "test_images": 10_000, "seconds": 50.0, "warning": ""})
+    rate = 391 * 128 * 40_551_040 / 50
+    assert cost.rates(Store(tmp_path)) == pytest.approx({"resnet": rate})
+    arguments = ("reproduce", "--plan", "--seeds", "2", "--runs", str(tmp_path))
+    found = json.loads(run(capsys, *arguments, "resnet", "--json")[1])
+    assert [order["id"] for order in found["orders"]] == ["plain_degrades", "residual_does_not", "residual_beats_plain"]
+    rows = {(row["recipe"], row["seed"]): row for row in found["jobs"]}
+    assert len(rows) == len(found["jobs"]) == 8
+    assert rows["plain56.he2015", 0]["multiply_adds"] == 125_485_696
+    assert rows["plain56.he2015", 0]["seconds"] == pytest.approx(50_000 * 125_485_696 / rate)
+    assert [rows["resnet20.he2015", seed]["state"] for seed in (0, 1)] == ["finished", "to do"]
+    dense = json.loads(run(capsys, *arguments, "densenet", "--only", "bc_*", "--json")[1])["jobs"]
+    times = {row["recipe"]: row["seconds"] for row in dense}
+    assert times.pop("resnet110.he2015") == pytest.approx(12_500 * 252_887_680 / rate)
+    assert times == {"densenet_40_12.huang2017": None, "densenet_bc_100_12.huang2017": None}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (("least = 1.0", "least = -1.0"), "least = -1, expected points, 0 for any difference"),
+        (
+            ('by_less_than = "plain_degrades"', 'by_less_than = "plain_degrade"'),
+            "by_less_than = 'plain_degrade'; did you mean plain_degrades",
+        ),
+        (("seeds = 5", "seeds = 4"), "seeds = 4, expected at least 5 where orders are claimed"),
+        (('table = "table_6"', 'table = "table_66"'), "table 'table_66' is not there; did you mean table_6"),
+        (("c10_plus = 0.5", "c10 = 0.5"), "table_6: column 'c10' is not there"),
+        (('["epochs=1"]', '["fitted=none"]'), "--set"),
+    ],
+)
+def test_a_wrong_claim_is_named(tmp_path: Path, changed: tuple[str, str], message: str) -> None:
+    mine = tmp_path / "mine.toml"
+    text = (claims.FOLDER / "resnet.toml").read_text(encoding="utf-8")
+    assert changed[0] in text
+    mine.write_text(text.replace(*changed), encoding="utf-8")
+    with pytest.raises(TableError, match=re.escape(message)):
+        plan(claims.load(str(mine)), budget="laptop", seeds=1)

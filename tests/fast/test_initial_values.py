@@ -12,6 +12,7 @@ from etude.errors import UsageError
 from etude.models import registry
 from etude.models.identity_mappings import Gate
 from etude.papers import load
+from etude.train.initial import draw_by_shape
 from reduced import distinct, small
 
 
@@ -83,3 +84,38 @@ def test_an_option_that_means_nothing_is_refused(name: str, options: dict[str, o
         etude.build(name, **options)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def weights(name: str, seed: int = 0, **options: object) -> dict[tuple[int, ...], list[torch.Tensor]]:
+    """Of convolutions and the linear layer, drawn by shape: by shape, in order."""
+    model = etude.build(name, **options)
+    draw_by_shape(model, seed)
+    found: dict[tuple[int, ...], list[torch.Tensor]] = {}
+    for module in model.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            found.setdefault(tuple(module.weight.shape), []).append(module.weight.detach())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("resnet20", {"depth": 8}), ("plain20", {"depth": 14})),
+        (("ablation_resnet110", {"depth": 8}), ("ablation_resnet110", {"depth": 8, "shortcut": "conv"})),
+        (("ablation_resnet164", {"depth": 11}), ("preact_resnet164", {"depth": 11})),
+    ],
+)
+def test_pairs_start_from_the_same_numbers_where_shapes_agree(one: tuple[str, dict[str, int]], other: tuple[str, dict[str, int]]) -> None:
+    first, second = weights(one[0], **one[1]), weights(other[0], **other[1])
+    shared = first.keys() & second.keys()
+    assert len(shared) > 5
+    for shape in shared:
+        assert all(map(torch.equal, first[shape], second[shape]))
+        assert all(not torch.equal(a, b) for a, b in zip(first[shape], first[shape][1:], strict=False)), "and every place has its own"
+    apart = weights(one[0], 1, **one[1])
+    assert not any(torch.equal(a, b) for shape in first for a, b in zip(first[shape], apart[shape], strict=True))
+    whole, drawn = etude.build("resnet20"), weights("resnet20")
+    spread = torch.cat([module.weight.flatten() for module in whole.modules() if isinstance(module, nn.Conv2d)]).std()
+    assert torch.cat([weight.flatten() for several in drawn.values() for weight in several if weight.dim() == 4]).std() == pytest.approx(
+        spread.item(), rel=0.02
+    )

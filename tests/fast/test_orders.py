@@ -2,12 +2,13 @@
 
 import itertools
 import math
+import statistics
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etude.reproduce.orders import Order, holm, judge_orders, p_of_mean, pairs_that_decide, sign_test
+from etude.reproduce.orders import Order, holm, judge_orders, least_seen, p_of_mean, pairs_that_decide, sign_test
 from etude.reproduce.verdict import student_t, student_tail
 
 
@@ -76,7 +77,10 @@ def test_a_family_is_corrected_and_those_not_judged_are_no_part_of_it() -> None:
 
 def test_the_sentence_has_the_numbers_and_what_would_decide() -> None:
     (held,) = judge_orders([Order(FIVE, 0.5, "at 1 epoch, 20 and 56 layers")], "laptop")
-    assert held.why == ("at 1 epoch, 20 and 56 layers: 5 of 5 pairs, mean difference +1.00, 95 % lower bound +0.85, to be above 0.5")
+    assert held.why == (
+        "at 1 epoch, 20 and 56 layers: 5 of 5 pairs, mean difference +1.00, 95 % lower bound +0.85, to be above 0.5; "
+        "a true difference below 0.72 would have been missed in one of five such experiments, or more"
+    )
     (open_,) = judge_orders([Order((*FIVE[:4], -0.1))], "laptop")
     assert open_.why.endswith("; 13 pairs would decide it, should mean and spread stay"), "10 of 13: 0.046; 9 of 12: 0.073"
     (never,) = judge_orders([Order((0.1, -0.1, 0.2, -0.2, 0.0))], "laptop")
@@ -99,3 +103,11 @@ def test_how_many_pairs_would_decide() -> None:
     assert pairs_that_decide(order.reversed()) == number
     assert (pairs_that_decide(order, family=3) or 0) >= number
     assert pairs_that_decide(Order(base, least=0.6)) is None
+
+
+def test_what_could_not_have_been_seen() -> None:
+    """By hand for five pairs, of which all have to be in the order: Φ(d/s)⁵ = 0.8; and t(0.95, 4) = 2.132, t(0.8, 4) = 0.941."""
+    order = Order(FIVE)
+    assert least_seen(order) == pytest.approx(order.spread * statistics.NormalDist().inv_cdf(0.8**0.2), rel=1e-4)
+    assert least_seen(Order(FIVE, 1.0)) == pytest.approx(1 + (2.1318 + 0.9410) / math.sqrt(5) * order.spread, rel=1e-4)
+    assert least_seen(Order(FIVE, 1.0), family=4) > least_seen(Order(FIVE, 1.0))

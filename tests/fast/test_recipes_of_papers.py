@@ -1,5 +1,6 @@
 """The paper budget of he2015, he2016 and huang2017 is the text: every number is held to the facts of the paper."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,9 @@ from etude import papers
 from etude.data import catalog
 from etude.models import registry
 from etude.models.network import Network
-from etude.papers import Paper
+from etude.reproduce import claims
+from etude.reproduce.claims import Reference
+from etude.reproduce.plan import Planned, plan
 from etude.train import recipe as recipes
 from etude.train.recipe import Recipe, Sgd, Steps, WarmUp
 
@@ -83,24 +86,42 @@ def test_the_dense_networks(column: str) -> None:
             assert (recipe.result, fact["reporting"]) == ("last", "test error of the last epoch")
 
 
-def published() -> Iterator[tuple[Paper, Network, str]]:
-    """Every published error on CIFAR or SVHN of one of our networks as in its paper, with the recipe of its column."""
+def rows() -> Iterator[Planned]:
+    """Every published error of one of our networks on CIFAR or SVHN, as the claims of the three papers have it."""
+    for paper in BY:
+        yield from plan(claims.load(paper), budget="paper", seeds=1).values
+
+
+def test_every_published_row_is_claimed_by_the_recipe_of_its_column() -> None:
+    """And of every column no other recipe than the one that is held to the facts above; batch 64 is one row's own."""
+    found = {(one.recipe.title, one.claim.published) for one in rows()}
+    expected = set()
     for paper in map(papers.load, BY):
-        for row in (row for table in paper.results.values() for row in table.rows if row.network and "@" not in row.network):
-            if registry.row(row.network).input == registry.CIFAR:
-                columns = [column for column in row.values if column != "training"]
-                yield from ((paper, Network(row.network, row.given), COLUMNS[column]) for column in columns)
+        for table in paper.results.values():
+            for row in (row for row in table.rows if row.network and "@" not in row.network):
+                if registry.row(row.network).input == registry.CIFAR:
+                    own = BY[registry.row(row.network).paper]  # a table may quote a network of another paper
+                    for column in (column for column in row.values if column != "training"):
+                        recipe = own + ("_batch64" if "batch 64" in row.method else COLUMNS[column])
+                        network = Network(row.network, row.given)
+                        expected.add((f"{network}.{recipe}", Reference(table=table.id, method=row.method, column=column)))
+    assert found == expected
+    assert len(expected) == 87
+    for one in rows():
+        assert len(catalog.row(one.recipe.data).classes) == one.recipe.model.options.get("classes", 10)
+        assert one.published and (one.published.statistic != "best" or one.published.printed is None)
 
 
-def test_every_published_row_has_its_recipe() -> None:
-    rows, files = list(published()), {path.stem: recipes.read(path) for path in recipes.FOLDER.glob("*.toml")}
-    assert len(rows) > 80
-    for paper, network, column in rows:
-        own = registry.row(network.name).paper  # a table may quote a network of another paper
-        recipe = files[BY[own] + column].recipe(network, "paper")
-        classes, dropout = network.options.get("classes", 10), network.options.get("dropout")
-        assert len(catalog.row(recipe.data).classes) == classes, (paper.id, network, column)
-        assert recipe.model.options.get("dropout") == dropout
+def test_the_batch_of_one_row_is_another_and_nothing_else() -> None:
+    small, usual = (next(paper_recipes(name)) for name in ("he2016_batch64", "he2016"))
+    assert "one row of Table 4 has 64" in papers.load("identity_mappings").fact("recipe_cifar_batch").note
+    assert dataclasses.replace(small, batch=usual.batch, name=usual.name) == usual
+    assert small.batch == 64
+
+
+@pytest.mark.parametrize("name", sorted({str(one.recipe.model) for one in rows()}))
+def test_the_network_of_every_row_builds(name: str) -> None:
+    Network.read(name).without_weights()
 
 
 def test_the_rate_falls_in_steps_and_nowhere_else() -> None:

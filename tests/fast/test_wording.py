@@ -2,7 +2,7 @@
 
 import math
 
-from etude.wording import UNKNOWN, mebibytes, number, percent, share, shortened, significant, size, sizes, spread
+from etude.wording import UNKNOWN, duration, mebibytes, number, percent, share, shortened, significant, size, sizes, spread
 
 
 def test_a_size_is_written_with_crosses() -> None:
@@ -22,3 +22,8 @@ def test_a_number_is_written_as_it_is_read() -> None:
 def test_of_a_long_text_the_end_is_kept() -> None:
     assert shortened("layer1.0.conv1", 14) == "layer1.0.conv1"
     assert shortened("layer1.0.conv1", 8) == "…0.conv1"
+
+
+def test_a_duration_is_written_in_the_unit_that_fits() -> None:
+    seconds = (40, 89.4, 90, 3600, 5_400, 47 * 3_600, 3 * 86_400, None)
+    assert [duration(each) for each in seconds] == ["40 s", "89 s", "2 min", "60 min", "1.5 h", "47.0 h", "3.0 days", UNKNOWN]

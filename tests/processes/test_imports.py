@@ -31,7 +31,9 @@ STEPS = (  # one after the other in one process: code, or a command, and what is
     ("from etude.report.web import page_of; from etude.views.facts import facts_view; page_of(facts_view('resnet20'))", "torch matplotlib"),
     ("from etude.views.card import card_view; page_of(card_view('googlenet', {}))", "torch"),
 )
-PLAN = (("etude reproduce lecture --plan --seeds 2", "torch numpy PIL jinja2 matplotlib"),)
+PLAN = tuple(
+    (f"etude reproduce {name} --plan --seeds 2", "torch numpy PIL jinja2 matplotlib") for name in ("lecture", "densenet --budget paper")
+)
 PROGRAM = """
 import json, sys
 for code, absent in json.loads(sys.argv[1]):

@@ -20,22 +20,14 @@ from etude.train.job import Interrupted, Progress
 from etude.train.optimizers import set_learning_rates
 from etude.train.recipe import Recipe
 from etude.train.run import Run
+from tiny import dataset as tiny_dataset
 
 SMALL = {"resnet": "resnet20(depth=8)", "identity": "ablation_resnet110(depth=8)", "densenet": "densenet_40_12(depth=7, growth_rate=4)"}
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[Dataset]:
-    """Three classes that differ in their colour, 90 images for training and 30 for test, in place of any data set."""
-    random = torch.Generator().manual_seed(0)
-
-    def split(count: int) -> Split:
-        labels = torch.arange(count) % 3
-        images = torch.randint(0, 120, (count, 3, 8, 8), generator=random)
-        images[torch.arange(count), labels] += 100
-        return Split(images.to(torch.uint8), labels)
-
-    dataset = Dataset("tiny", ("red", "green", "blue"), split(90), split(30), "made here")
+    dataset = tiny_dataset()
     monkeypatch.setattr(data, "load", lambda *args, **kwargs: dataset)
     yield dataset
 

@@ -34,12 +34,18 @@ def he_init(network: nn.Module) -> None:
     if any(parameter.is_meta for parameter in network.parameters()):
         return
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        elif isinstance(module, nn.Linear):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
-        if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
-            nn.init.zeros_(module.bias)
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            he_weight(module)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def he_weight(module: nn.Conv2d | nn.Linear, random: torch.Generator | None = None) -> None:
+    """The weight of one layer as `he_init` draws it, from that generator or torch's own."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=random)
+    else:
+        nn.init.kaiming_normal_(module.weight, nonlinearity="linear", generator=random)
 
 
 def check(**options: tuple[Any, tuple[Any, ...]]) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 GREY = "#7a7f87"
 OURS = "#c2410c"
 THEIRS = "#2563eb"
+COLOURS = (OURS, THEIRS, "#15803d", "#9333ea", "#b45309", "#0e7490", "#be185d", "#4d7c0f")
 TICKS = (10, 50, 90, 95, 98, 99, 99.5)
 STYLE: Any = {
     "font.size": 10,
@@ -75,6 +76,55 @@ def draw_losses(axes: Any, lines: Sequence[Line]) -> None:
     axes.set_yscale("log", nonpositive="mask")
     axes.set_xlabel("epoch")
     axes.set_ylabel("training loss")
+
+
+def error_curves(title: str, lines: Sequence[Line]) -> str:
+    """Error over epochs as the papers draw it: of training thin, of tests bold; a line for every run."""
+    with figure(6.4, 3.8) as drawn:
+        axes, labels = drawn.subplots(), set[str]()
+        for line in lines:
+            training = [row for row in line.curve if row.get("train_accuracy") is not None and "test_accuracy" not in row]
+            draw_errors(axes, training, "train_accuracy", color=line.color, linewidth=0.5, alpha=0.7)
+            label = None if line.label in labels else line.label
+            labels.add(line.label)
+            draw_errors(axes, line.metrics, "test_accuracy", color=line.color, linewidth=1.8, alpha=0.8, label=label)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel("error, %")
+        axes.set_ylim(bottom=0)
+        axes.set_title(title, loc="left", color=GREY)
+        axes.legend(loc="lower left", fontsize=8)
+        return svg(drawn)
+
+
+def draw_errors(axes: Any, rows: Sequence[Mapping[str, Any]], accuracy: str, **how: Any) -> None:
+    axes.plot([row["epoch"] for row in rows], [100 * (1 - row[accuracy]) for row in rows], **how)
+
+
+@dataclass(frozen=True)
+class Dots:
+    """The differences of the pairs of one order, in points; its mean has to be above `least`, and so has its lower bound."""
+
+    label: str
+    differences: Sequence[float]
+    mean: float
+    bound: float
+    least: float
+
+
+def pair_dots(orders: Sequence[Dots]) -> str:
+    """A dot for every pair; a bar at the mean, a line down to its 95 % lower bound, and a mark at the least difference."""
+    with figure(8.2, 1 + 0.42 * len(orders)) as drawn:
+        axes = drawn.subplots()
+        axes.axvline(0, color=GREY, linewidth=0.8)
+        for place, order in enumerate(orders):
+            axes.plot(order.differences, [place] * len(order.differences), "o", markersize=5, color=OURS, alpha=0.6)
+            axes.plot([order.bound, order.mean], [place + 0.25] * 2, color=THEIRS, linewidth=1.4)
+            axes.plot([order.mean], [place + 0.25], "|", markersize=9, markeredgewidth=2, color=THEIRS)
+            axes.plot([order.least], [place], "|", markersize=14, color=GREY)
+        axes.set_yticks(range(len(orders)), [order.label for order in orders])
+        axes.set_ylim(len(orders) - 0.5, -0.5)
+        axes.set_xlabel("difference of a pair, in points; to the right as claimed")
+        return svg(drawn)
 
 
 def side_by_side(panels: Mapping[str, tuple[Sequence[Line], "Curve | None"]]) -> str:

@@ -3,12 +3,13 @@
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from etude.reproduce.claims import PAIRS_NEEDED
 from etude.reproduce.verdict import Verdict, Word, student_t, student_tail
 
-PAIRS_NEEDED = 5
 LEVEL = 0.05
+POWER = 0.8  # with which a difference is seen, where it is said which ones are not
 MOST_PAIRS = 1_000  # beyond which no number is said to decide
 
 
@@ -19,11 +20,13 @@ class Order:
     differences  one a seed, in points, above 0 where the pair is in the claimed order
     least        difference that would matter, stated before the runs
     at           the conditions, as they follow the word: "at 1 epoch, 20 and 56 layers"
+    needed       pairs without which it is not judged
     """
 
     differences: tuple[float, ...]
     least: float = 0.0
     at: str = ""
+    needed: int = PAIRS_NEEDED
 
     @property
     def n(self) -> int:
@@ -37,8 +40,13 @@ class Order:
     def spread(self) -> float:
         return statistics.stdev(self.differences)
 
+    @property
+    def bound(self) -> float:
+        """The one-sided 95 % lower bound of the mean."""
+        return self.mean - student_t(1 - LEVEL, self.n - 1) * self.spread / math.sqrt(self.n)
+
     def reversed(self) -> "Order":
-        return Order(tuple(-difference for difference in self.differences), self.least, self.at)
+        return replace(self, differences=tuple(-difference for difference in self.differences))
 
 
 def judge_orders(family: Sequence[Order], budget: str) -> tuple[Verdict, ...]:
@@ -58,7 +66,7 @@ def judge_orders(family: Sequence[Order], budget: str) -> tuple[Verdict, ...]:
 def _unjudged(order: Order, budget: str) -> str:
     if budget == "smoke":
         return "the smoke budget shows that everything runs and claims nothing"
-    return "" if order.n >= PAIRS_NEEDED else f"n = {order.n} pairs; the rule needs n ≥ {PAIRS_NEEDED}: --seeds {PAIRS_NEEDED}"
+    return "" if order.n >= order.needed else f"n = {order.n} pairs; the rule needs n ≥ {order.needed}: --seeds {order.needed}"
 
 
 def _judge(order: Order, ahead: float, behind: float, family: int) -> Verdict:
@@ -70,9 +78,13 @@ def _judge(order: Order, ahead: float, behind: float, family: int) -> Verdict:
     elif behind <= LEVEL and sign_test(negative, order.n) <= LEVEL:
         word = "order reversed"
     where = f"{order.at}: " if order.at else ""
-    bound = order.mean - student_t(1 - LEVEL, order.n - 1) * order.spread / math.sqrt(order.n)
-    found = f"{positive} of {order.n} pairs, mean difference {order.mean:+.2f}, 95 % lower bound {bound:+.2f}, to be above {order.least:g}"
+    found = f"{positive} of {order.n} pairs, mean difference {order.mean:+.2f}, 95 % lower bound {order.bound:+.2f}"
+    found += f", to be above {order.least:g}; {_not_seen(order, family)}"
     return Verdict(word, f"{where}{found}{f'; {_would_decide(order, family)}' if word == 'undecided' else ''}")
+
+
+def _not_seen(order: Order, family: int) -> str:
+    return f"a true difference below {least_seen(order, family):.2f} would have been missed in one of five such experiments, or more"
 
 
 def _would_decide(order: Order, family: int) -> str:
@@ -118,3 +130,20 @@ def pairs_that_decide(order: Order, family: int = 1) -> int | None:
             if not one.spread or student_tail(t, n - 1) <= LEVEL / family:
                 return n
     return None
+
+
+def least_seen(order: Order, family: int = 1) -> float:
+    """About the least true difference, in points, with which so many pairs of that spread pass both tests four times in five.
+
+    Of the two tests the one that asks for more: the sign test, of pairs that are distributed normally, and the t test at the strictest
+    level of a family of that size.
+    """
+    passes = next(heads for heads in range(order.n + 1) if sign_test(heads, order.n) <= LEVEL)
+    low, high = 0.0, 10.0  # in standard deviations
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        share = statistics.NormalDist().cdf(middle)
+        seen = sum(math.comb(order.n, heads) * share**heads * (1 - share) ** (order.n - heads) for heads in range(passes, order.n + 1))
+        low, high = (middle, high) if seen < POWER else (low, middle)
+    by_mean = (student_t(1 - LEVEL / family, order.n - 1) + student_t(POWER, order.n - 1)) / math.sqrt(order.n)
+    return max(high * order.spread, order.least + by_mean * order.spread)

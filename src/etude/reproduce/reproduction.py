@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,13 @@ from etude.models.network import Network
 from etude.papers import Paper
 from etude.papers import load as load_paper
 from etude.reproduce import claims
-from etude.reproduce.claims import Claims
-from etude.reproduce.plan import Planned, command, plan
+from etude.reproduce.claims import Claims, OrderClaim
+from etude.reproduce.orders import Order, judge_orders
+from etude.reproduce.plan import Plan, Planned, PlannedOrder, command, plan
 from etude.reproduce.verdict import Sample, Verdict, judge
 from etude.train import engine, machine
-from etude.train.job import Means
-from etude.train.recipe import as_table
+from etude.train.job import Job, Means
+from etude.train.recipe import Recipe, as_table
 from etude.train.run import RunResult
 from etude.train.store import Store
 from etude.verification import exact
@@ -57,6 +58,12 @@ class Judged:
         return self.planned.recipe.model
 
     @property
+    def centre(self) -> float:
+        """What stands against the published value: our median where a median is published, else our mean."""
+        published = self.planned.published
+        return statistics.median(self.sample.values) if published and published.statistic == "median" else self.sample.mean
+
+    @property
     def seconds(self) -> float:
         """Seconds of training and testing, all seeds together."""
         return sum(result.seconds for result in self.results)
@@ -68,6 +75,8 @@ class Judged:
             "network": str(self.network),
             "recipe": as_table(self.planned.recipe),
             "published": published and {key: value for key, value in asdict(published).items() if key != "curve"},
+            "data": self.planned.data,
+            "reencoded": self.planned.reencoded,
             "n": sample.n,
             "unit": self.planned.unit,
             "accuracy": [100 * result.test_accuracy for result in self.results],
@@ -86,12 +95,53 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class JudgedOrder:
+    """One claimed order, the runs that answer it, and the verdict.
+
+    pairs  the results of the worse network and of the better one from the same seed
+    order  the differences of what was measured; None where nothing ran
+    """
+
+    planned: PlannedOrder
+    pairs: tuple[tuple[RunResult, RunResult], ...]
+    order: Order | None
+    verdict: Verdict
+
+    @property
+    def claim(self) -> OrderClaim:
+        return self.planned.claim
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values; differences and errors in points of % error."""
+        order, claim = self.order, self.claim
+        return {
+            **asdict(claim),
+            "conditions": self.planned.at,
+            "data": self.planned.worse.data,
+            "reencoded": self.planned.reencoded,
+            "recipes": {"worse": as_table(self.planned.worse), "better": as_table(self.planned.better)},
+            "errors": [[measured(claim, result) for result in pair] for pair in self.pairs],
+            "seeds": [worse.seed for worse, _ in self.pairs],
+            "differences": list(order.differences) if order else [],
+            "mean": order.mean if order else None,
+            "spread": order.spread if order and order.n > 1 else None,
+            "bound": order.bound if order and order.n > 1 else None,
+            "runs": [[str(result.folder) for result in pair] for pair in self.pairs],
+            "diverged": [[result.diverged for result in pair] for pair in self.pairs],
+            "verdict": self.verdict.word,
+            "why": self.verdict.why,
+        }
+
+
+@dataclass(frozen=True)
 class Reproduction:
     """Everything a reproduction found; tables and pages are drawn from it.
 
     command          that does it again
-    layers, graphs   by network: the operators that it runs, and how they compare with its paper's table
-    gradients        of every network before it is trained, by seed 0, on images of its data; none without data
+    layers           by network: the operators that it runs, and how they compare with its paper's table
+    graphs           of the networks that are claimed one by one
+    gradients        of these before they are trained, by seed 0, on images of their data; none without data
+    results          of every job that was done or was there
     """
 
     claims: Claims
@@ -106,10 +156,17 @@ class Reproduction:
     judged: tuple[Judged, ...]
     graphs: dict[Network, Graph]
     gradients: dict[Network, GradientReport]
+    orders: tuple[JudgedOrder, ...] = ()
+    results: Mapping[Job, RunResult] = field(default_factory=dict)
 
     @property
     def layers_exact(self) -> dict[Network, bool]:
         return {network: all(check.verdict == "exact" for check in checks) for network, checks in self.layers.items()}
+
+    @property
+    def shown(self) -> tuple[Judged, ...]:
+        """The claims of values that were to be trained, or for which there are runs."""
+        return tuple(judged for judged in self.judged if judged.planned.trained or judged.results)
 
     @property
     def all_exact(self) -> bool:
@@ -118,8 +175,9 @@ class Reproduction:
 
     @property
     def failed(self) -> bool:
-        """Whether anything departs or was not reproduced."""
-        return not self.all_exact or any(judged.verdict.word == "not reproduced" for judged in self.judged)
+        """Whether anything departs, was not reproduced, or is the other way round."""
+        words = {one.verdict.word for one in self.judged} | {one.verdict.word for one in self.orders}
+        return not self.all_exact or bool(words & {"not reproduced", "order reversed"})
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for --json and for records."""
@@ -131,7 +189,8 @@ class Reproduction:
             "environment": self.environment,
             "exact": [asdict(check) | {"verdict": check.verdict} for check in self.exact],
             "layers": {str(network): _layers_as_dict(checks) for network, checks in self.layers.items()},
-            "trained": [judged.as_dict() for judged in self.judged],
+            "trained": [judged.as_dict() for judged in self.shown],
+            "orders": [judged.as_dict() for judged in self.orders],
             "failed": self.failed,
         }
 
@@ -143,22 +202,25 @@ def reproduce(
     seeds: int = 1,
     root: Path = Path("runs"),
     data: str | None = None,
+    only: str | None = None,
     means: Means = Means(),
 ) -> Reproduction:
     """Check every exact fact, train every network of the claims on `seeds` seeds, and judge.
 
+    only  a pattern of networks or of orders, as in `plan`
     Runs live in the store at `root` and are used again, or continued, when recipe, code and machine are the same.
     Without data the exact facts are still checked, and the trained claims are "not judged" with the reason.
     """
     held = claims.load(name)
-    planned = plan(held, budget=budget, seeds=seeds, data=data)
-    networks = list(dict.fromkeys(one.recipe.model for one in planned))
+    planned = plan(held, budget=budget, seeds=seeds, data=data, only=only)
+    networks = list(dict.fromkeys(job.recipe.model for job in planned.jobs))
+    drawn = {one.recipe.model: one.recipe for one in planned.values if one.claim in held.trained}
     checks = (*(exact.parameters(one.name, **one.options) for one in networks), *(exact.cost_of_reduction() if held.costs else ()))
     layers = {network: exact.layers(network.name, **network.options) for network in networks}
     results, missing = trained(planned, Store(root), means)
     return Reproduction(
         claims=held,
-        command=command(name, budget, seeds, data),
+        command=command(name, budget, seeds, data, only),
         paper=load_paper(held.paper),
         budget=budget,
         seeds=seeds,
@@ -166,47 +228,101 @@ def reproduce(
         environment=machine.environment(machine.choose_device(means.device)),
         exact=checks,
         layers=layers,
-        judged=tuple(judged(one, results, missing) for one in planned),
-        graphs={network: graph(network.without_weights(), network.input) for network in networks},
-        gradients=gradients_at_start(planned, means.data_dir),
+        judged=tuple(judged(one, planned, results, missing) for one in planned.values),
+        graphs={network: graph(network.without_weights(), network.input) for network in drawn},
+        gradients=gradients_at_start(drawn, means.data_dir),
+        orders=judged_orders(planned.orders, results, missing),
+        results=results,
     )
 
 
-def trained(planned: Iterable[Planned], store: Store, means: Means) -> tuple[dict[str, tuple[RunResult, ...]], str]:
-    """The results of every claim's jobs, by its recipe, as far as there is data; and why there is none."""
-    results: dict[str, tuple[RunResult, ...]] = {}
-    try:
-        for one in planned:
-            results[one.claim.recipe] = tuple(engine.run_all(one.jobs, store, means))
-    except NoSource as error:
-        means.say(str(error))
-        return results, str(error).splitlines()[0]
-    return results, ""
+def trained(planned: Plan, store: Store, means: Means) -> tuple[dict[Job, RunResult], dict[str, str]]:
+    """The results of the jobs, as far as there is data, and by data set why there is none; seed by seed, so that pairs are whole early."""
+    results: dict[Job, RunResult] = {}
+    missing: dict[str, str] = {}
+    for job in sorted(planned.jobs, key=lambda job: job.seed):
+        if job.recipe.data not in missing:
+            try:
+                (results[job],) = engine.run_all([job], store, means)
+            except NoSource as error:
+                means.say(str(error))
+                missing[job.recipe.data] = str(error).splitlines()[0]
+    return results, missing
 
 
-def gradients_at_start(planned: Iterable[Planned], data_dir: Path | None) -> dict[Network, GradientReport]:
+def gradients_at_start(drawn: Mapping[Network, Recipe], data_dir: Path | None) -> dict[Network, GradientReport]:
     """Of the untrained networks, as far as there is data."""
     found = {}
     with contextlib.suppress(NoSource), torch.random.fork_rng(devices=[]):
-        for network, data in {one.recipe.model: one.recipe.data for one in planned}.items():
-            images = real_images(network.input, GRADIENT_IMAGES, data, data_dir)
+        for network, recipe in drawn.items():
+            images = real_images(network.input, GRADIENT_IMAGES, recipe.data, data_dir)
             torch.manual_seed(0)
             found[network] = gradients(network.build(), *images)
     return found
 
 
-def judged(planned: Planned, results: Mapping[str, tuple[RunResult, ...]], missing: str) -> Judged:
-    """One claim with its runs and its verdict."""
-    own, other = (results.get(name, ()) for name in (planned.claim.recipe, planned.claim.beside))
+def judged(planned: Planned, whole: Plan, results: Mapping[Job, RunResult], missing: Mapping[str, str]) -> Judged:
+    """One claim of a value with its runs and its verdict."""
+    own = results_of(planned.jobs, results)
     sample = Sample(tuple(planned.measured(result.test_accuracy) for result in own))
-    beside = _difference(own, other) if planned.recipe.budget != "smoke" else None
+    beside = None
+    if planned.claim.beside and planned.recipe.budget != "smoke":
+        other = next(one for one in whole.values if one.claim.recipe == planned.claim.beside)
+        beside = _difference(own, results_of(other.jobs, results))
     return Judged(planned, own, sample, _verdict(planned, sample, missing), beside)
 
 
-def _verdict(planned: Planned, sample: Sample, missing: str) -> Verdict:
+def results_of(jobs: Iterable[Job], results: Mapping[Job, RunResult]) -> tuple[RunResult, ...]:
+    return tuple(results[job] for job in jobs if job in results)
+
+
+def judged_orders(planned: Sequence[PlannedOrder], results: Mapping[Job, RunResult], missing: Mapping[str, str]) -> tuple[JudgedOrder, ...]:
+    """The claimed orders with their runs and verdicts, each family judged together."""
+    pairs = {one.claim.id: tuple((results[a], results[b]) for a, b in one.pairs if a in results and b in results) for one in planned}
+    told = {one.claim.id: why for one in planned if (why := _no_order(one, pairs, missing))}
+    orders = {one.claim.id: measured_order(one, pairs) for one in planned if one.claim.id not in told}
+    verdicts = {name: Verdict("not judged", why) for name, why in told.items()}
+    for family in dict.fromkeys(one.claim.family for one in planned):
+        together = [one for one in planned if one.claim.family == family and one.claim.id in orders]
+        found = judge_orders([orders[one.claim.id] for one in together], together[0].worse.budget) if together else ()
+        verdicts |= dict(zip((one.claim.id for one in together), found, strict=True))
+    return tuple(JudgedOrder(one, pairs[one.claim.id], orders.get(one.claim.id), verdicts[one.claim.id]) for one in planned)
+
+
+def _no_order(planned: PlannedOrder, pairs: Mapping[str, Sequence[object]], missing: Mapping[str, str]) -> str:
+    """Why there is nothing to judge, "" where there is."""
+    if not pairs[planned.claim.id]:
+        return "; ".join(dict.fromkeys(missing[recipe.data] for recipe in (planned.worse, planned.better) if recipe.data in missing))
+    if (other := planned.claim.by_less_than) and not pairs.get(other):
+        return f"it is held against {other}, which was left out"
+    if planned.worse.data != planned.data and not planned.reencoded:
+        return f"trained on {planned.worse.data}; the order is claimed of another data set"
+    return ""
+
+
+def measured_order(planned: PlannedOrder, pairs: Mapping[str, Sequence[tuple[RunResult, RunResult]]]) -> Order:
+    """The differences, one a seed; where the claim is that they are smaller than another order's, how much smaller."""
+    claim = planned.claim
+    own = [measured(claim, worse) - measured(claim, better) for worse, better in pairs[claim.id]]
+    if claim.by_less_than:
+        other = [measured(claim, worse) - measured(claim, better) for worse, better in pairs[claim.by_less_than]]
+        own = [larger - smaller for larger, smaller in zip(other, own, strict=False)]
+    return Order(tuple(own), claim.least, planned.at, planned.seeds_needed)
+
+
+def measured(claim: OrderClaim, result: RunResult) -> float:
+    """What an order is about, of one run, in % error."""
+    accuracy = result.fitted_accuracy if claim.measured == "training error" else result.test_accuracy
+    assert accuracy is not None, "a plan has the training images tested where an order is about them"
+    return 100 * (1 - accuracy)
+
+
+def _verdict(planned: Planned, sample: Sample, missing: Mapping[str, str]) -> Verdict:
     if not sample.n:
-        return Verdict("not judged", missing)
-    if (published := planned.published) is None:
+        why = f"not trained at the {planned.recipe.budget} budget, which claims nothing of a table's values"
+        return Verdict("not judged", missing.get(planned.recipe.data, why) if planned.trained else why)
+    published = planned.published
+    if published is None or planned.claim.unjudged:
         return Verdict("not judged", planned.claim.unjudged)
     if planned.recipe.data != planned.data:
         if planned.reencoded:
@@ -223,6 +339,7 @@ def _verdict(planned: Planned, sample: Sample, missing: str) -> Verdict:
         margin=planned.claim.margin,
         widest=planned.claim.widest,
         seeds_needed=planned.seeds_needed,
+        fail=published.fail,
     )
 
 

@@ -64,25 +64,35 @@ def judge(
     lower_is_better: bool = False,
     widest: float = math.inf,
     seeds_needed: int = SEEDS_NEEDED,
+    fail: float | None = None,
 ) -> Verdict:
     """Judge results of ours, one a seed, against a published one of the same unit; its `statistic` of `runs` runs.
 
     budget  "paper" followed the published protocol: the published value has to lie in the 95 % prediction interval around our mean,
             or our median where a median is published. "smoke" is never judged. Any other is smaller: `margin` points are allowed.
+    margin  0 where nothing is claimed at a smaller budget
     widest  half the width of that interval, in points, beyond which nearly every value would lie in it and none is judged
+    fail    % error above which the source prints "fail"
     """
     sample = Sample(tuple(ours))
     if budget == "smoke":
         return Verdict("not judged", "the smoke budget shows that everything runs and claims nothing")
-    if isinstance(published, str):
-        return Verdict("not judged", f"the source prints `{published}`, and no value")
+    if isinstance(published, str) and (budget != "paper" or fail is None):
+        return Verdict("not judged", f"the source prints `{published}`, and no value that a smaller budget can be held to")
+    if statistic == "not said":
+        return Verdict("not judged", "whether the published value is of one run or of several is not said")
     if statistic not in COMPARABLE:
         return Verdict("not judged", f"the published value is the {statistic} of {runs} runs, no mean and no median")
+    if budget != "paper" and not margin:
+        return Verdict("not judged", f"the {budget} budget is a part of the paper's, and nothing is claimed of its values")
     centre = statistics.median(ours) if statistic == "median" else sample.mean
-    if budget != "paper":
+    if budget != "paper" and not isinstance(published, str):
         return _judge_smaller(centre - published, budget, margin, lower_is_better)
     if sample.n < seeds_needed:
         return Verdict("not judged", f"n = {sample.n}; the rule needs n ≥ {seeds_needed}: --seeds {seeds_needed}")
+    if isinstance(published, str):
+        how = f"the source prints `{published}`, for more than {fail:g} % error; ours is {centre:.2f}"
+        return Verdict("reproduced" if fail is not None and centre > fail else "not reproduced", how)
     half = prediction_half_width(sample, runs, statistic)
     if half > widest:
         how = f"our 95 % prediction interval is {centre:.2f} ± {half:.2f}, at most ± {widest:g} was to be judged; more seeds narrow it"

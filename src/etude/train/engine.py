@@ -10,7 +10,7 @@ import torch
 from etude.errors import EtudeError, UsageError
 from etude.train import machine
 from etude.train import recipe as recipes
-from etude.train.job import Interrupted, Job, Means, Progress
+from etude.train.job import Diverged, Interrupted, Job, Means, Progress
 from etude.train.loop import Training
 from etude.train.recipe import Recipe
 from etude.train.run import Run, RunResult
@@ -51,10 +51,17 @@ def resume(run: Run, means: Means = Means()) -> RunResult:
 
 
 def run_all(jobs: Iterable[Job], store: Store, means: Means) -> Iterator[RunResult]:
-    """The results of the jobs, one after the other; a run that is there already is used, or continued. Raises as `fit`."""
+    """The results of the jobs, one after the other; a run that is there already is used, or continued. Raises as `fit`, but for a
+    run that diverges, which is a result too.
+    """
     for job in jobs:
+        run = run_for(job, store, means)
         try:
-            yield run_job(job, run_for(job, store, means), means)
+            yield run_job(job, run, means)
+        except Diverged as error:
+            means.say(str(error))
+            run.give_up(error.step)
+            yield run.result()
         except Interrupted as error:
             raise Interrupted(f"{str(error).partition(';')[0]}; the same command again continues there") from None
 

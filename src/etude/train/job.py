@@ -57,6 +57,14 @@ class Means:
     say: Callable[[str], None] = lambda message: None
 
 
+class Diverged(EtudeError):
+    """The loss was no longer a number at that step."""
+
+    def __init__(self, step: int, message: str) -> None:
+        super().__init__(message)
+        self.step = step
+
+
 class Interrupted(EtudeError):
     """Ctrl-C: the step was finished and everything saved."""
 

@@ -18,7 +18,8 @@ from etude.data.batches import Batches, epoch_order, generator, random_flip, ran
 from etude.data.dataset import Dataset, Split
 from etude.errors import EtudeError, UsageError
 from etude.train import checkpoint, machine
-from etude.train.job import Interrupted, Job, Means, Progress
+from etude.train.initial import draw_by_shape
+from etude.train.job import Diverged, Interrupted, Job, Means, Progress
 from etude.train.optimizers import make_optimizers, set_learning_rates
 from etude.train.recipe import Recipe, WarmUp
 from etude.train.run import Run, differences
@@ -54,10 +55,12 @@ class Training:
         self.mean, self.std = normalisation(self.recipe, dataset)
         training, validation = held_out(dataset.train, self.recipe.validation or 0)
         self.train, self.test = (self.batches(split) for split in (first(training, self.recipe.images), dataset.test))
-        others = {"validation_accuracy": validation, "fitted_accuracy": first(training, self.recipe.fitted or 0)}
-        self.others = {name: self.batches(split) for name, split in others.items() if len(split)}  # what is tested beside the test set
+        held = {"validation_accuracy": validation, "fitted_accuracy": first(training, self.recipe.fitted or 0)}
+        others = {name: split for name, split in held.items() if len(split)}  # what is tested beside the test set
         torch.manual_seed(job.seed)
         model = self.recipe.model.build(**outputs(self.recipe, dataset))
+        if self.recipe.paired:
+            draw_by_shape(model, job.seed)
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizers = make_optimizers(self.recipe, self.model, self.device)
         self.steps_per_epoch = math.ceil(len(self.train) / self.recipe.batch)
@@ -73,7 +76,11 @@ class Training:
             "mean": self.mean.tolist() if isinstance(self.mean, Tensor) else list(self.mean),
             "std": list(self.std),
         }
-        self.part = self.batches(every_fifth(dataset.test)) if self.is_short else self.test  # for tests before the end
+        self.others = {name: self.batches(split) for name, split in others.items()}
+        self.part, self.others_part = self.test, self.others  # for tests before the end
+        if self.is_short:
+            self.part = self.batches(every_fifth(dataset.test))
+            self.others_part = {name: self.batches(every_fifth(split)) for name, split in others.items()}
         within = {round(self.steps * part / TESTS_WITHIN_AN_EPOCH) for part in range(1, TESTS_WITHIN_AN_EPOCH)} if self.is_short else set()
         self.tests = {*range(self.steps_per_epoch, self.steps, self.steps_per_epoch), self.steps, *within}
         self.losses, self.counts = list[Tensor](), list[int]()
@@ -197,15 +204,16 @@ class Training:
     def evaluate(self) -> None:
         """Test the network and write a line of metrics. A run of less than an epoch sees all test images only at its end."""
         self.settle()
-        batches = self.test if self.state["step"] == self.steps else self.part
+        at_end = self.state["step"] == self.steps
+        batches, others = (self.test, self.others) if at_end else (self.part, self.others_part)
         loss, right = test(self.model, batches)
         if not math.isfinite(loss):
             raise self.diverged(loss, self.state["step"])
         count = len(batches)
         self.test_accuracy = right / count
         tested = {"test_loss": loss / count, "test_accuracy": right / count, "test_images": count}
-        for part, others in self.others.items():
-            tested[part] = test(self.model, others)[1] / len(others)
+        for part, images in others.items():
+            tested[part] = test(self.model, images)[1] / len(images)
         self.write({**self.means_of("epoch"), **tested})
         self.run.sync()
 
@@ -241,11 +249,12 @@ class Training:
                 sums["seen"] += seen
         self.counts.clear()
 
-    def diverged(self, loss: float, step: int) -> EtudeError:
+    def diverged(self, loss: float, step: int) -> Diverged:
         peak = self.recipe.optimizer.lr
-        return EtudeError(
+        return Diverged(
+            step,
             f"{self.run.folder}: the loss is {loss} at step {step} of {self.steps}: training diverged; the likely cause is a learning "
-            f"rate (now {peak} at its peak) that is too high: try --set optimizer.lr={peak / 3:.2g}"
+            f"rate (now {peak} at its peak) that is too high: try --set optimizer.lr={peak / 3:.2g}",
         )
 
     # ── Telling and saving ───────────────────────────────────────────────────────────────────────────────────────────

@@ -204,7 +204,9 @@ class Budget:
     @property
     def length(self) -> str:
         """`10 epochs`, `64,000 steps`."""
-        return f"{self.epochs:g} epochs" if self.epochs is not None else f"{self.steps:,} steps"
+        if self.epochs is None:
+            return f"{self.steps:,} steps"
+        return f"{self.epochs:g} epoch{'' if self.epochs == 1 else 's'}"
 
 
 PER_PIXEL = "per pixel"
@@ -218,6 +220,7 @@ class Recipe(Budget):
     name       of the recipe's file
     mean, std  per channel, of pixel values between 0 and 1, to normalise images with; empty for those of the training images;
                a mean "per pixel" is the mean image of these, and has a std beside it
+    paired     whether initial values are those of every network from the same seed, where shapes agree (initial.py)
     """
 
     name: str
@@ -226,6 +229,7 @@ class Recipe(Budget):
     data: str
     mean: Mean
     std: tuple[float, ...]
+    paired: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -266,6 +270,7 @@ class File:
     std: tuple[float, ...]
     networks: Mapping[str, Mapping[str, Mapping[str, Any]]]
     budget: Mapping[str, Mapping[str, Any]]
+    paired: bool = False
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
@@ -285,7 +290,7 @@ class File:
                 table = merged(table, needs.get(budget, {}))
         model = Network(model.name, {**self.options, **model.options})
         given = {"name": self.name, "budget": budget, "model": model, "data": self.data, "mean": self.mean, "std": self.std}
-        return build(Recipe, table, f"{self.name}.toml: budget.{budget}", **given)
+        return build(Recipe, table, f"{self.name}.toml: budget.{budget}", **given, paired=self.paired)
 
 
 def merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -375,7 +380,8 @@ def copied(name: str) -> str:
         table = as_table(load(name, budget))
         budgets[budget] = {field.name: table[field.name] for field in dataclasses.fields(Budget) if field.name in table}
     own = model.name if model else file.models[0]
-    top = {"data": file.data, "mean": _plain(file.mean), "std": list(file.std), **({"options": file.options} if file.options else {})}
+    top = {"data": file.data, "mean": _plain(file.mean), "std": list(file.std)}
+    top |= {key: value for key, value in (("paired", file.paired), ("options", file.options)) if value}
     content = {**top, "networks": {own: {}}, "budget": budgets}
     comments = itertools.takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
     return "\n".join([f"# {own}.{file.name}, copied from", *comments, "", tomli_w.dumps(content)])

@@ -27,6 +27,7 @@ class RunResult:
     curve           one dict a line of the metrics, those of training alone among them
     seconds         from the first evaluation to the last, interruptions left out
     warning         why a continued run may not be bit-identical, or ""
+    diverged        the step at which the loss was no longer a number: the run ended there, and is given the accuracy of guessing
     """
 
     folder: Path
@@ -37,11 +38,19 @@ class RunResult:
     seconds: float
     curve: tuple[dict[str, Any], ...] = field(repr=False)
     warning: str = ""
+    diverged: int | None = None
 
     @property
     def metrics(self) -> tuple[dict[str, Any], ...]:
         """One dict a test: of the untrained network, after every epoch, or a few times within one, and at the end."""
         return tuple(filter(is_test, self.curve))
+
+    @property
+    def fitted_accuracy(self) -> float | None:
+        """At the end, the fraction of some training images as they are; None where the recipe tests none."""
+        if self.recipe.fitted is None:
+            return None
+        return self.test_accuracy if self.diverged is not None else float(self.metrics[-1]["fitted_accuracy"])
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ class Run:
         job, keys = self.job(), ("test_accuracy", "test_images", "seconds", "warning")
         numbers = self._json("result.json", keys)
         found = {key: numbers[key] for key in keys}
-        return RunResult(self.folder, job.recipe, job.seed, curve=tuple(self.curve()), **found)
+        return RunResult(self.folder, job.recipe, job.seed, curve=tuple(self.curve()), diverged=numbers.get("diverged"), **found)
 
     def curve(self) -> list[dict[str, Any]]:
         """Every line of the metrics, in order; an unfinished last line, as a crash leaves it, is left out.
@@ -142,6 +151,13 @@ class Run:
     def finish(self, numbers: Mapping[str, Any]) -> None:
         """Write the final numbers, which ends the run."""
         write_text(self.folder / "result.json", json.dumps(numbers, indent=2) + "\n")
+
+    def give_up(self, step: int) -> None:
+        """End a run whose loss was no longer a number at that step; among others it counts as guessing."""
+        last = (self.metrics() or [{"test_images": 0, "seconds": 0.0}])[-1]
+        chance = 1 / len(self.environment()["classes"])
+        numbers = {"test_accuracy": chance, "test_images": last["test_images"], "seconds": last["seconds"], "warning": ""}
+        self.finish({**numbers, "diverged": step})
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -1,58 +1,159 @@
 """What a reproduction takes, and what it has found."""
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-from etude.reproduce.plan import Planned
+from etude.data import catalog
+from etude.reproduce.claims import OrderClaim
+from etude.reproduce.cost import multiply_adds, rates, seconds
+from etude.reproduce.plan import Plan
+from etude.train.job import Job
+from etude.train.recipe import Recipe
 from etude.train.store import Store
 from etude.views.runs import state_of
-from etude.views.view import Remarks, Table, View
-from etude.wording import UNKNOWN, result
+from etude.views.view import Block, Remarks, Table, View
+from etude.wording import UNKNOWN, duration, result
 
 if TYPE_CHECKING:
-    from etude.reproduce.reproduction import Judged, Reproduction
+    from etude.reproduce.reproduction import Judged, JudgedOrder, Reproduction
 
 
 USED = "a run that is there is used where the same code on the same machine, with as many threads, made it; else it is made anew"
+NO_RATE = "no time is known of networks of a paper of which none was trained here"
 
 
-def plan_view(name: str, planned: Sequence[Planned], store: Store, command: str) -> View:
-    """A row for every job. No torch, so that nothing is known of what a run that is there stands on."""
-    found = [
-        {
-            "recipe": one.recipe.title,
-            "budget": one.recipe.budget,
-            "seed": job.seed,
-            "epochs": one.recipe.length if one.recipe.epochs is None else one.recipe.epochs,
-            "images": one.recipe.images,
-            "data": f"{one.recipe.data} ({one.data} in another encoding)" if one.reencoded else one.recipe.data,
-            "run": str((run := store.found(job, {})).folder),
-            "state": state_of(run),
-        }
-        for one in planned
-        for job in one.jobs
-    ]
-    rows = tuple(
-        (
-            str(row["recipe"]),
-            str(row["budget"]),
-            str(row["seed"]),
-            str(row["epochs"]).removesuffix(".0"),
-            f"{row['images'] or 'all'}",
-            str(row["data"]),
-            str(row["run"]),
-            str(row["state"]),
+def plan_view(name: str, planned: Plan, store: Store, command: str) -> View:
+    """A row for every network and recipe. No torch, so that nothing is known of what a run that is there stands on."""
+    known = rates(store)
+    found = [planned_job(job, planned, store, known) for job in planned.jobs]
+    groups = list(dict.fromkeys((row["recipe"], row["length"], row["data"]) for row in found))
+    rows, left = list[tuple[str, ...]](), list[float | None]()
+    for group in groups:
+        several = [row for row in found if (row["recipe"], row["length"], row["data"]) == group]
+        first, states = several[0], Counter(row["state"] for row in several)
+        to_do = [row["seconds"] for row in several if row["state"] != "finished"]
+        left += to_do
+        rows.append(
+            (
+                *map(str, group[:2]),
+                f"{first['images'] or 'all'}",
+                str(group[2]),
+                f"{first['multiply_adds'] / 1e6:,.1f} M",
+                first["budget"],
+                f"0 to {len(several) - 1}" if len(several) > 1 else "0",
+                ", ".join(f"{count} {state}" for state, count in states.items()),
+                duration(sum_or_none(to_do)),
+            )
         )
-        for row in found
-    )
-    parts = (Table(tuple(found[0]), rows, (2, 3, 4)), Remarks((USED,)))
-    return View(f"Plan of {name}", f"{command} --plan", parts, found)
+    columns = ("network and recipe", "length", "images", "data", "multiply-adds", "budget", "seeds", "there", "time left")
+    jobs = Table(columns, tuple(rows), (1, 2, 4, 8))
+    orders = (planned_orders(planned),) if planned.orders else ()
+    plain = {"orders": [asdict(one.claim) | {"conditions": one.at} for one in planned.orders], "jobs": found}
+    return View(f"Plan of {name}", f"{command} --plan", (*orders, jobs, Remarks(tuple(plan_remarks(found, left, known, store)))), plain)
+
+
+def plan_remarks(
+    found: Sequence[Mapping[str, Any]], left: Sequence[float | None], known: Mapping[str, float], store: Store
+) -> Iterator[str]:
+    """How much there is to do, and by which rate."""
+    finished = sum(row["state"] == "finished" for row in found)
+    yield f"runs: {len(found)}, of them finished: {finished}; time left: {duration(sum_or_none(left))}"
+    for paper, rate in known.items():
+        yield f"by the finished runs in {store.root}: {rate / 1e9:.3g} billion multiply-adds a second for networks of {paper}"
+    if None in left:
+        yield NO_RATE
+    yield USED
+
+
+def planned_orders(planned: Plan) -> Table:
+    """What is claimed of which pairs, before they are trained."""
+    rows = tuple((*stated(one.claim), one.at, " ".join(one.claim.set) or UNKNOWN) for one in planned.orders)
+    return Table(("order", "claimed", "measured", "to be above", "family", "at", "set"), rows, (3,))
+
+
+def stated(claim: OrderClaim) -> tuple[str, ...]:
+    return (claim.id, claim.says, claim.measured, f"{claim.least:g}", claim.family)
+
+
+def planned_job(job: Job, planned: Plan, store: Store, known: Mapping[str, float]) -> dict[str, Any]:
+    """One job and what is there of it."""
+    recipe, run = job.recipe, store.found(job, {})
+    return {
+        "recipe": recipe.title,
+        "options": dict(recipe.model.options),
+        "budget": recipe.budget,
+        "seed": job.seed,
+        "length": recipe.length,
+        "images": recipe.images,
+        "data": recipe.data
+        if recipe.data in catalog.names() or not planned.reencoded
+        else f"{recipe.data} ({planned.reencoded} in another encoding)",
+        "multiply_adds": multiply_adds(recipe.model),
+        "seconds": seconds(recipe, known),
+        "run": str(run.folder),
+        "state": state_of(run),
+    }
+
+
+def sum_or_none(parts: Sequence[float | None]) -> float | None:
+    """The sum, None where a part is not known."""
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
 
 
 def reproduction_view(found: "Reproduction") -> View:
     """What was checked exactly, and what took training."""
-    parts = (exact_table(found), Remarks(tuple(exact_remarks(found))), trained_table(found), Remarks(tuple(map(why, found.judged))))
-    return View(found.claims.title, found.command, parts, found.as_dict())
+    parts: list[Block] = [exact_table(found), Remarks(tuple(exact_remarks(found)))]
+    if shown := found.shown:
+        parts += [trained_table(shown), Remarks(tuple(map(why, shown)))]
+    if found.orders:
+        parts += [order_table(found.orders), Remarks(tuple(f"{one.claim.id}: {order_words(one)}" for one in found.orders))]
+    return View(found.claims.title, found.command, tuple(parts), found.as_dict())
+
+
+def recipes_of(found: "Reproduction") -> tuple[Recipe, ...]:
+    """By which anything was trained, or was to be."""
+    own = [one.planned.recipe for one in found.shown]
+    return tuple(dict.fromkeys([*own, *(recipe for one in found.orders for recipe in (one.planned.worse, one.planned.better))]))
+
+
+def on_data(recipe: Recipe, found: "Reproduction") -> str:
+    """`cifar10`, or `/my/folder, cifar10 in another encoding`."""
+    reencoded = {one.planned.recipe.data: one.planned.data for one in found.judged if one.planned.reencoded}
+    reencoded |= {one.planned.worse.data: one.planned.data for one in found.orders if one.planned.reencoded}
+    return f"{recipe.data}, {reencoded[recipe.data]} in another encoding" if recipe.data in reencoded else recipe.data
+
+
+def order_table(orders: Sequence["JudgedOrder"]) -> Table:
+    """The claimed orders, with what was found."""
+    return Table(
+        ("order", "claimed", "measured", "to be above", "family", "mean", "spread", "n", "verdict"),
+        tuple(map(order_row, orders)),
+        (3, 5, 6, 7),
+    )
+
+
+def order_row(judged: "JudgedOrder") -> tuple[str, ...]:
+    order = judged.order
+    return (
+        *stated(judged.claim),
+        f"{order.mean:+.2f}" if order else UNKNOWN,
+        result(order.spread) if order and order.n > 1 else UNKNOWN,
+        str(order.n if order else 0),
+        judged.verdict.word,
+    )
+
+
+def order_words(judged: "JudgedOrder") -> str:
+    """The verdict as a sentence: "order holds at 1 epoch, 20 and 56 layers: 5 of 5 pairs, …"; what diverged, and what is disputed."""
+    said = f"{judged.verdict.word}{' ' if judged.verdict.why.startswith('at ') else ': '}{judged.verdict.why}"
+    for pair in judged.pairs:
+        said += "".join(
+            f"; {run.recipe.model}, seed {run.seed}, diverged at step {run.diverged}" for run in pair if run.diverged is not None
+        )
+    return said + (f" ({judged.claim.note})" if judged.claim.note else "")
 
 
 def exact_table(found: "Reproduction") -> Table:
@@ -78,9 +179,9 @@ def exact_remarks(found: "Reproduction") -> Iterator[str]:
             yield from (f"{network}: {layer.path}: {difference}" for difference in layer.differences)
 
 
-def trained_table(found: "Reproduction") -> Table:
+def trained_table(judged: Sequence["Judged"]) -> Table:
     columns = ("trained", "published", "where", "mean", "spread", "n", "unit", "budget", "seconds", "verdict")
-    return Table(columns, tuple(map(trained_row, found.judged)), (1, 3, 4, 5, 8))
+    return Table(columns, tuple(map(trained_row, judged)), (1, 3, 4, 5, 8))
 
 
 def trained_row(judged: "Judged") -> tuple[str, ...]:

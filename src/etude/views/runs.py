@@ -47,11 +47,19 @@ def run_view(run: Run) -> View:
         for row in metrics
     )
     tests = Table(("epoch", "step", "training loss", "test loss", "test accuracy"), rows, (0, 1, 2, 3, 4))
-    end = run.result().warning if run.finished else f"unfinished; continue with: etude train --resume {run.folder}"
+    end = end_of(run)
     stands_on = Table((), tuple((key, in_words(value)) for key, value in environment.items()))
     parts = (Drawing(to_toml(job.recipe)), Text("What it stands on:"), stands_on, tests, *((Text(end),) if end else ()))
     plain = {"recipe": to_toml(job.recipe), "environment": environment, "curve": run.curve(), "state": state_of(run)}
     return View(str(job), f"etude runs show {run.folder}", parts, plain)
+
+
+def end_of(run: Run) -> str:
+    """What is to be said of how a run ended; "" where nothing is."""
+    if not run.finished:
+        return f"unfinished; continue with: etude train --resume {run.folder}"
+    found = run.result()
+    return found.warning if found.diverged is None else f"diverged at step {found.diverged}; beside others it counts as guessing"
 
 
 def in_words(value: Any) -> str:
