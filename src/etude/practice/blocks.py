@@ -27,13 +27,12 @@ Named = tuple[str, ...]  # a mistake, or two
 
 
 def judged(exercise: Exercise, make: Callable[..., Any], file: Path) -> tuple[list[Finding], str]:
-    """What is wrong with the learner's module, nothing where it is right; and how it was made where that was seen."""
+    """What is wrong with the learner's module, nothing where it is right; and how it was made where that was seen, if with arguments."""
     judge = Judge(exercise, make, file)
     found = judge.findings()
-    if judge.ruled:
-        return found, ""
-    arguments = ", ".join(map(repr, exercise.cases[judge.at].arguments))
-    return found, f"{exercise.callables[0]}({arguments})"
+    arguments = exercise.cases[judge.at].arguments
+    shown = bool(arguments) and not judge.ruled
+    return found, f"{exercise.callables[0]}({', '.join(map(repr, arguments))})" if shown else ""
 
 
 class Judge:
