@@ -122,7 +122,8 @@ def test_a_plan_tells_the_time_by_the_runs_that_are_there(capsys: pytest.Capture
         (("seeds = 5", "seeds = 4"), "seeds = 4, expected at least 5 where orders are claimed"),
         (('table = "table_6"', 'table = "table_66"'), "table 'table_66' is not there; did you mean table_6"),
         (("c10_plus = 0.5", "c10 = 0.5"), "table_6: column 'c10' is not there"),
-        (('["epochs=1"]', '["fitted=none"]'), "--set"),
+        (('["epochs=1"]', '["fitted=none"]'), "plain_degrades: plain56.he2015 at laptop tests no training images"),
+        (('["epochs=1"]', '["epoch=1"]'), "--set epoch: unknown key `epoch`; did you mean epochs"),
     ],
 )
 def test_a_wrong_claim_is_named(tmp_path: Path, changed: tuple[str, str], message: str) -> None:
