@@ -17,7 +17,6 @@ ONCE_WRONG = {  # seeds among all networks
 
 @pytest.mark.parametrize("seed", [*range(1, 11), *ONCE_WRONG])
 def test_planted_departures_are_named(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    monkeypatch.syspath_prepend(places.ROOT / "benchmarks")
     planted = importlib.import_module("planted")
     name, garden, report = planted.case(seed, tuple(planted.NETWORKS) if seed in ONCE_WRONG else SMALL)
     assert planted.wrong(garden, report) == [], f"{name}: {report.sentence}"

@@ -35,7 +35,7 @@ def check(
     try:
         with opened(pointed, run_all=run_all) as made:
             found = verify(made.module, against, input_shape=shape, target=target, trained=pointed.kind == "run", **given)
-            found = dataclasses.replace(found, notes=(made.left_out,) if made.left_out else ())
+            found = dataclasses.replace(found, notes=(made.note,) if made.note else ())
     except EtudeError as error:
         if not (sentence := cannot_be_made(error)):
             raise
