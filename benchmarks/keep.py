@@ -31,7 +31,9 @@ def keep(run: Run, root: Path = kept.FOLDER) -> Run:
     """The kept copy of a finished run. Raises EtudeError for one that has not ended, or whose result is not that of its last weights."""
     result, environment = run.result(), run.environment()
     if result.recipe.result != "last":
-        raise EtudeError(f"{run.folder}: its result is that of an earlier epoch, whose weights are gone; expected a recipe without `result`")
+        raise EtudeError(
+            f"{run.folder}: its result is that of an earlier epoch, whose weights are gone; choose a run that reports the last"
+        )
     copy = Run(root / result.recipe.title)
     copy.folder.mkdir(parents=True, exist_ok=True)
     (copy.folder / "result.json").unlink(missing_ok=True)  # whose presence says that all is there

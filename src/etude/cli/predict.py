@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 def predict(place: Path, images: tuple[Path, ...], top: int, device: str | None, json_: bool, **about: str | None) -> None:
     """Classify PNG or JPEG files, or every image in a folder, by the network trained in RUN, or by one with WEIGHTS from elsewhere.
 
-    NAME is one that Etude brings trained (`etude ls --weights`). A folder with a folder for each class gives the error rate. WEIGHTS is a file that `etude convert` has written, or one that it
-    recognises; --mean, --std and --classes say what that file does not know of its images.
+    NAME is a network that Etude brings trained (`etude ls --weights`). A folder with a folder for each class gives the error rate. WEIGHTS
+    is a file that `etude convert` has written, or one that it recognises; --mean, --std and --classes say what that file does not know of
+    its images.
     """
     from etude.data.folder import class_folders, holds_classes
     from etude.train.predict import error_rate

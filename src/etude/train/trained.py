@@ -1,4 +1,4 @@
-"""What was trained, by a run here or by others: `etude.load("resnet20.he2015")`, `etude.load(RUN)`, `etude.load("converted.safetensors")`."""
+"""What was trained: `etude.load("lecture_residual.lecture")`, `etude.load(RUN)`, or by others, `etude.load("converted.safetensors")`."""
 
 from collections.abc import Sequence
 from pathlib import Path
