@@ -33,7 +33,7 @@ import sys
 import threading
 import time
 from _thread import interrupt_main
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,8 +69,7 @@ RECIPES = {  # of the columns of a paper's tables
 }
 TABLES = ("table_", "public_rerun")  # of which the last has the plain networks, whose test errors the paper only draws
 POLL_SECONDS, RECORD_SECONDS = 0.2, 30.0
-STEPS_TIMED = 3  # the first one aside
-MACS_TIMED = 4e9  # a step on a CPU, forward, whose rate depends little on the batch; a GPU takes the whole batch
+STEPS_TIMED, MACS_TIMED = 2, 2e9  # of a step on a CPU, forward, whose pace depends little on the batch; a GPU takes the whole batch
 STANDS_ON = ("etude", "revision", "source", "torch", "device", "device_name", "threads", "data", "images", "reencoded")
 
 
@@ -100,9 +99,14 @@ class Task:
         return curve[-1]["step"] if curve else 0
 
     @property
+    def work(self) -> float:
+        """Multiply-adds of training forward; a test costs a third, since nothing goes backward."""
+        return self.macs * (self.images + self.tested / 3)
+
+    @property
     def left(self) -> float:
-        """Multiply-adds of training forward that are still to do."""
-        return 0.0 if self.run.finished else self.macs * self.images * (1 - self.step / self.steps)
+        """What is still to do of the work."""
+        return 0.0 if self.run.finished else self.work * (1 - self.step / self.steps)
 
 
 def rows() -> tuple[str, ...]:
@@ -300,82 +304,82 @@ class Record:
 
 
 def plan(tasks: Sequence[Task], device: torch.device) -> None:
-    """Print what a seed of every recipe costs on this machine, the cheapest first, and how many are there."""
-    by_recipe: dict[Recipe, list[Task]] = {}
+    """Print what a seed of every recipe costs on this machine, the cheapest first, and how many are there.
+
+    A network's pace, in seconds a multiply-add, is that of all its rows.
+    """
+    of_network: dict[str, list[Task]] = {}
+    of_recipe: dict[Recipe, list[Task]] = {}
     for task in tasks:
-        by_recipe.setdefault(task.job.recipe, []).append(task)
-    found = []
-    for recipe, seeds in by_recipe.items():
-        measured = rate_of_runs(seeds, device)
-        task = seeds[0]
-        seconds = measured * task.images if measured else seconds_an_image(task, device) * (task.images + task.tested / 3)
-        found.append((seconds, recipe, seeds, "runs" if measured else f"{STEPS_TIMED} steps"))
-        print(f"\r{len(found)} of {len(by_recipe)} rows", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
-    lines = [
-        (
-            recipe.title,
-            recipe.data,
-            recipe.length,
-            f"{seeds[0].macs / 1e6:,.0f} M",
-            f"{seeds[0].images / seconds:,.0f}",
-            clock(seconds),
-            how,
-            f"{sum(task.run.finished for task in seeds)} of {len(seeds)}",
-            clock(sum(seconds * task.left / (task.macs * task.images) for task in seeds)),
-        )
-        for seconds, recipe, seeds, how in sorted(found, key=lambda one: one[0])
-    ]
+        of_network.setdefault(task.job.recipe.model.name, []).append(task)
+        of_recipe.setdefault(task.job.recipe, []).append(task)
+    paces = {name: pace_of_runs(several, device) for name, several in of_network.items()}
+    timed = [name for name, pace in paces.items() if pace is None]
+    for name in timed:
+        print(f"timing {STEPS_TIMED} steps of {name}", file=sys.stderr, flush=True)
+        paces[name] = pace_of_steps(of_network[name][0], device)
+    lines = []
+    for recipe, seeds in sorted(of_recipe.items(), key=lambda one: one[1][0].work):
+        first, pace = seeds[0], paces[recipe.model.name] or math.nan
+        line = (f"{first.macs / 1e6:,.0f} M", f"{first.images / (pace * first.work):,.0f}", clock(pace * first.work))
+        done, left = sum(task.run.finished for task in seeds), sum(task.left for task in seeds)
+        how = "steps" if recipe.model.name in timed else "runs"
+        lines.append((recipe.title, Path(recipe.data).name, recipe.length, *line, how, f"{done} of {len(seeds)}", clock(pace * left)))
     columns = ("row", "data", "length", "multiply-adds", "images/s", "a seed", "measured by", "there", "still to do")
     table(columns, lines, (3, 4, 5, 7, 8))
     here = machine.environment(device)
-    print(f"on {here['device']}, {here['device_name']}, {here['threads']} threads, one run at a time")
+    print(f"on {here['device']}, {here['device_name']}, threads: {here['threads']}; one run at a time")
 
 
-def rate_of_runs(tasks: Iterable[Task], device: torch.device) -> float | None:
-    """Seconds an image of training, tests included, in the runs that this machine has begun; None where there are none."""
+def pace_of_runs(tasks: Iterable[Task], device: torch.device) -> float | None:
+    """Seconds a multiply-add in a run that this machine has begun; None where there is none."""
     here = machine.environment(device)
     for task in tasks:
         if task.step and all(task.run.environment()[key] == here[key] for key in ("device_name", "threads")):
             seconds: float = task.run.curve()[-1]["seconds"]
-            return seconds / (task.images * task.step / task.steps)
+            return seconds / (task.work * task.step / task.steps)
     return None
 
 
-def seconds_an_image(task: Task, device: torch.device) -> float:
-    """The median over a few steps on random images; NaN where the device has no room."""
+def pace_of_steps(task: Task, device: torch.device) -> float:
+    """The same of the quickest of a few steps on random images, as in a run but for reading and augmenting them; NaN without room.
+
+    On a CPU by the processor's time, as if nothing else ran there.
+    """
     recipe = task.job.recipe
-    batch = recipe.batch if device.type != "cpu" else min(recipe.batch, max(2, int(MACS_TIMED / task.macs)))
+    batch = recipe.batch if device.type != "cpu" else min(recipe.batch, max(1, int(MACS_TIMED / task.macs)))
+    machine.keep_freed_blocks()
+    machine.make_deterministic(device)
     with contextlib.suppress(torch.OutOfMemoryError):
-        times = sorted(list(steps(recipe, batch, device))[1:])
-        return times[len(times) // 2] / batch
+        model = recipe.model.build().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        made = optimizers.make_optimizers(recipe, model, device)
+        x = torch.randn(batch, *recipe.model.input, device=device).to(memory_format=torch.channels_last)
+        y = torch.zeros(batch, dtype=torch.long, device=device)
+        times = []
+        for _ in range(1 + STEPS_TIMED):
+            began = seconds_of(device)
+            loss, _ = loop.loss_and_right(model, x, y, recipe.label_smoothing)
+            model.zero_grad()
+            loss.backward()
+            for optimizer in made:
+                optimizer.step()
+            times.append(seconds_of(device) - began)
+        return min(times[1:]) / (batch * task.macs)
     return math.nan
 
 
-def steps(recipe: Recipe, batch: int, device: torch.device) -> Iterator[float]:
-    """Seconds of every step, as in a run but for reading and augmenting its images."""
-    machine.keep_freed_blocks()
-    machine.make_deterministic(device)
-    model = recipe.model.build().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    made = optimizers.make_optimizers(recipe, model, device)
-    x = torch.randn(batch, *recipe.model.input, device=device).to(memory_format=torch.channels_last)
-    y = torch.zeros(batch, dtype=torch.long, device=device)
-    for _ in range(1 + STEPS_TIMED):
-        began = time.perf_counter()
-        loss, _ = loop.loss_and_right(model, x, y, recipe.label_smoothing)
-        model.zero_grad()
-        loss.backward()
-        for optimizer in made:
-            optimizer.step()
-        loss.item()  # waits for a GPU
-        yield time.perf_counter() - began
+def seconds_of(device: torch.device) -> float:
+    """A clock, when all that the device was asked is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.process_time() / torch.get_num_threads() if device.type == "cpu" else time.perf_counter()
 
 
 def clock(seconds: float) -> str:
     """`40 s`, `12 min`, `3.2 h`, `1.5 days`."""
     for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= length * (1.5 if unit == "days" else 1):
-            return f"{seconds / length:.{0 if unit == 'min' else 1}f} {unit}"
+            return f"{seconds / length:,.{0 if unit == 'min' or seconds >= 100 * length else 1}f} {unit}"
     return UNKNOWN if math.isnan(seconds) else f"{seconds:.0f} s"
 
 

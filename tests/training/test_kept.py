@@ -4,6 +4,7 @@ import importlib
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -115,8 +116,9 @@ def test_what_etude_brings_is_as_its_record_says(name: str) -> None:
         assert row["accuracy"][0] == pytest.approx(100 * record.result().test_accuracy)
 
 
-def record_of_the_lecture() -> list[dict[str, object]]:
-    return json.loads((places.ROOT / "docs" / "records" / "lecture-laptop.json").read_text(encoding="utf-8"))["trained"]
+def record_of_the_lecture() -> list[dict[str, Any]]:
+    trained: list[dict[str, Any]] = json.loads((places.ROOT / "docs/records/lecture-laptop.json").read_text(encoding="utf-8"))["trained"]
+    return trained
 
 
 @pytest.mark.slow
