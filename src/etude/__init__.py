@@ -10,6 +10,7 @@
     etude.look(model, (1, 28, 28), "cost")            and what any module does
     etude.fit("lecture_residual.lecture", seed=0)     train it
     etude.load("runs/…")                              what was trained, as a module
+    etude.load("lecture_residual.lecture")            what Etude brings trained
     etude.verify(model, against="resnet20")           hold anybody's module against a paper
     etude.identify(model)                             which network it is, or is nearest to
 

@@ -28,7 +28,7 @@ from etude.views.card import card_view
 from etude.views.conv1x1 import conv1x1_view
 from etude.views.depth import depth_view
 from etude.views.facts import facts_view
-from etude.views.listings import data_view, networks_view, recipes_view
+from etude.views.listings import data_view, networks_view, recipes_view, weights_view
 from etude.views.network import VIEWS, Subject, network_view, whole_view
 from etude.views.reading import reading_view
 from etude.views.verification import verification_view
@@ -82,6 +82,7 @@ def depths() -> View:
 MADE: dict[str, Callable[[], View]] = {
     "networks": lambda: networks_view("*"),
     "recipes": lambda: recipes_view("*"),
+    "weights": lambda: weights_view("*"),
     "data": data_view,
     "card": lambda: card_view("resnet34", {"shortcut": "A"}),
     "card with rows": lambda: card_view("googlenet", {}),

@@ -208,8 +208,8 @@ def test_a_script_is_opened_at_the_first_try(
     monkeypatch.chdir(tmp_path)
     before, path = sorted(places.SCRIPTS.rglob("*")), list(sys.path)
     with opened(Target.read(f"{places.SCRIPTS}/{target}")) as made:
-        assert made.left_out.startswith(left_out)
-        assert made.left_out.endswith((" not run", left_out))
+        assert made.note.startswith(left_out)
+        assert made.note.endswith((" not run", left_out))
         if network:
             ours = Target.read(network).network.without_weights()
             assert shapes(made.module) == shapes(ours)

@@ -4,8 +4,7 @@ import importlib
 
 import pytest
 
-import places
-
+planted = importlib.import_module("planted")
 SMALL = ("lecture_inception", "lecture_residual", "lecture_densenet", "resnet20@b")
 ONCE_WRONG = {  # seeds among all networks
     45: "a unit of other layers, and a unit that is missing",
@@ -16,8 +15,6 @@ ONCE_WRONG = {  # seeds among all networks
 
 
 @pytest.mark.parametrize("seed", [*range(1, 11), *ONCE_WRONG])
-def test_planted_departures_are_named(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    monkeypatch.syspath_prepend(places.ROOT / "benchmarks")
-    planted = importlib.import_module("planted")
+def test_planted_departures_are_named(seed: int) -> None:
     name, garden, report = planted.case(seed, tuple(planted.NETWORKS) if seed in ONCE_WRONG else SMALL)
     assert planted.wrong(garden, report) == [], f"{name}: {report.sentence}"

@@ -17,6 +17,7 @@ STEPS = (  # one after the other in one process: code, or a command, and what is
     ("etude ls --json", "torch rich jinja2 matplotlib"),
     ("etude ls", "torch jinja2 matplotlib"),
     ("etude ls --recipes", "torch jinja2 matplotlib"),
+    ("etude ls --weights", "torch jinja2 matplotlib"),
     ("etude data ls", "torch jinja2 matplotlib"),
     ("etude audit --list resnet20", "torch jinja2 matplotlib"),
     ("etude show lecture_inception", "torch jinja2 matplotlib"),

@@ -104,18 +104,19 @@ def opened(target: Target, image: str | None, source: str, run: Path | None, run
         def make() -> "nn.Module":
             return asked.network.build() if asked.kind == "network" else module
 
-        if made.left_out:
-            say(made.left_out)
+        if made.note:
+            say(made.note)
         name, options = str(replace(target, options={})), target.options
         yield Subject(name, options, module, graph(module, shape), shape, source, make, command("explain", name, options))
 
 
 def trained(target: Target, folder: Path) -> Target:
     """The run in `folder`. Raises UsageError where it is of another network than the target."""
+    from etude.train import kept
     from etude.train.run import Run
 
     if target.kind != "network":
         raise UsageError(f"--run: {target} is no registered network; a run has trained one (etude runs ls)")
-    if (found := Run(folder).recipe().model) != target.network:
+    if (found := Run(kept.place_of(folder)).recipe().model) != target.network:
         raise UsageError(f"{folder} has trained {found}, not {target.network}")
     return Target("run", str(folder))

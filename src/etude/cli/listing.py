@@ -6,16 +6,20 @@ import click
 
 from etude.cli.render import show
 from etude.errors import EtudeError, UsageError
-from etude.views.listings import networks_view, recipes_view
+from etude.views.listings import networks_view, recipes_view, weights_view
 
 
 @click.command()
 @click.argument("pattern", default="*")
 @click.option("--recipes", is_flag=True, help="List the recipes instead of the networks.")
+@click.option("--weights", is_flag=True, help="List the networks that are here trained, by their recipes.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
-def ls(pattern: str, recipes: bool, json_: bool) -> None:
-    """List the networks whose names match PATTERN, such as "resnet*", those of a paper, such as densenet, or the recipes."""
-    show(recipes_view(pattern) if recipes else networks_view(pattern), json_=json_)
+def ls(pattern: str, recipes: bool, weights: bool, json_: bool) -> None:
+    """List the networks whose names match PATTERN, such as "resnet*", those of a paper, such as densenet; the recipes, or the weights."""
+    if recipes and weights:
+        raise UsageError("--recipes and --weights are two lists; leave one out")
+    view = recipes_view if recipes else weights_view if weights else networks_view
+    show(view(pattern), json_=json_)
 
 
 @click.command()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("place", metavar="RUN|WEIGHTS", type=click.Path(path_type=Path))
+@click.argument("place", metavar="NAME|RUN|WEIGHTS", type=click.Path(path_type=Path))
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--top", default=3, show_default=True, type=click.IntRange(min=1), help="How many classes to print.")
 @click.option("--device", help="cpu, cuda or mps; by default the best there is.")
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 def predict(place: Path, images: tuple[Path, ...], top: int, device: str | None, json_: bool, **about: str | None) -> None:
     """Classify PNG or JPEG files, or every image in a folder, by the network trained in RUN, or by one with WEIGHTS from elsewhere.
 
-    A folder with a folder for each class gives the error rate. WEIGHTS is a file that `etude convert` has written, or one that it
-    recognises; --mean, --std and --classes say what that file does not know of its images.
+    NAME is a network that Etude brings trained (`etude ls --weights`). A folder with a folder for each class gives the error rate. WEIGHTS
+    is a file that `etude convert` has written, or one that it recognises; --mean, --std and --classes say what that file does not know of
+    its images.
     """
     from etude.data.folder import class_folders, holds_classes
     from etude.train.predict import error_rate
@@ -36,6 +37,8 @@ def predict(place: Path, images: tuple[Path, ...], top: int, device: str | None,
     folder = images[0]
     folders = class_folders(folder) if len(images) == 1 and folder.is_dir() and holds_classes(folder) else {}
     trained = trained_network(place, images_of(**about), tuple(folders))
+    if trained.note:
+        say(f"{place}: {trained.note}")
     if folders:
         show_errors(folder, error_rate(trained, folders, device=device), json_)
     else:

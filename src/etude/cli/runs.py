@@ -29,7 +29,8 @@ def ls(root: Path, json_: bool) -> None:
 @faces
 def show(folder: Path, html: Path | None, json_: bool) -> None:
     """Show the run in the folder RUN: recipe, machine, and accuracy by epoch."""
+    from etude.train import kept
     from etude.train.run import Run
     from etude.views.runs import run_view
 
-    show_view(run_view(Run(folder)), html, json_)
+    show_view(run_view(Run(kept.place_of(folder))), html, json_)

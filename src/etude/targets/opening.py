@@ -33,13 +33,13 @@ MISSING_OPERATOR = r"operator \w+::\w+ does not exist"
 class Opened:
     """What a target names.
 
-    image     the shape of its images, where that is known
-    left_out  which lines of its file were not run, in a sentence; "" where that makes no difference
+    image  the shape of its images, where that is known
+    note   what to say of it: which lines of its file were not run, on which images in another encoding it was trained; "" for nothing
     """
 
     module: nn.Module
     image: tuple[int, int, int] | None = None
-    left_out: str = ""
+    note: str = ""
 
 
 @contextlib.contextmanager
@@ -58,14 +58,14 @@ def opened(target: Target, *, weights: bool = True, run_all: bool = False) -> It
             from etude.train.trained import load
 
             trained = load(target.place)
-            yield Opened(trained.module, trained.image)
+            yield Opened(trained.module, trained.image, trained.note)
         case "file":
             target = named(target)
             part = part_of(Path(target.place), target.name, *target.names, run_all=run_all)
             if not part.needed:
                 raise UsageError(f"{target.place} has no `{target.name}`; {nearest(target.name, part.defined)}")
             with imported(part) as home, without_cards(part):
-                yield Opened(built(target, home, part), left_out=part.left_out())
+                yield Opened(built(target, home, part), note=part.left_out())
         case "module":
             yield Opened(built(target, importable(target.place)))
 

@@ -7,6 +7,7 @@ net.py:ResNet(BasicBlock, [2, 2, 2, 2])                 with names of the file a
 torchvision.models:resnet50                             the same in something importable
 zoo:ResNet.from_name("resnet18"), zoo:Net(Config(50))   what a class there makes, and what is made for it
 runs/lecture_residual…                                  what the run in that folder has trained
+resnet20.he2015                                         what Etude brings trained
 """
 
 import os
@@ -20,6 +21,7 @@ from etude.errors import UsageError
 from etude.files import WEIGHTS
 from etude.models import registry
 from etude.models.network import Network
+from etude.train import kept
 from etude.values import Made, Name, read_call, write_call
 
 CODE = re.compile(r"(.+?\.(?:py|ipynb))(?::(.*))?", flags=re.DOTALL)
@@ -29,7 +31,7 @@ CODE = re.compile(r"(.+?\.(?:py|ipynb))(?::(.*))?", flags=re.DOTALL)
 class Target:
     """What a person points at.
 
-    place      the file, the module's name in Python, or the run's folder; "" for a registered network
+    place      the file, the module's name in Python, or the run's folder or name; "" for a registered network
     name       of the network, or of what stands at that place; "" for a run, and for the one network of a file
     arguments  for what stands there, by position
     options    for it, or of the network, by name
@@ -47,6 +49,8 @@ class Target:
         if found := CODE.fullmatch(text):
             return cls("file", found[1], *read_call(found[2] or ""))
         name = text.partition("(")[0]
+        if text in kept.names():
+            return cls("run", text)
         if name not in registry.names() and (Path(text).is_dir() or "/" in name or os.sep in name):
             return cls("run", text)
         if ":" in name:
@@ -70,7 +74,7 @@ class Target:
 
     def whole(self) -> "Target":
         """The same with a whole path, for a process that works in another folder."""
-        return replace(self, place=str(Path(self.place).resolve())) if self.kind in ("file", "run") else self
+        return replace(self, place=str(kept.place_of(self.place).resolve())) if self.kind in ("file", "run") else self
 
     @property
     def names(self) -> set[str]:

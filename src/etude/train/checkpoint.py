@@ -25,7 +25,12 @@ def save(path: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer], 
     tensors["random"] = torch.get_rng_state()
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with whole_file(path) as temporary:
-        temporary.write_bytes(to_bytes(tensors, metadata={"progress": json.dumps(progress)}))
+        temporary.write_bytes(to_bytes(tensors, metadata=metadata(progress)))
+
+
+def metadata(progress: dict[str, Any]) -> dict[str, str]:
+    """The progress as it stands in the file."""
+    return {"progress": json.dumps(progress)}
 
 
 def restore(path: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Any]:

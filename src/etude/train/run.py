@@ -82,7 +82,8 @@ class Run:
     def recipe(self) -> Recipe:
         """The complete recipe of the run. Raises as `job`."""
         if not self.started:
-            raise EtudeError(f"{self.folder}: is not the folder of a run (it has no recipe.toml); `etude runs ls` lists runs")
+            lists = "`etude runs ls` lists runs, `etude ls --weights` what Etude brings"
+            raise EtudeError(f"{self.folder}: is not the folder of a run (it has no recipe.toml); {lists}")
         self.environment()
         return recipes.from_toml(self.folder / "recipe.toml")
 

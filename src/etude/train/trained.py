@@ -1,4 +1,4 @@
-"""What was trained, by a run here or by others: `etude.load(RUN)`, `etude.load("converted.safetensors")`."""
+"""What was trained: `etude.load("lecture_residual.lecture")`, `etude.load(RUN)`, or by others, `etude.load("converted.safetensors")`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from etude.data.batches import per_channel
 from etude.errors import EtudeError
 from etude.models.network import Network
 from etude.models.weight_files import Converted, read_converted
-from etude.train import checkpoint
+from etude.train import checkpoint, kept
 from etude.train.run import Run
 
 
@@ -22,14 +22,23 @@ class TrainedNetwork(nn.Module):
     network    its name and options
     classes    the names of its outputs, in order
     mean, std  of the training images, one a channel, of pixels from 0 to 1; the mean may be an image
+    note       that these were a known set in another encoding, in words; "" where they were not
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: Network, module: nn.Module, classes: tuple[str, ...], mean: Sequence[Any], std: Sequence[float]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        module: nn.Module,
+        classes: tuple[str, ...],
+        mean: Sequence[Any],
+        std: Sequence[float],
+        note: str = "",
+    ) -> None:
         super().__init__()
-        self.network, self.module, self.classes = network, module, classes
+        self.network, self.module, self.classes, self.note = network, module, classes, note
         self.register_buffer("mean", per_channel(torch.tensor(mean))[0].float())
         self.register_buffer("std", per_channel(std)[0].float())
 
@@ -46,12 +55,14 @@ class TrainedNetwork(nn.Module):
 
 
 def load(place: Path | str) -> TrainedNetwork:
-    """The network of the run in a folder with the weights of its last checkpoint, or that of a converted file; in eval mode, on the CPU.
+    """The network that Etude brings under that name, of the run in a folder with its last weights, or of a converted file.
+
+    In eval mode, on the CPU.
 
     Raises  EtudeError for a folder that is no run, whose checkpoint is missing or damaged, and for a file that `etude convert` has
             not written, or that does not know its images
     """
-    place = Path(place)
+    place = kept.place_of(place)
     if place.is_file():
         converted = read_converted(place)
         if converted is None:
@@ -64,7 +75,8 @@ def load(place: Path | str) -> TrainedNetwork:
     module = network.build(classes=count)
     checkpoint.load_model(run.checkpoint, module)
     classes = (*named, *(f"output {index}" for index in range(len(named), count)))  # which no image of the data belongs to
-    return TrainedNetwork(network, module, classes, environment["mean"], environment["std"]).eval()
+    note = f"trained on {environment['images']}" if environment.get("reencoded") else ""
+    return TrainedNetwork(network, module, classes, environment["mean"], environment["std"], note).eval()
 
 
 def with_images(converted: Converted, file: Path) -> TrainedNetwork:

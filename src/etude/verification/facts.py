@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any
 
 from etude.explain.nodes import Graph, Node
@@ -66,11 +65,12 @@ def ends_of(steps: Sequence[Step]) -> tuple[int, ...]:
 
 def options_of_target(target: Target, against: Network) -> dict[str, Any]:
     """What a run has trained its network with, where that is the one it is held against: its options and, if other, classes."""
+    from etude.train import kept
     from etude.train.run import Run
 
     if target.kind != "run":
         return {}
-    run = Run(Path(target.place))
+    run = Run(kept.place_of(target.place))
     if run.recipe().model.name != against.name:
         return {}
     classes = len(run.environment()["classes"])

@@ -36,7 +36,7 @@ def check(
     try:
         with opened(pointed, run_all=run_all) as made:
             found = verify(made.module, against, input_shape=shape, target=target, trained=pointed.kind == "run", **given)
-            found = dataclasses.replace(found, notes=(*found.notes, *filter(None, [made.left_out])))
+            found = dataclasses.replace(found, notes=(*found.notes, *filter(None, [made.note])))
     except EtudeError as error:
         if not (sentence := cannot_be_made(error)):
             raise
@@ -50,7 +50,7 @@ def find(target: str, input_shape: Sequence[int] | None, settings: Sequence[str]
     try:
         with opened(pointed, run_all=run_all) as made:
             found = identify(made.module, input_shape=shape_of(input_shape), target=target, trained=pointed.kind == "run")
-            found = dataclasses.replace(found, notes=(made.left_out,) if made.left_out else ())
+            found = dataclasses.replace(found, notes=(made.note,) if made.note else ())
     except EtudeError as error:
         if not (sentence := cannot_be_made(error)):
             raise

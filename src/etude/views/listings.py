@@ -1,12 +1,16 @@
 """What there is: networks, recipes, data sets. No torch."""
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from etude.errors import UsageError
 from etude.models import registry
 from etude.views.view import Table, Text, View
-from etude.wording import size
+from etude.wording import percent, size
+
+if TYPE_CHECKING:
+    from etude.train.run import RunResult
 
 
 def networks_view(pattern: str) -> View:
@@ -27,6 +31,27 @@ def recipes_view(pattern: str) -> View:
         for model in file.models
     ]
     return listing("Recipes", pattern, [row for row in found if fnmatch.fnmatchcase(row["recipe"], pattern)], " --recipes")
+
+
+def weights_view(pattern: str) -> View:
+    """The trained networks that Etude brings. Raises UsageError where there are none."""
+    from etude.train import kept
+    from etude.train.run import Run
+
+    runs = [Run(kept.FOLDER / name) for name in kept.names() if fnmatch.fnmatchcase(name, pattern)]
+    return listing("Weights", pattern, [kept_row(run.result(), run.environment()) for run in runs], " --weights")
+
+
+def kept_row(result: "RunResult", environment: Mapping[str, Any]) -> dict[str, str]:
+    recipe, reencoded = result.recipe, environment["reencoded"]
+    return {
+        "weights": recipe.title,
+        "budget": recipe.budget,
+        "seed": str(result.seed),
+        "trained on": f"{recipe.data} ({reencoded} in another encoding)" if reencoded else recipe.data,
+        "test error": percent(1 - result.test_accuracy),
+        "device": environment["device"],
+    }
 
 
 def data_view() -> View:

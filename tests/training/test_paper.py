@@ -1,0 +1,192 @@
+"""`benchmarks/paper.py`: a toy that is killed and goes on, with a record of what came of it; what is done first; the rows of the papers."""
+
+import importlib
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from etude.errors import UsageError
+from etude.train import engine
+from etude.train import recipe as recipes
+from etude.train.job import Job, Means
+from etude.train.run import Run
+from etude.train.store import Store
+
+paper = importlib.import_module("paper")
+TOY = """
+data = "mnist"
+mean = []
+std = []
+[networks]
+lecture_residual = {}
+[budget.paper]
+steps = 400
+batch = 1
+label_smoothing = 0.0
+shift = 0
+flip = false
+optimizer = { name = "sgd", lr = 0.001, momentum = 0.5, nesterov = false, weight_decay = 0.0 }
+schedule = { kind = "constant" }
+"""
+
+
+@pytest.fixture
+def name(tmp_path: Path) -> str:
+    """A recipe of 400 steps."""
+    (tmp_path / "toy.toml").write_text(TOY, encoding="utf-8")
+    return f"lecture_residual.{tmp_path}/toy.toml"
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    """A folder of 40 images to train on and 20 to test on, of two classes."""
+    for index in range(60):
+        place = tmp_path / "digits" / ("train" if index < 40 else "test") / "ab"[index % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(index).integers(0, 255, (28, 28), np.uint8)
+        Image.fromarray(pixels).save(place / f"{index}.png")
+    return tmp_path / "digits"
+
+
+def called(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The script's exit code, in this process."""
+    monkeypatch.setattr(sys, "argv", ["paper.py", *arguments])
+    code: int = paper.main()
+    return code
+
+
+def numbers(run: Run) -> list[dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in run.curve()]
+
+
+@pytest.fixture
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+
+
+def test_a_run_whose_parent_ends_saves_and_ends_later_with_the_numbers_that_it_would_have_had(
+    name: str, digits: Path, tmp_path: Path, one_thread: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, whole = tmp_path / "runs", Run(tmp_path / "whole")
+    job = Job(recipes.load(name, "paper").on(str(digits)), 0)
+    run = Run(root / job.place)
+    lane = paper.Lane.start(paper.task_of(job, "mnist", Store(root)), {"device": "cpu", "data_dir": None, "threads": 1})
+    wait_until(lambda: len(run.curve()) > 1)
+    lane.stop()  # as when this process is killed: its end of the pipe is closed
+    assert lane.said() == ""
+    assert run.checkpoint.exists()
+    assert not run.finished
+
+    arguments = (name, "--runs", str(root), "--data", str(digits), "--device", "cpu")
+    assert called(monkeypatch, *arguments) == 0
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("lecture_residual.toy seed 0: from step ")
+    assert " 0 of 400" not in first
+    engine.run_job(job, whole, Means("cpu"))
+    assert numbers(run) == numbers(whole)
+
+    record = json.loads((root / "paper.json").read_text(encoding="utf-8"))
+    row = record["runs"][0]
+    assert (row["seed"], row["state"], row["step"], row["steps"], row["warning"]) == (0, "finished", 400, 400, "")
+    assert row["test error"] == pytest.approx(100 * (1 - whole.result().test_accuracy))
+    assert row["curve"] == run.curve()
+    assert (row["environment"]["device"], row["environment"]["threads"]) == ("cpu", 1)
+    assert record["recipes"]["lecture_residual.toy"]["data"] == str(digits)
+
+    assert called(monkeypatch, *arguments, "--seeds", "3", "--plan") == 0
+    assert "runs         1 of 3" in capsys.readouterr().out
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    over = time.monotonic() + 100
+    while not done():
+        assert time.monotonic() < over
+        time.sleep(0.05)
+
+
+class Busy:
+    """In place of a lane: it would never end by itself."""
+
+    stopped: list[Any]
+    started: list[Any]
+
+    def __init__(self, task: Any) -> None:
+        self.task, self.process = task, self
+
+    @classmethod
+    def start(cls, task: Any, order: dict[str, Any]) -> "Busy":
+        cls.started.append(task)
+        return cls(task)
+
+    def poll(self) -> int | None:
+        return 0 if self.task.macs == 1 else None
+
+    def stop(self) -> None:
+        self.stopped.append(self.task)
+
+    def said(self) -> str:
+        return "diverged" if self.task.macs == 1 else ""
+
+
+def tasks(root: Path, macs_and_steps: Sequence[tuple[int, int]]) -> list[Any]:
+    """Tasks of ten steps, so many of them done."""
+    found = []
+    for seed, (macs, done) in enumerate(macs_and_steps):
+        run = Run(root / f"{seed}")
+        found.append(paper.Task(Job(recipes.load("resnet20.he2015", "paper"), seed), run, 10, 100, 10, macs))
+        if done:
+            run.start(found[-1].job, {"classes": [], "mean": 0, "std": 0, "threads": 1, "device": "cpu"})
+            run.append({"step": done, "seconds": 1.0})
+    return found
+
+
+def test_the_fewest_multiply_adds_are_next_and_all_is_stopped_when_the_time_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(paper, "Lane", Busy)
+    monkeypatch.setattr(paper, "POLL_SECONDS", 0.001)
+    Busy.started, Busy.stopped = [], []
+    dear, new, begun, failing = tasks(tmp_path, [(900, 8), (30, 0), (30, 5), (1, 0)])
+    record = paper.Record(tmp_path / "paper.json", [dear, new, begun, failing], torch.device("cpu"))
+    assert not paper.train([dear, new, begun, failing], 2, 0.1, {}, record)
+    assert Busy.started == [failing, begun, new]
+    assert Busy.stopped == [begun, new]
+    rows = json.loads((tmp_path / "paper.json").read_text(encoding="utf-8"))["runs"]
+    assert [(row["state"], row["step"], row["failed"]) for row in rows] == [
+        *(("unfinished", 8, ""), ("to do", 0, ""), ("unfinished", 5, ""), ("to do", 0, "diverged"))
+    ]
+
+
+def test_rows_are_those_of_the_papers_and_a_reencoding_trains_its_own(tmp_path: Path) -> None:
+    every = [recipe.title for recipe, _ in paper.chosen([], None)]
+    assert len(every) == len(paper.rows()) == 66
+    assert {"resnet110.he2015", "plain56.he2015", "ablation_resnet110(shortcut=conv).he2016", "densenet_bc_190_40.huang2017"} <= {*every}
+    (tmp_path / "dataset.toml").write_text('reencoded = "cifar10"', encoding="utf-8")
+    chosen = paper.chosen(["*resnet164*", "resnet20(shortcut=B).he2015"], str(tmp_path))
+    assert {(recipe.data, data) for recipe, data in chosen} == {(str(tmp_path), "cifar10")}
+    assert [recipe.title for recipe, _ in chosen][-1] == "resnet20(shortcut=B).he2015"
+    with pytest.raises(UsageError, match=r"densenet_40_12\S* is for svhn; choose rows of cifar10"):
+        paper.chosen(["densenet_40_12(*svhn"], str(tmp_path))
+    with pytest.raises(UsageError, match="no recipe `resnt20"):
+        paper.chosen(["resnt20.he2015"], None)
+
+
+def test_what_a_row_costs_is_measured_by_a_few_steps(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(paper, "MACS_TIMED", 1)
+    assert called(monkeypatch, "resnet20.he2015", "--plan", "--seeds", "5", "--device", "cpu", "--runs", str(tmp_path)) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if "resnet20" in line)
+    assert "64,000 steps" in line
+    assert "41 M" in line
+    assert "0 of 5" in line
+    assert paper.clock(59.6) == "60 s"
+    assert [paper.clock(seconds) for seconds in (90, 5_400, 200_000, float("nan"))] == ["2 min", "1.5 h", "2.3 days", "–"]
