@@ -1,8 +1,8 @@
 """The one grammar of values that people type: behind `--set`, in the arguments of a target, in the name of a network. No torch.
 
 A number, a list (`[3,4,6,3]`), a table, a quoted text, `true`, `false` or `none`; everything else is a text as it stands. A text that is
-a name (`BasicBlock`, `nn.ReLU`) may stand for what has that name in a file, and may be called with values (`Config(depth=50)`); it is
-looked up there, and nothing else is evaluated.
+a name (`BasicBlock`, `nn.ReLU`) may stand for what has that name in a file, and among a target's arguments may be called with values
+(`Config(depth=50)`); it is looked up there, and nothing else is evaluated.
 """
 
 import ast
@@ -36,11 +36,12 @@ CONSTANTS = {"true": True, "false": False, "none": None, "null": None}
 
 
 def read_value(text: str) -> Any:
-    """`3`, `5e-2`, `[2,2]`, `true`, `none`, `'none'`, `conv` as a value; lists become tuples."""
+    """`3`, `5e-2`, `[2,2]`, `true`, `none`, `'none'`, `conv` as a value; lists become tuples. A call is a text as it stands."""
     try:
-        return plain(ast.parse(text.strip(), mode="eval").body)
+        value = plain(ast.parse(text.strip(), mode="eval").body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return text
+    return text if isinstance(value, Made) else value
 
 
 def plain(node: ast.expr) -> Any:

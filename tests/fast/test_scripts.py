@@ -241,7 +241,7 @@ def test_a_package_begins_only_where_it_must(tmp_path: Path) -> None:
         ("lecture.ipynb:Nett", "has no `Nett`; did you mean Net"),
         (
             "cifar_resnet_argparse.py",
-            r"SystemExit: 2 \(line 15\); net needs that line: name .*:ResNet\(…\) with its values or add --run-all",
+            r"reads the command line, which lacks .* line 15\); net needs that line: name .*:ResNet\(…\) with its values or add --run-all",
         ),
         ("preact_trainer.py:Trainer", r"cannot be imported: ModuleNotFoundError: No module named 'pytorch_lightning' \(line 4\)$"),
         ("two_networks.py", r"which network\? ResNet \(line 42\), ScaledNet \(line 54\); blocks: Scaled \(line 14\), Block \(line 23\)"),

@@ -28,7 +28,7 @@ LIMIT = 3.0
 HOSTILE = {
     "prints": "answers ['conv']",
     "loops": "the code ran longer than the limit of 3 s and was stopped (loops.py line 9)",
-    "exits": "exits.py cannot be imported: SystemExit: 3 (line 8)…add --run-all",
+    "exits": "exits.py cannot be imported: it ends the program with sys.exit(3) (exits.py line 8)…add --run-all",
     "imports": "imports.py cannot be imported: ModuleNotFoundError: No module named 'a_package_nobody_has' (line 3)",
     "syntax_error": "syntax_error.py cannot be imported: SyntaxError: expected ':' (line 6)",
     "huge": "the code needs more memory than the limit of 8192 MB (huge.py line 10)",

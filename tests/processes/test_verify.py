@@ -253,4 +253,4 @@ def test_a_file_is_identified(capsys: pytest.CaptureFixture[str], quick: None, t
 def test_identify_without_such_a_target_exits_with_2(capsys: pytest.CaptureFixture[str], quick: None) -> None:
     code, out, err = shell.run(capsys, "identify", "nowhere_at_all.models:net")
     assert (code, out) == (2, "")
-    assert "`nowhere_at_all` is not installed here: pip install nowhere_at_all" in err
+    assert "no module `nowhere_at_all`; install the package that has it, or name a registered network" in err

@@ -133,7 +133,7 @@ def not_found(name: str, missing: str) -> str:
     package = name.partition(".")[0]
     if missing != package:
         return f"`{package}` is installed and has no `{missing}`"
-    return f"`{package}` is not installed here: pip install {package}, or name a registered network (etude ls) or FILE.py:CALLABLE"
+    return "install the package that has it, or name a registered network (etude ls) or FILE.py:CALLABLE"
 
 
 def built(target: Target, home: ModuleType, part: Part | None = None) -> nn.Module:
