@@ -26,7 +26,7 @@ class Row:
     set      options as `etude verify --set` takes them
     input    the image, where it is not the network's own
     said     where the authors say themselves that it departs: their words in short, and where they stand
-    note     where a departure affects numbers that people quote, what it means for them
+    note     where a departure affects numbers that people quote, what it means for them; in a file also the name of one of its [notes]
     Raises   UsageError for what `etude verify` would not take
     """
 
@@ -125,9 +125,11 @@ Source = Package | Repository
 def read(file: Path = FILE) -> tuple[Source, ...]:
     """The sources of a list, each with its rows. Raises TableError naming file and key."""
     table = read_toml(file)
-    if set(table) != {"source"} or not isinstance(table["source"], list):
-        raise TableError(f"{file}: expected [[source]] tables and nothing else")
-    return tuple(_source(given, f"{file}: source[{number}]") for number, given in enumerate(table["source"]))
+    notes = table.pop("notes", {})
+    if set(table) != {"source"} or not isinstance(table["source"], list) or not isinstance(notes, dict):
+        raise TableError(f"{file}: expected [[source]] tables, and [notes] that they share, and nothing else")
+    sources = (_source(given, f"{file}: source[{number}]") for number, given in enumerate(table["source"]))
+    return tuple(replace(source, rows=tuple(replace(row, note=notes.get(row.note, row.note)) for row in source.rows)) for source in sources)
 
 
 def _source(given: Any, where: str) -> Source:

@@ -63,14 +63,17 @@ def _paths(folder: Path) -> tuple[Path, Path]:
 def checkout(source: Repository, folder: Path) -> Path:
     """The files of a repository at its revision. Raises Unavailable.
 
-    That revision alone is fetched. Whoever has a mirror tells git (`url.….insteadOf`).
+    Of that revision alone what is Python: many keep weights and pictures beside it. Whoever has a mirror tells git
+    (`url.….insteadOf`).
     """
     done = folder.with_name("revision.txt")
     if done.is_file() and done.read_text(encoding="utf-8") == source.revision:
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     run("git", "init", "--quiet", str(folder))
-    run("git", "-C", str(folder), "fetch", "--quiet", "--depth", "1", source.repository, source.revision)
+    run("git", "-C", str(folder), "remote", "add", "origin", source.repository)
+    run("git", "-C", str(folder), "sparse-checkout", "set", "--no-cone", "*.py", "*.ipynb")
+    run("git", "-C", str(folder), "fetch", "--quiet", "--depth", "1", "--filter", "blob:none", "origin", source.revision)
     run("git", "-C", str(folder), "checkout", "--quiet", "--detach", "FETCH_HEAD")
     write_text(done, source.revision)
     return folder
