@@ -36,6 +36,8 @@ LESSONS = tuple(str(page.relative_to(ROOT)) for page in sorted((ROOT / "docs" / 
 PAGES = ("README.md", "docs/performance.md", "docs/audit.md", *LESSONS)
 FIGURES = ROOT / "docs" / "lessons" / "figures"
 
+README_ROWS = (("torchvision", "resnet50"), ("pytorchcv", "resnet50"), ("bearpaw/pytorch-classification", "resnet110"))
+
 # the pictures of the lessons: network, options, block
 BLOCKS: dict[str, tuple[str, dict[str, Any], str]] = {
     "incep1": ("lecture_inception", {}, "incep1"),
@@ -197,6 +199,21 @@ def audit_table(network: str, rows: Sequence[Audited]) -> str:
     return "\n".join([f"### {network}", "", markdown(columns, lines, "en"), *([""] if told else []), *told])
 
 
+def audit_lines(_: str) -> str:
+    """Three rows that say what the audit is."""
+    chosen = [next(row for row in audited() if row.implementation == name and row.network == network) for name, network in README_ROWS]
+    lines = tuple(
+        (
+            f"{row.implementation} {row.version}",
+            f"`{row.network}`",
+            f"{row.found.verdict}: it is `{row.found.variant}`" if row.found.variant else verdict_of(row),
+            row.found.departure.replace("|", "\\|"),
+        )
+        for row in chosen
+    )
+    return markdown(("implementation", "of", "verdict", "first departure"), lines, "en")
+
+
 def audit_sources(_: str) -> str:
     """What gets the code of every implementation."""
     rows = dict.fromkeys((f"{row.implementation} {row.version}", f"`{row.commands[0]}`") for row in audited())
@@ -216,6 +233,7 @@ TABLES = {
     "audit counts": audit_counts,
     "audit tables": audit_tables,
     "audit sources": audit_sources,
+    "audit lines": audit_lines,
 }
 
 
