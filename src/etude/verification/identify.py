@@ -207,15 +207,16 @@ def stages(operators: Sequence[Operator]) -> list[int]:
 
 
 def fingerprints(operators: Sequence[Operator]) -> Counter[tuple[object, ...]]:
-    """How often there is each kind of operator behind each kind; those that may be written in many ways are left out."""
+    """How often there is each kind of operator, and each behind each kind; those that may be written in many ways are left out."""
     found: Counter[tuple[object, ...]] = Counter()
     for one in operators:
         if one.op in COUNTED:
             before = operators[one.inputs[0]].op if one.inputs and one.inputs[0] >= 0 else ""
-            found[one.op, before, one.shape[0] if one.op in WIDE else None, one.kernel, one.stride, one.factor] += 1
+            kind = (one.op, one.shape[0] if one.op in WIDE else None, one.kernel, one.stride, one.factor)
+            found.update([kind, (before, *kind)])
     return found
 
 
 def in_common(some: Counter[tuple[object, ...]], others: Counter[tuple[object, ...]]) -> float:
     """The share of operators that two runs have in common."""
-    return (some & others).total() / max(some.total(), others.total(), 1)
+    return 2 * (some & others).total() / max(some.total() + others.total(), 1)
