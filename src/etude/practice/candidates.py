@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from etude.explain.findings import Finding
 from etude.explain.outline import label
 from etude.practice.answers import IMAGES, Answer, Raised, Stage, after_training, one_tensor, register_hidden
+from etude.practice.arrangements import arrange
 from etude.practice.exercises import Case
 from etude.verification.align import PARAMETRIC, Aligner, Alignment, Binding, Value, align, run_table
 from etude.verification.interpret import Choice, Weights, compute
@@ -123,6 +124,10 @@ class Candidate:
         """Whether the answer has as many numbers in its parameters, cut into other pieces: several layers in one, perhaps."""
         return not self.sized_like(answer) and sum(p.numel() for p in answer.module.parameters()) == sum(self.sizes.values())
 
+    def may_be_arranged(self, answer: Answer) -> bool:
+        """Whether a layer's weights may be several parameters of the answer, or one of another shape."""
+        return self.cut_otherwise(answer) or any(event.operands and event.op not in PARAMETRIC for event in answer.trace.events)
+
     def sized_like(self, answer: Answer) -> bool:
         """Whether the answer has as many parameters of every size: without that it is another function."""
         return sorted(p.numel() for p in answer.module.parameters()) == sorted(self.sizes.values())
@@ -187,6 +192,9 @@ def held(answer: Answer, candidate: Candidate, *, search: bool = False) -> Held:
     search  for weights where the answer has not the candidate's operators, but may be the same function all the same
     """
     steps, found = with_other_biases(answer, candidate)
+    if found.reached < len(steps) and candidate.may_be_arranged(answer):
+        arrange(answer, (parameter.shape for parameter in candidate.module.parameters()))
+        found = align(steps, answer.trace, answer.module)
     if found.reached < len(steps):
         other = searched(answer, candidate, found) if search else None
         if other is None:
