@@ -8,6 +8,7 @@ from torch import nn
 
 from etude.explain.findings import Finding
 from etude.explain.outline import label
+from etude.operator import Operator
 from etude.papers import Step
 from etude.practice.answers import Answer
 from etude.practice.candidates import Candidate, Difference
@@ -94,7 +95,7 @@ class Departure:
         event = self.instead[0]
         if event.index in self.place.known:
             return Finding("dropped", {"have": self.called(event)})
-        if event.op != "add" and (label(event) != label(step) or self.answer.options[event.index]):
+        if event.op != "add" and (in_words(event) != in_words(step) or self.answer.options[event.index]):
             return Finding("follows", {"have": self.called(event)})
         return self.unlike(step, event)
 
@@ -129,11 +130,16 @@ class Departure:
         if event.op == "add" and event.factor is None:
             return Finding("addition")
         path = f" ({event.path})" if event.path else ""
-        return ", ".join([label(event) + path, *self.answer.options[event.index]])
+        return ", ".join([in_words(event) + path, *self.answer.options[event.index]])
 
 
 def described(step: Step | None) -> Finding | str:
     """An operator of the solution in a few words."""
     if step is None:
         return Finding("the_input")
-    return Finding("addition") if step.op == "add" and step.factor is None else label(step)
+    return Finding("addition") if step.op == "add" and step.factor is None else in_words(step)
+
+
+def in_words(operator: Operator) -> str:
+    """An operator in a few words; a dropout with the name of its kind."""
+    return label(operator).replace("dropout", operator.name.strip("_") or "dropout")
