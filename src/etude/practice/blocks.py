@@ -141,8 +141,6 @@ class Judge:
 
         different = first("solution", self.solution)
         if different is None:
-            if answers[0].hidden:
-                return [Finding("hidden", {"names": ", ".join(answers[0].hidden)})]
             return [Finding("gradients")] if slope_differs(answers[0]) else self.rules(answers[0])
         made = next((id_ for id_, source in self.mistakes.items() if not self.raises(id_, len(answers)) and not first(id_, source)), None)
         return [Finding(made) if made else different]

@@ -265,7 +265,7 @@ class Comparison:
     def difference(self) -> Kind | None:
         if self.order is None or self.lacks_unused():
             return "output"
-        if any(bool((times > 1).any()) for times in self.times.values()):
+        if self.shares_numbers:
             return "shared"
         if self.gradients(self.order) > EQUAL:
             return "gradients"
@@ -308,6 +308,10 @@ class Comparison:
         """How often each number of the answer's parameters is in the weights of a layer, by the parameters' ids."""
         return self.answer.trace.parts.counted(use for binding in self.bindings.values() for use in binding.uses)
 
+    @property
+    def shares_numbers(self) -> bool:
+        return any(bool((times > 1).any()) for times in self.times.values())
+
     def gradients(self, order: Tensor) -> float:
         images = self.answer.images.clone().requires_grad_()
         results = run_table(self.steps, self.found, images, training=True)
@@ -336,9 +340,13 @@ class Comparison:
         """Differences of which each can stand beside others."""
         yield from self.layers("bias_missing", lambda own, step: own.bias and not step.bias)
         yield from self.layers("bias_extra", lambda own, step: step.bias and not own.bias)
+        yield from self.constants()
+        yield from self.aside()
+
+    def aside(self) -> Iterator[Finding]:
+        """What becomes of parameters and of the input, whatever is computed."""
         yield from self.without_effect()
         yield from self.computed()
-        yield from self.constants()
         yield from self.initial_values()
         if frozen := [name for name, parameter in self.answer.module.named_parameters() if not parameter.requires_grad]:
             yield Finding("frozen", {"names": ", ".join(frozen)})

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from etude.explain.findings import Finding
 from etude.practice.answers import Answer, one_tensor
-from etude.practice.candidates import Candidate, carried
+from etude.practice.candidates import Candidate, Comparison, carried
 from etude.verification.align import align
 from etude.verification.prepare import copied
 from etude.verification.trace import AgainWithoutChance, same_numbers
@@ -30,8 +30,8 @@ def differences(answer: Answer, candidate: Candidate) -> Iterator[Finding]:
     if not reached or not same_numbers(one_tensor(answer.evaluated), found.values[evaluated.output or 0][0].tensor):
         yield Finding("chance_in_eval")
         return
-    bindings = {step.weights: found.bindings[index] for index, step in enumerate(evaluated.steps) if step.weights}
-    theirs, ours = draws_of(answer), drawn(carried(candidate, bindings), answer.images)
+    comparison = Comparison(answer, candidate, found, evaluated.steps)
+    theirs, ours = draws_of(answer), drawn(carried(candidate, comparison.bindings), answer.images)
     part, own = corner(theirs), corner(ours)
     for dim, key in ((1, "images"), (2, "channels"), (3, "rows"), (4, "columns"), (0, "runs")):
         if dim < part.dim() and apart(together(part, dim), together(own, dim)) > ERRORS:
@@ -41,6 +41,9 @@ def differences(answer: Answer, candidate: Candidate) -> Iterator[Finding]:
         yield Finding("chance_mean")
     elif apart((theirs - theirs.mean(0)).square(), (ours - ours.mean(0)).square()) > ERRORS or furthest(part, own) > FURTHEST:
         yield Finding("chance_spread")
+    if comparison.shares_numbers:
+        yield Finding("shared")
+    yield from comparison.aside()
 
 
 @functools.lru_cache(maxsize=4)

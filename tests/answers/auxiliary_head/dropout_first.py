@@ -1,4 +1,5 @@
 """What is dropped before a ReLU is dropped behind it."""
+
 from torch import nn
 
 

@@ -1,4 +1,5 @@
 """Count instead of calculating: build the layer on the meta device (costs nothing)."""
+
 import torch
 from torch import nn
 

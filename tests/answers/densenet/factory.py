@@ -1,4 +1,5 @@
 """DenseNet for CIFAR, only functions and nn.Sequential."""
+
 import torch
 from torch import nn
 

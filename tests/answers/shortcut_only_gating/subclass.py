@@ -1,4 +1,5 @@
 """Shortcut-only gating as a special case of the exclusive gate."""
+
 import torch
 from torch import nn
 

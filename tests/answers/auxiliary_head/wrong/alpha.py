@@ -1,5 +1,6 @@
 # operator
 """Another dropout, which keeps mean and variance."""
+
 from torch import nn
 
 

@@ -2,6 +2,7 @@
 from torch import nn
 from torch.nn import functional as F
 
+
 class DropoutShortcutBlock(nn.Module):
     def __init__(self, channels, p):
         super().__init__()

@@ -3,6 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+
 class ResidualBlock(nn.Module):
     def __init__(self, channels):
         super().__init__()
