@@ -1,5 +1,4 @@
 """Auxiliary classifier (GoogLeNet) without a flatten: Linear(2048, 1024) on 128x4x4 is a 4x4 convolution."""
-
 from torch import nn
 
 

@@ -1,5 +1,4 @@
 """What is dropped before a ReLU is dropped behind it."""
-
 from torch import nn
 
 

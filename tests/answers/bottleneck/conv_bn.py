@@ -16,7 +16,7 @@ class Bottleneck(nn.Module):
         out = width * self.expansion
         same = in_channels == out and stride == 1
         self.shortcut = nn.Identity() if same else ConvBN(in_channels, out, 1, stride)
-        self.reduce = ConvBN(in_channels, width, 1, stride)  # He 2015: the stride sits here
+        self.reduce = ConvBN(in_channels, width, 1, stride)   # He 2015: the stride sits here
         self.spatial = ConvBN(width, width, 3)
         self.expand = ConvBN(width, out, 1)
 

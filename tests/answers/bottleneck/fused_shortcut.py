@@ -1,9 +1,7 @@
 """The first 1×1 and the projection in one convolution and one BN."""
-
 import torch
 from torch import nn
 from torch.nn import functional as F
-
 
 class Bottleneck(nn.Module):
     def __init__(self, in_channels, width, stride):
@@ -20,7 +18,7 @@ class Bottleneck(nn.Module):
 
     def forward(self, x):
         y = self.bn(self.first(x))
-        s = y[:, self.width :] if self.project else x
-        y = F.relu(y[:, : self.width])
+        s = y[:, self.width:] if self.project else x
+        y = F.relu(y[:, :self.width])
         y = self.b3(self.c3(F.relu(self.b2(self.c2(y)))))
         return F.relu(y + s)

@@ -1,5 +1,4 @@
 """1x1 convolutions as matrix products: a 1x1 with stride s only sees every s-th pixel."""
-
 import math
 
 import torch
@@ -31,7 +30,7 @@ class Bottleneck(nn.Module):
             self.m0, self.n0 = Mix(in_channels, out), nn.BatchNorm2d(out)
 
     def forward(self, x):
-        x = x[..., :: self.s, :: self.s]
+        x = x[..., ::self.s, ::self.s]
         y = F.relu(self.n1(self.m1(x)))
         y = F.relu(self.n2(self.c2(y)))
         y = self.n3(self.m3(y))

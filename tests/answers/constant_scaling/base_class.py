@@ -14,7 +14,8 @@ class _Kuai(nn.Module):
         self.a = nn.Conv2d(channels, channels, k, padding=k // 2)
 
     @abstractmethod
-    def hebing(self, x, f): ...
+    def hebing(self, x, f):
+        ...
 
     @staticmethod
     def jihuo(t):

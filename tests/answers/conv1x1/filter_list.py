@@ -1,8 +1,6 @@
 """A parameter for every output."""
-
 import torch
 from torch import nn
-
 
 class Conv1x1(nn.Module):
     def __init__(self, in_channels, out_channels):

@@ -1,5 +1,4 @@
 """Count instead of calculating: build the layer on the meta device (costs nothing)."""
-
 import torch
 from torch import nn
 

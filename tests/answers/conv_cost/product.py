@@ -1,7 +1,7 @@
 def conv_macs(in_channels, out_channels, kernel, height, width):
     # every output value needs kernel*kernel*in_channels products,
     # and there are out_channels*height*width output values
-    per_value = kernel**2 * in_channels
+    per_value = kernel ** 2 * in_channels
     values = out_channels * height * width
     return per_value * values
 

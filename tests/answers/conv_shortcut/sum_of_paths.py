@@ -6,7 +6,7 @@ class SumOfPaths(nn.ModuleList):
         first, *others = self
         y = first(x)
         for path in others:
-            y = y + path(x)  # every path gets the same x
+            y = y + path(x)          # every path gets the same x
         return y
 
 
@@ -14,15 +14,13 @@ class ConvShortcutBlock(nn.Sequential):
     def __init__(self, channels):
         conv = nn.Conv2d
         super().__init__(
-            SumOfPaths(
-                [
-                    conv(channels, channels, 1),
-                    nn.Sequential(
-                        conv(channels, channels, 3, padding=1),
-                        nn.ReLU(True),
-                        conv(channels, channels, 3, padding=1),
-                    ),
-                ]
-            ),
+            SumOfPaths([
+                conv(channels, channels, 1),
+                nn.Sequential(
+                    conv(channels, channels, 3, padding=1),
+                    nn.ReLU(True),
+                    conv(channels, channels, 3, padding=1),
+                ),
+            ]),
             nn.ReLU(True),
         )

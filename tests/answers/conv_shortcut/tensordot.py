@@ -11,14 +11,15 @@ class ConvShortcutBlock(nn.Module):
         c = channels
         self.W1 = nn.Parameter(torch.empty(c, c, 3, 3))
         self.W2 = nn.Parameter(torch.empty(c, c, 3, 3))
-        self.Ws = nn.Parameter(torch.empty(c, c))  # [in, out]
+        self.Ws = nn.Parameter(torch.empty(c, c))        # [in, out]
         self.b1, self.b2, self.bs = (nn.Parameter(torch.empty(c)) for _ in range(3))
         self.reset_parameters()
 
     def reset_parameters(self):
         c = self.bs.numel()
-        for t, fan_in in ((self.W1, 9 * c), (self.b1, 9 * c), (self.W2, 9 * c), (self.b2, 9 * c), (self.Ws, c), (self.bs, c)):
-            nn.init.uniform_(t, -(fan_in**-0.5), fan_in**-0.5)
+        for t, fan_in in ((self.W1, 9 * c), (self.b1, 9 * c), (self.W2, 9 * c), (self.b2, 9 * c),
+                          (self.Ws, c), (self.bs, c)):
+            nn.init.uniform_(t, -fan_in ** -0.5, fan_in ** -0.5)
 
     def forward(self, x):
         f = F.conv2d(x, self.W1, self.b1, padding=1)

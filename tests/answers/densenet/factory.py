@@ -1,5 +1,4 @@
 """DenseNet for CIFAR, only functions and nn.Sequential."""
-
 import torch
 from torch import nn
 

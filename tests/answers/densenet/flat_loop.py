@@ -22,10 +22,10 @@ class Wang(nn.Module):
         self.ceng = nn.ModuleList()
         for kuai in (1, 2, 3):
             for _ in range(n):
-                self.ceng.append(BRC(c, k, 3))  # 每层只长出 k 张新图
+                self.ceng.append(BRC(c, k, 3))      # 每层只长出 k 张新图
                 c += k
             if kuai < 3:
-                self.ceng.append(BRC(c, c, 1))  # 过渡层，通道数不变
+                self.ceng.append(BRC(c, c, 1))      # 过渡层，通道数不变
         self.jiewei = nn.BatchNorm2d(c)
         self.quan = nn.Linear(c, 10)
 
@@ -36,7 +36,7 @@ class Wang(nn.Module):
             if ceng.juanji.kernel_size == (1, 1):
                 x = F.avg_pool2d(y, kernel_size=2, stride=2)
             else:
-                x = torch.cat([y, x], dim=1)  # 新的在前
+                x = torch.cat([y, x], dim=1)        # 新的在前
         x = torch.relu(self.jiewei(x))
         return self.quan(x.flatten(2).mean(2))
 

@@ -1,9 +1,7 @@
 """Dropout by hand."""
-
 import torch
 from torch import nn
 from torch.nn import functional as F
-
 
 class DropoutShortcutBlock(nn.Module):
     def __init__(self, channels, p):

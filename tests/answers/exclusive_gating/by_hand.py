@@ -14,8 +14,8 @@ class ExclusiveGatingBlock(Module):
     def __init__(self, channels, gate_bias):
         super().__init__()
         c = channels
-        self.men_w = _rand(c, c, fan=c)  # 门：1x1卷积
-        self.men_b = Parameter(torch.full((c,), float(gate_bias)))  # 门的偏置从 gate_bias 开始
+        self.men_w = _rand(c, c, fan=c)                                 # 门：1x1卷积
+        self.men_b = Parameter(torch.full((c,), float(gate_bias)))      # 门的偏置从 gate_bias 开始
         self.w1, self.b1 = _rand(c, c, 3, 3, fan=9 * c), _rand(c, fan=9 * c)
         self.w2, self.b2 = _rand(c, c, 3, 3, fan=9 * c), _rand(c, fan=9 * c)
 

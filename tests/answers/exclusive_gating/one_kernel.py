@@ -1,14 +1,12 @@
 """The gate's 1×1 beside the nine weights of the first 3×3, in one parameter."""
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-
 class ExclusiveGatingBlock(nn.Module):
     def __init__(self, channels, gate_bias):
         super().__init__()
-        self.k = nn.Parameter(torch.randn(channels, channels, 10) * 0.1)
+        self.k = nn.Parameter(torch.randn(channels, channels, 10) * .1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         self.b = nn.Parameter(torch.zeros(channels))
         self.gb = nn.Parameter(torch.full((channels,), float(gate_bias)))

@@ -1,9 +1,7 @@
 """One 1×1 convolution and one ReLU for three branches."""
-
 import torch
 from torch import nn
 from torch.nn import functional as F
-
 
 class Inception(nn.Module):
     def __init__(self, in_channels, n1x1, reduce_3x3, n3x3, reduce_5x5, n5x5, pool_proj):

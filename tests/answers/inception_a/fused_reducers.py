@@ -1,9 +1,7 @@
 """One 1×1 convolution for three branches, cut afterwards."""
-
 import torch
 from torch import nn
 from torch.nn import functional as F
-
 
 class InceptionA(nn.Module):
     def __init__(self, c):

@@ -6,18 +6,16 @@ class InceptionA(nn.ModuleDict):
 
     def __init__(self, in_channels):
         c = in_channels
-        super().__init__(
-            {
-                "p": nn.Sequential(nn.AvgPool2d(3, stride=1, padding=1), nn.Conv2d(c, 24, 1)),
-                "k3": nn.Sequential(
-                    nn.Conv2d(c, 16, 1),
-                    nn.Conv2d(16, 24, 3, padding=1),
-                    nn.Conv2d(24, 24, 3, padding="same"),
-                ),
-                "k5": nn.Sequential(nn.Conv2d(c, 16, 1), nn.Conv2d(16, 24, 5, padding=2)),
-                "k1": nn.Conv2d(c, 16, 1),
-            }
-        )
+        super().__init__({
+            "p": nn.Sequential(nn.AvgPool2d(3, stride=1, padding=1), nn.Conv2d(c, 24, 1)),
+            "k3": nn.Sequential(
+                nn.Conv2d(c, 16, 1),
+                nn.Conv2d(16, 24, 3, padding=1),
+                nn.Conv2d(24, 24, 3, padding="same"),
+            ),
+            "k5": nn.Sequential(nn.Conv2d(c, 16, 1), nn.Conv2d(16, 24, 5, padding=2)),
+            "k1": nn.Conv2d(c, 16, 1),
+        })
 
     def forward(self, x):
         n, _, h, w = x.shape
@@ -25,7 +23,7 @@ class InceptionA(nn.ModuleDict):
         start = 0
         for branch in self.values():
             y = branch(x)
-            out[:, start : start + y.size(1)] = y
+            out[:, start:start + y.size(1)] = y
             start += y.size(1)
         assert start == 88
         return out

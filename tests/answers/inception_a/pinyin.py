@@ -31,4 +31,4 @@ class InceptionA(nn.Module):
         b = self.wuwu(self.wuwu_jiang(x))
         c = self.yiyi(x)
         d = self.chihua(self.pingjun(x))
-        return torch.cat([d, a, c, b], dim=-3)  # 倒数第三维就是通道
+        return torch.cat([d, a, c, b], dim=-3)   # 倒数第三维就是通道

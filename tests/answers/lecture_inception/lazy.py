@@ -10,18 +10,16 @@ class InceptionA(nn.Module):
         self.p1 = nn.LazyConv2d(24, 1)
         self.p2 = nn.LazyConv2d(16, 1)
         self.p3_1, self.p3_2 = nn.LazyConv2d(16, 1), nn.LazyConv2d(24, 5, padding=2)
-        self.p4_1, self.p4_2, self.p4_3 = (nn.LazyConv2d(16, 1), nn.LazyConv2d(24, 3, padding=1), nn.LazyConv2d(24, 3, padding=1))
+        self.p4_1, self.p4_2, self.p4_3 = (
+            nn.LazyConv2d(16, 1), nn.LazyConv2d(24, 3, padding=1), nn.LazyConv2d(24, 3, padding=1))
 
     def forward(self, x):
-        return torch.cat(
-            [
-                self.p1(F.avg_pool2d(x, 3, stride=1, padding=1)),
-                self.p2(x),
-                self.p3_2(self.p3_1(x)),
-                self.p4_3(self.p4_2(self.p4_1(x))),
-            ],
-            dim=1,
-        )
+        return torch.cat([
+            self.p1(F.avg_pool2d(x, 3, stride=1, padding=1)),
+            self.p2(x),
+            self.p3_2(self.p3_1(x)),
+            self.p4_3(self.p4_2(self.p4_1(x))),
+        ], dim=1)
 
 
 class LectureInception(nn.Module):

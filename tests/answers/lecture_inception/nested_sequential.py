@@ -19,14 +19,12 @@ class Pointwise(nn.Linear):
 
 
 def inception(c):
-    return Concat(
-        [
-            Pointwise(c, 16),
-            nn.Sequential(Pointwise(c, 16), nn.Conv2d(16, 24, 3, 1, 1), nn.Conv2d(24, 24, 3, 1, 1)),
-            nn.Sequential(Pointwise(c, 16), nn.Conv2d(16, 24, 5, 1, 2)),
-            nn.Sequential(nn.AvgPool2d(3, 1, 1), Pointwise(c, 24)),
-        ]
-    )
+    return Concat([
+        Pointwise(c, 16),
+        nn.Sequential(Pointwise(c, 16), nn.Conv2d(16, 24, 3, 1, 1), nn.Conv2d(24, 24, 3, 1, 1)),
+        nn.Sequential(Pointwise(c, 16), nn.Conv2d(16, 24, 5, 1, 2)),
+        nn.Sequential(nn.AvgPool2d(3, 1, 1), Pointwise(c, 24)),
+    ])
 
 
 class LectureInception(nn.Sequential):

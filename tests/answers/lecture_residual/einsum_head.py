@@ -32,13 +32,11 @@ def stage(cin, cout):
     yield nn.Conv2d(cin, cout, 5)
     yield nn.MaxPool2d(2)
     yield nn.ReLU()
-    yield Residual(
-        nn.Sequential(
-            nn.Conv2d(cout, cout, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(cout, cout, 3, padding=1),
-        )
-    )
+    yield Residual(nn.Sequential(
+        nn.Conv2d(cout, cout, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(cout, cout, 3, padding=1),
+    ))
 
 
 def LectureResidual():

@@ -26,7 +26,7 @@ class LectureResidual(nn.Module):
         self.chihua = nn.MaxPool2d(2)
 
     def forward(self, x):
-        piliang = x.size(0)  # 批量大小
+        piliang = x.size(0)                              # 批量大小
         x = self.chihua(F.relu(self.juanji1(x)))
         x = self.kuai1(x)
         x = self.chihua(F.relu(self.juanji2(x)))

@@ -1,5 +1,4 @@
 """Pre-activation unit; the batch normalisation is written out."""
-
 import torch
 import torch.nn.functional as F
 from torch import nn

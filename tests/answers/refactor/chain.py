@@ -1,5 +1,4 @@
 """One helper for a chain of convolutions; the sizes say the rest."""
-
 import torch
 from torch import nn
 import torch.nn.functional as F

@@ -1,9 +1,7 @@
 """All numbers in one vector."""
-
 import torch
 from torch import nn
 from torch.nn import functional as F
-
 
 class ResidualBlock(nn.Module):
     def __init__(self, channels):
@@ -14,7 +12,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x):
         c = self.c
-        w1, b1, w2, b2 = self.theta.split([c * c * 9, c, c * c * 9, c])
+        w1, b1, w2, b2 = self.theta.split([c*c*9, c, c*c*9, c])
         y = F.conv2d(x, w1.view(c, c, 3, 3), b1, padding=1).relu()
         y = F.conv2d(y, w2.view(c, c, 3, 3), b2, padding=1)
         return (x + y).relu()

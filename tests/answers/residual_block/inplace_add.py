@@ -9,7 +9,7 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x):
-        out = self.relu(self.conv1(x))  # safe: works on conv1's own output, not on x
+        out = self.relu(self.conv1(x))   # safe: works on conv1's own output, not on x
         out = self.conv2(out)
-        out += x  # a convolution does not need its output for backward
+        out += x                         # a convolution does not need its output for backward
         return self.relu(out)

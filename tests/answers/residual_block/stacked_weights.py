@@ -1,9 +1,7 @@
 """The weights of both convolutions in one parameter."""
-
 import torch
 from torch import nn
 from torch.nn import functional as F
-
 
 class ResidualBlock(nn.Module):
     def __init__(self, channels):

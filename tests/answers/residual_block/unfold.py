@@ -1,5 +1,4 @@
 """im2col: a 3x3 convolution is one matrix product on the unfolded patches."""
-
 import math
 
 import torch
@@ -17,7 +16,7 @@ class Im2colConv(nn.Module):
 
     def forward(self, x):
         n, c, h, w = x.size()
-        patches = F.unfold(x, kernel_size=3, padding=1)  # n, c*9, h*w
+        patches = F.unfold(x, kernel_size=3, padding=1)        # n, c*9, h*w
         return (self.matrix @ patches + self.shift).view(n, c, h, w)
 
 

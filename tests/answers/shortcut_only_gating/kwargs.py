@@ -10,7 +10,9 @@ def make_conv(channels, size, **options):
 class ShortcutOnlyGatingBlock(nn.Module):
     def __init__(self, channels, gate_bias, **options):
         super().__init__()
-        self.layers = nn.ModuleDict({name: make_conv(channels, size, **options) for name, size in [("F1", 3), ("gate", 1), ("F2", 3)]})
+        self.layers = nn.ModuleDict(
+            {name: make_conv(channels, size, **options) for name, size in [("F1", 3), ("gate", 1), ("F2", 3)]}
+        )
         torch.nn.init.constant_(self.layers["gate"].bias, val=gate_bias)
 
     def forward(self, x):

@@ -1,5 +1,4 @@
 """Shortcut-only gating as a special case of the exclusive gate."""
-
 import torch
 from torch import nn
 

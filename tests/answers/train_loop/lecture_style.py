@@ -24,7 +24,7 @@ def train_one_epoch(model, loader, optimizer):
 
         running_loss += loss.item()
         if batch_idx % 300 == 299:
-            print("[%5d] loss: %.3f" % (batch_idx + 1, running_loss / 300))
+            print('[%5d] loss: %.3f' % (batch_idx + 1, running_loss / 300))
             running_loss = 0.0
 
 

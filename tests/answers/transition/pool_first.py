@@ -1,6 +1,5 @@
 """The 1x1 convolution has no bias and the pool is linear too, so they may change places
 (and the convolution then has four times less to do)."""
-
 import math
 
 import torch
@@ -16,7 +15,7 @@ class Transition(nn.Module):
 
     @staticmethod
     def halve(x):
-        h, w = (s // 2 * 2 for s in x.shape[-2:])  # an odd last row/column is dropped
+        h, w = (s // 2 * 2 for s in x.shape[-2:])       # an odd last row/column is dropped
         x = x[..., :h, :w]
         return (x[..., ::2, ::2] + x[..., 1::2, ::2] + x[..., ::2, 1::2] + x[..., 1::2, 1::2]) / 4
 

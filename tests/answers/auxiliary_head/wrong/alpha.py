@@ -1,6 +1,5 @@
 # operator
 """Another dropout, which keeps mean and variance."""
-
 from torch import nn
 
 

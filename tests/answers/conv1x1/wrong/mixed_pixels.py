@@ -2,7 +2,6 @@
 import torch
 from torch import nn
 
-
 class Conv1x1(nn.Module):
     def __init__(self, in_channels, out_channels):
         super().__init__()

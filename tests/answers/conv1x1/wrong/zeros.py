@@ -3,7 +3,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-
 class Conv1x1(nn.Module):
     def __init__(self, in_channels, out_channels):
         super().__init__()
@@ -11,4 +10,4 @@ class Conv1x1(nn.Module):
         self.b = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, x):
-        return torch.einsum("oc,nchw->nohw", self.w, x) + self.b[:, None, None]
+        return torch.einsum('oc,nchw->nohw', self.w, x) + self.b[:, None, None]

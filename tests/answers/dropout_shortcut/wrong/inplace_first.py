@@ -2,7 +2,6 @@
 from torch import nn
 from torch.nn import functional as F
 
-
 class DropoutShortcutBlock(nn.Module):
     def __init__(self, channels, p):
         super().__init__()

@@ -9,7 +9,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, kernel_size=3, padding=1, padding_mode="circular")
+        self.conv2 = nn.Conv2d(channels, channels, kernel_size=3, padding=1, padding_mode='circular')
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv1(x)
