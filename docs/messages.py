@@ -89,7 +89,7 @@ def wrong_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
     for name in names():
         yield from ((name, exercise(name).mistake(id_)) for id_ in exercise(name).mistakes)
-    yield from ((file.parent.name, file) for file in sorted((TESTS / "answers").glob("*/*.py")))
+    yield from ((file.parents[1].name, file) for file in sorted((TESTS / "answers").glob("*/wrong/*.py")))
     sources = [(slip.name, slip.source) for slip in (*SLIPS, *OTHERS)]
     sources += [(one.exercise, one.source) for one in mutants.drawn(40, seed=6)]
     sources += [("residual_block", hostile(file)) for file in sorted((TESTS / "hostile").glob("*.*"))]

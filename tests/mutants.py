@@ -272,16 +272,18 @@ def loaded(source: str) -> ModuleType | None:
 
 @contextmanager
 def limited(seconds: int) -> Iterator[None]:
+    """So many seconds of the processor, whatever else runs on it."""
+
     def stop(*_: object) -> None:
         raise TimeoutError
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def modules_differ(task: Exercise, right: Any, other: Any) -> bool:

@@ -18,6 +18,7 @@ from etude.explain.outline import label
 from etude.explain.recorder import Call, Function, tensors_in
 from etude.explain.slips import without_tensor
 from etude.practice.exercises import Case
+from etude.verification.parts import Parts
 from etude.verification.prepare import copied, register_listed
 from etude.verification.trace import AgainWithoutChance, Event, Trace, ValueRecorder, difference, randomise
 
@@ -82,10 +83,11 @@ class Answer:
             with raised("run"), torch.no_grad():
                 module.eval()(self.images)  # the layers are made now
         self.initial = {id(parameter): parameter.detach().clone() for parameter in module.parameters()}
+        self.parts: Parts | None = None  # of the run in training mode, which are known again in eval mode
         randomise(module, self.first_run().trace)
         self.given = self.images.clone().requires_grad_()
         recorder = self.run(module.train(), self.given)
-        self.trace, self.overwrites = recorder.trace, recorder.overwrites
+        self.trace, self.overwrites, self.parts = recorder.trace, recorder.overwrites, recorder.parts
         self.lines, self.options = recorder.lines, recorder.options
         self.output = one_tensor(self.trace)
         if len(self.output) != IMAGES:
@@ -120,7 +122,7 @@ class Answer:
         """What a run on a copy of the images shows. Raises Raised."""
         with torch.enable_grad() if images.requires_grad else torch.no_grad():
             copies = images.clone()
-            recorder = LineRecorder(module, copies, self.file, values)
+            recorder = LineRecorder(module, copies, self.file, values, self.parts)
             recorder.trace.images = images.detach()
             with raised("run", (recorder.trace, module)), recorder:
                 result = module(copies)
@@ -176,8 +178,8 @@ class LineRecorder(ValueRecorder):
 
     overwrites = False
 
-    def __init__(self, module: nn.Module, images: Tensor, file: Path, values: bool) -> None:
-        super().__init__(module, images)
+    def __init__(self, module: nn.Module, images: Tensor, file: Path, values: bool, known: Parts | None) -> None:
+        super().__init__(module, images, known=known)
         self.values = values
         self.file, self.lines, self.options = str(file), list[int](), list[list[str]]()
 

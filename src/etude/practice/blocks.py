@@ -15,10 +15,9 @@ from etude.explain.findings import Finding
 from etude.explain.raised import explained
 from etude.practice.answers import IMAGES, Answer, NoAnswer, Raised, size
 from etude.practice.candidates import Candidate, Difference, Held, held, raises_alike
-from etude.practice.chance import differences
+from etude.practice.chance import differences, slope_differs
 from etude.practice.departure import Departure
 from etude.practice.exercises import Exercise
-from etude.practice.solved import slope_differs
 from etude.practice.sources import loaded, merged
 from etude.source import code_only
 from etude.targets.opening import part_of
@@ -142,9 +141,7 @@ class Judge:
 
         different = first("solution", self.solution)
         if different is None:
-            if answers[0].hidden:
-                return [Finding("hidden", {"names": ", ".join(answers[0].hidden)})]
-            return [Finding("gradients")] if slope_differs(answers[0], training=False) else self.rules(answers[0])
+            return [Finding("gradients")] if slope_differs(answers[0]) else self.rules(answers[0])
         made = next((id_ for id_, source in self.mistakes.items() if not self.raises(id_, len(answers)) and not first(id_, source)), None)
         return [Finding(made) if made else different]
 

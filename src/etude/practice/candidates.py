@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from etude.explain.findings import Finding
 from etude.explain.outline import label
 from etude.practice.answers import IMAGES, Answer, Raised, Stage, after_training, one_tensor, register_hidden
+from etude.practice.arrangements import arrange
 from etude.practice.exercises import Case
-from etude.practice.solved import Solved, Solver, are_free, slope_differs
 from etude.verification.align import PARAMETRIC, Aligner, Alignment, Binding, Value, align, run_table
 from etude.verification.interpret import Choice, Weights, compute
+from etude.verification.parts import Part, sources
 from etude.verification.replay import Replay, Replayed, replayable
 from etude.verification.trace import EQUAL, difference, gradients_differ, same_numbers
 
@@ -123,6 +124,10 @@ class Candidate:
         """Whether the answer has as many numbers in its parameters, cut into other pieces: several layers in one, perhaps."""
         return not self.sized_like(answer) and sum(p.numel() for p in answer.module.parameters()) == sum(self.sizes.values())
 
+    def may_be_arranged(self, answer: Answer) -> bool:
+        """Whether a layer's weights may be several parameters of the answer, or one of another shape."""
+        return self.cut_otherwise(answer) or any(event.operands and event.op not in PARAMETRIC for event in answer.trace.events)
+
     def sized_like(self, answer: Answer) -> bool:
         """Whether the answer has as many parameters of every size: without that it is another function."""
         return sorted(p.numel() for p in answer.module.parameters()) == sorted(self.sizes.values())
@@ -187,8 +192,9 @@ def held(answer: Answer, candidate: Candidate, *, search: bool = False) -> Held:
     search  for weights where the answer has not the candidate's operators, but may be the same function all the same
     """
     steps, found = with_other_biases(answer, candidate)
-    if found.reached < len(steps) and candidate.cut_otherwise(answer):
-        found = Solver(steps, answer).run()
+    if found.reached < len(steps) and candidate.may_be_arranged(answer):
+        arrange(answer, (parameter.shape for parameter in candidate.module.parameters()))
+        found = align(steps, answer.trace, answer.module)
     if found.reached < len(steps):
         other = searched(answer, candidate, found) if search else None
         if other is None:
@@ -250,6 +256,7 @@ class Comparison:
 
     def __init__(self, answer: Answer, candidate: Candidate, found: Alignment, steps: Sequence[Replayed]) -> None:
         self.answer, self.candidate, self.found, self.steps = answer, candidate, found, steps
+        self.uses = {id(weight): weight for weight in (*answer.module.parameters(), *answer.trace.parts)}
         self.names = {id(parameter): name for name, parameter in answer.module.named_parameters()}
         self.bindings = {step.weights: found.bindings[index] for index, step in enumerate(steps) if step.weights}
 
@@ -258,7 +265,7 @@ class Comparison:
     def difference(self) -> Kind | None:
         if self.order is None or self.lacks_unused():
             return "output"
-        if self.read_off and not are_free(self.found):
+        if self.shares_numbers:
             return "shared"
         if self.gradients(self.order) > EQUAL:
             return "gradients"
@@ -297,13 +304,15 @@ class Comparison:
         return self.answer.images if index is None or index < 0 else self.found.values[index][0].tensor
 
     @functools.cached_property
-    def read_off(self) -> list[tuple[Replayed, Solved]]:
-        """The steps whose weights were read off the run."""
-        return [(step, b) for step in self.steps if step.weights and isinstance(b := self.bindings[step.weights], Solved)]
+    def times(self) -> dict[int, Tensor]:
+        """How often each number of the answer's parameters is in the weights of a layer, by the parameters' ids."""
+        return self.answer.trace.parts.counted(use for binding in self.bindings.values() for use in binding.uses)
+
+    @property
+    def shares_numbers(self) -> bool:
+        return any(bool((times > 1).any()) for times in self.times.values())
 
     def gradients(self, order: Tensor) -> float:
-        if self.read_off:
-            return float("inf") if slope_differs(self.answer) else 0.0
         images = self.answer.images.clone().requires_grad_()
         results = run_table(self.steps, self.found, images, training=True)
         output = self.candidate.training.output
@@ -331,8 +340,13 @@ class Comparison:
         """Differences of which each can stand beside others."""
         yield from self.layers("bias_missing", lambda own, step: own.bias and not step.bias)
         yield from self.layers("bias_extra", lambda own, step: step.bias and not own.bias)
-        yield from self.without_effect()
         yield from self.constants()
+        yield from self.aside()
+
+    def aside(self) -> Iterator[Finding]:
+        """What becomes of parameters and of the input, whatever is computed."""
+        yield from self.without_effect()
+        yield from self.computed()
         yield from self.initial_values()
         if frozen := [name for name, parameter in self.answer.module.named_parameters() if not parameter.requires_grad]:
             yield Finding("frozen", {"names": ", ".join(frozen)})
@@ -346,9 +360,16 @@ class Comparison:
         pairs = zip(self.candidate.training.steps, self.steps, strict=True)
         found = [self.bindings[step.weights] for own, step in pairs if step.weights and which(own, step)]
         if found:
-            names = [self.names[binding.uses[0]] for binding in found]
-            layers = dict.fromkeys(name.rpartition(".")[0] or name for name in names)
-            yield Finding(key, {"names": ", ".join(layers)}, self.answer.lines[found[0].event] or None)
+            yield Finding(key, {"names": self.homes(found)}, self.line(found[0]))
+
+    def homes(self, bindings: Sequence[Binding]) -> str:
+        """The layers of some bindings, by name."""
+        names = [self.names[id(source)] for binding in bindings for source in sources(self.uses[binding.uses[0]])]
+        return ", ".join(dict.fromkeys(name.rpartition(".")[0] or name for name in names))
+
+    def line(self, binding: Binding) -> int | None:
+        """Of the learner's file, where a binding is that of an operator as it ran."""
+        return None if self.found.normal else self.answer.lines[binding.event] or None
 
     @functools.cached_property
     def left(self) -> Counter[int]:
@@ -356,14 +377,17 @@ class Comparison:
         return Counter(parameter.numel() for parameter in self.beyond().values())
 
     def beyond(self) -> dict[str, nn.Parameter]:
-        used = {use for binding in self.found.bindings.values() for use in binding.uses}
-        return {name: parameter for name, parameter in self.answer.module.named_parameters() if id(parameter) not in used}
+        return {name: parameter for name, parameter in self.answer.module.named_parameters() if not self.times[id(parameter)].any()}
 
     def without_effect(self) -> Iterator[Finding]:
-        """Parameters beside those that make the result, of sizes that the candidate does not leave unused."""
+        """Parameters beside those that make the result, of sizes that the candidate does not leave unused; and parts of others."""
+        for name, parameter in self.answer.module.named_parameters():
+            times = self.times[id(parameter)]
+            if times.any() and not times.all():
+                yield Finding("partly_unused", {"name": name, "count": int((times == 0).sum()), "of": times.numel()})
         more = self.left - Counter(map(self.candidate.size, self.candidate.unused))
         names = [name for name, parameter in self.beyond().items() if parameter.numel() in more]
-        if not names or self.read_off:
+        if not names:
             return
         parameters = [self.answer.module.get_parameter(name) for name in names]
         gradients = torch.autograd.grad(self.answer.output.sum(), parameters, retain_graph=True, allow_unused=True)
@@ -371,13 +395,23 @@ class Comparison:
             if those := [name for name, gradient in zip(names, gradients, strict=True) if (gradient is None) == unreached]:
                 yield Finding(key, {"names": ", ".join(those)})
 
+    def computed(self) -> Iterator[Finding]:
+        """Weights of which not every number is a parameter's own."""
+        for step in self.steps:
+            uses = self.bindings[step.weights].uses if step.weights else ()
+            parts = [part for use in uses if isinstance(part := self.uses[use], Part)]
+            if made := [part for part in parts if part.numbers is None or not part.numbers.all()]:
+                names = dict.fromkeys(self.names[id(source)] for part in made for source in part.sources)
+                yield Finding("computed", {"layer": label(step), "names": ", ".join(names)}, self.line(self.bindings[step.weights]))
+                return
+
     def constants(self) -> Iterator[Finding]:
         """Of batch normalisations: ε, and how running statistics follow the batches."""
         norms = [(step, self.bindings[step.weights]) for step in self.steps if step.op == "batch_norm" and step.weights]
         other = [(step, b) for step, b in norms if b.eps != step.constants[0]]
         if other:
-            names = dict.fromkeys(self.names[b.uses[0]].rpartition(".")[0] for _, b in other)
-            yield Finding("norm_eps", {"names": ", ".join(names), "have": f"{other[0][1].eps:g}", "want": f"{other[0][0].constants[0]:g}"})
+            names = self.homes([binding for _, binding in other])
+            yield Finding("norm_eps", {"names": names, "have": f"{other[0][1].eps:g}", "want": f"{other[0][0].constants[0]:g}"})
         elif norms and self.order is not None and self.answer.trained is not None and self.steps == self.candidate.training.steps:
             trained = after_training(carried(self.candidate, self.bindings), self.answer.images.shape)
             if difference(self.answer.trained[:, self.order], trained) > EQUAL:
@@ -399,12 +433,12 @@ class Comparison:
 
     def starts(self, step: Replayed) -> Iterator[tuple[int, str, Tensor]]:
         """Of a step's weights: the candidate's id, the name of the answer's, and how that was at the start."""
-        binding = self.bindings.get(step.weights)
-        if isinstance(binding, Solved):
-            yield from zip(step.weights, (label(step), f"{label(step)}, bias"), binding.start, strict=False)
-        elif binding:
-            for own, use in zip(step.weights, binding.uses, strict=False):
-                yield own, self.names[use], self.answer.initial[use]
+        uses = self.bindings[step.weights].uses if step.weights else ()
+        for place, (own, use) in enumerate(zip(step.weights, uses, strict=False)):
+            name = ", ".join(self.names[id(source)] for source in sources(self.uses[use]))
+            if isinstance(self.uses[use], Part):
+                name += f" ({label(step)}{', bias' * place})"
+            yield own, name, self.answer.trace.parts.given(use, self.answer.initial)
 
 
 @torch.no_grad()

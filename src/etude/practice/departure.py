@@ -8,11 +8,13 @@ from torch import nn
 
 from etude.explain.findings import Finding
 from etude.explain.outline import label
+from etude.operator import Operator
 from etude.papers import Step
 from etude.practice.answers import Answer
 from etude.practice.candidates import Candidate, Difference
 from etude.verification.align import PARAMETRIC
 from etude.verification.diagnose import Diagnosis
+from etude.verification.replay import Replayed
 from etude.verification.trace import Event
 
 
@@ -67,9 +69,23 @@ class Departure:
             return Finding("output", {"have": self.called(more[-1]) if more else Finding("no_operator")}, self.line)
         step = self.place.step
         before = [described(self.run.steps[index] if index >= 0 else None) for index in step.inputs]
-        if step.op in PARAMETRIC and self.candidate.cut_otherwise(self.answer):
-            return Finding("not_followed", {"before": before, "want": described(step)}, self.line)
-        return Finding("operator", {"before": before, "want": described(step), "here": self.here(step)}, self.line)
+        here, sides = self.here(step), {"before": before, "want": described(step)}
+        if step.op in PARAMETRIC and here.key != "weights_again":
+            if self.candidate.cut_otherwise(self.answer):
+                return Finding("not_followed", sides, self.line)
+            if hand := self.by_hand(self.run.steps[step.index]):
+                return Finding("by_hand", sides | {"have": self.called(hand)}, self.answer.lines[hand.index] or None)
+        return Finding("operator", sides | {"here": here}, self.line)
+
+    def by_hand(self, step: Replayed) -> Event | None:
+        """What applies weights, as many as this layer has, that were not followed, in another way than the layers of torch."""
+        used = {use for binding in self.found.bindings.values() for use in binding.uses}
+        wanted = self.candidate.sizes[step.weights[0]]
+        for event in self.answer.trace.events:
+            numbers = sum(weight.numel() for weight in event.operands if weight is not None and id(weight) not in used)
+            if event.op not in PARAMETRIC and numbers >= wanted:
+                return event
+        return None
 
     def here(self, step: Step) -> Finding:
         """What stands in the place of a step."""
@@ -79,7 +95,7 @@ class Departure:
         event = self.instead[0]
         if event.index in self.place.known:
             return Finding("dropped", {"have": self.called(event)})
-        if event.op != "add" and (label(event) != label(step) or self.answer.options[event.index]):
+        if event.op != "add" and (in_words(event) != in_words(step) or self.answer.options[event.index]):
             return Finding("follows", {"have": self.called(event)})
         return self.unlike(step, event)
 
@@ -97,7 +113,9 @@ class Departure:
         weights = [id(operand) for operand in event.operands if isinstance(operand, nn.Parameter)]
         if step.op in PARAMETRIC and not weights:
             return Finding("without_parameters", have)
-        earlier = [binding.event for binding in self.found.bindings.values() if set(weights) & set(binding.uses)]
+        earlier = [
+            place for index, binding in self.found.bindings.items() if set(weights) & set(binding.uses) for place in self.places(index)
+        ]
         if earlier:
             return Finding("weights_again", have | {"other": self.called(self.event(earlier[0]))})
         return Finding("other_numbers", have)
@@ -112,11 +130,16 @@ class Departure:
         if event.op == "add" and event.factor is None:
             return Finding("addition")
         path = f" ({event.path})" if event.path else ""
-        return ", ".join([label(event) + path, *self.answer.options[event.index]])
+        return ", ".join([in_words(event) + path, *self.answer.options[event.index]])
 
 
 def described(step: Step | None) -> Finding | str:
     """An operator of the solution in a few words."""
     if step is None:
         return Finding("the_input")
-    return Finding("addition") if step.op == "add" and step.factor is None else label(step)
+    return Finding("addition") if step.op == "add" and step.factor is None else in_words(step)
+
+
+def in_words(operator: Operator) -> str:
+    """An operator in a few words; a dropout with the name of its kind."""
+    return label(operator).replace("dropout", operator.name.strip("_") or "dropout")

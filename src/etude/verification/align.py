@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from etude.papers import Step
 from etude.verification.interpret import NORM_EPS, RESPONSE, Choice, Weights, compute
 from etude.verification.normal import normal, places
-from etude.verification.parts import essential, tied
+from etude.verification.parts import essential, sources, tied
 from etude.verification.trace import Event, Trace, signature_of
 
 MOST_RETURNS = 100
@@ -292,7 +292,7 @@ class Aligner:
         applied = [event for event in events if event.op == "batch_norm" and event.shape[0] == size]
         for event in applied:
             weight, bias, mean, variance = event.operands
-            if isinstance(weight, nn.Parameter) and isinstance(bias, nn.Parameter):
+            if sources(weight) and sources(bias):
                 yield from self.norm(step, x, orders, (weight, bias, mean, variance), event.constants[0])
         if not applied:
             for vectors in self.by_hand(size, used):

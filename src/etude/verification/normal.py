@@ -236,7 +236,8 @@ class Form:
 
     def with_ones(self) -> bool:
         for node in self.nodes:
-            if is_product(node) and len(operands(node)) == 1 and node.event and node.event.kernel in (None, 1) and not node.event.padding:
+            weight = self.matrix(node)
+            if weight is not None:
                 whole = node.inputs[0]
                 pixels = 1 if whole.event is None else max(1, int(torch.tensor(whole.event.shape[1:]).prod()))
                 one = weighting(len(self.before.images), pixels).sum()
@@ -246,12 +247,26 @@ class Form:
                 for before in whole.inputs:
                     at = places(before.signature, whole.signature)
                     if at is not None and len(at) == len(whole.signature) - 1:
-                        self.without_ones(node, before, at, ones)
+                        self.without_ones(node, weight, before, at, ones)
                         return True
         return False
 
-    def without_ones(self, node: Node, before: Node, at: Tensor, ones: Tensor) -> None:
-        (whole,) = operands(node)
+    def matrix(self, node: Node) -> Tensor | None:
+        """The weights that an operator without a bias applies to every pixel, by output and input; None where it does something else."""
+        if len(operands(node)) != 1 or len(node.inputs) != 1 or not node.event:
+            return None
+        (weight,) = operands(node)
+        if is_product(node):
+            return weight if node.event.kernel in (None, 1) and not node.event.padding else None
+        if node.op == "other" and isinstance(weight, nn.Parameter) and weight.dim() == 2:
+            x, y = node.inputs[0].signature, node.signature
+            if weight.shape == (len(y), len(x)) and close(weight.detach().to(x.dtype) @ x, y).all():
+                return weight
+            if weight.shape == (len(x), len(y)) and close(x @ weight.detach().to(x.dtype), y).all():
+                return self.put([weight], lambda given: given[0].T)
+        return None
+
+    def without_ones(self, node: Node, whole: Tensor, before: Node, at: Tensor, ones: Tensor) -> None:
         assert node.event is not None
         weight = self.put([whole], lambda given: given[0].index_select(1, at))
         bias = self.put([whole], lambda given: given[0].index_select(1, ones).flatten())

@@ -5,6 +5,7 @@ holds the same numbers in another arrangement, and which; then an operator that 
 parameter would.
 """
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def tied(parameter: Tensor) -> Tensor:
     return made(parameter, lambda source: source)
 
 
-def sources(parameter: Tensor) -> tuple[nn.Parameter, ...]:
+def sources(parameter: Tensor | None) -> tuple[nn.Parameter, ...]:
     if isinstance(parameter, Part):
         return parameter.sources
     return (parameter,) if isinstance(parameter, nn.Parameter) else ()
@@ -120,26 +121,26 @@ class Parts:
             numbers = torch.zeros(0, dtype=torch.int64)
         given = tuple(met.values())
         taken = numbers[numbers > 0]
-        moved = numbers.shape == values.shape and torch.equal(self.values(numbers, given), values)
+        moved = numbers.shape == values.shape and torch.equal(self.values(numbers, given, lambda source: source), values)
         if not moved or len(taken.unique()) < max(1, len(taken)):
             again = recipe.make(lambda source: source)
             same = again.shape == values.shape and torch.allclose(again, values)
             return self.known_as(recipe.make if same else lambda _: values, given, None, values)
         if len(given) == 1 and essential(given[0].shape) == essential(values.shape) and self.transposed(given[0], numbers):
             return given[0]
-        return self.known_as(recipe.make, given, numbers, values)
+        return self.known_as(functools.partial(self.values, numbers, given), given, numbers, values)
 
     def transposed(self, whole: nn.Parameter, numbers: Tensor) -> bool:
         """Whether these are the numbers of a parameter with its sides in some order."""
         orders = itertools.permutations(range(whole.dim()))
         return any(torch.equal(self.numbers(whole).permute(order).flatten(), numbers.flatten()) for order in orders)
 
-    def values(self, numbers: Tensor, given: Iterable[nn.Parameter]) -> Tensor:
-        """The numbers at these places of all parameters, of which `given` are looked at."""
+    def values(self, numbers: Tensor, sources: Iterable[nn.Parameter], given: Given) -> Tensor:
+        """The numbers at these places of all parameters, of which `sources` are looked at; gradients reach what is given for them."""
         found = torch.zeros(numbers.shape, dtype=next(iter(self.parameters.values())).dtype)
-        for parameter in given:
-            at, inside = self.inside(numbers, parameter)
-            found[inside] = parameter.detach().reshape(-1)[at[inside]].to(found.dtype)
+        for source in sources:
+            at, inside = self.inside(numbers, source)
+            found[inside] = given(source).reshape(-1)[at[inside]].to(found.dtype)
         return found
 
     def fill(self, parameter: Tensor, values: Tensor) -> None:

@@ -231,14 +231,15 @@ def takes_the_batch(call: Call) -> bool:
 
 
 def stand_in(func: Function, *args: Any, **kwargs: Any) -> Tensor:
-    """What is computed in place of a dropout: `without_chance` where it is active, of one of whole channels as if its share were 1 more."""
+    """What is computed in place of a dropout: `without_chance` where it is active, of every kind as if its share were another one."""
     x: Tensor = argument(args, kwargs, 0, "input")
     share, active = share_and_activity(args, kwargs)
     if not active or share == 0:
         return x.view_as(x)
-    elementwise = func in (F.dropout, torch.dropout) or x.dim() == 2  # features are channels of one pixel
+    elementwise = func in (F.dropout, torch.dropout) or (x.dim() == 2 and func is F.dropout2d)  # features are channels of one pixel
+    kind = 0 if elementwise else 2 if func in (F.alpha_dropout, F.feature_alpha_dropout) else 1
     inplace: bool = argument(args, kwargs, 3, "inplace", False)
-    made = without_chance(x.clone() if inplace else x, share if elementwise else 1 + share)
+    made = without_chance(x.clone() if inplace else x, kind + share)
     return x.copy_(made) if inplace else made
 
 

@@ -1,4 +1,4 @@
-# shared
+# operator
 import torch
 from torch import nn
 from torch.nn import functional as F
