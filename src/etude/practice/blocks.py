@@ -193,10 +193,10 @@ class Judge:
 
 
 def merged_batch(error: BaseException, explanation: Finding) -> Finding:
-    """Where a linear layer was given another number of rows than there are images, that; else the explanation that there is."""
+    """Where a linear layer was given rows that are no whole number to an image, that; else the explanation that there is."""
     inside = (frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__))
     given = [known.get("input") for known in inside if isinstance(known.get("self"), nn.Linear)]
-    rows = next((x for x in given if isinstance(x, Tensor) and x.dim() == 2 and len(x) != IMAGES), None)
+    rows = next((x for x in given if isinstance(x, Tensor) and x.dim() == 2 and len(x) % IMAGES), None)
     return explanation if rows is None else Finding("batch_changed", {"images": IMAGES, "have": size(rows.shape)}, explanation.line)
 
 

@@ -33,7 +33,10 @@ class Departure:
 
     @functools.cached_property
     def line(self) -> int | None:
-        return next((line for event in self.instead if (line := self.answer.lines[event.index])), None)
+        return next((line for event in self.instead if (line := self.line_of(event))), None)
+
+    def line_of(self, event: Event) -> int | None:
+        return self.answer.lines[event.index] or None
 
     @functools.cached_property
     def instead(self) -> Sequence[Event]:
@@ -64,7 +67,7 @@ class Departure:
                 return Finding("not_returned", {"have": self.called(self.instead[0])}, self.line)
             known = {place for step in range(len(self.run.steps)) for place in self.places(step)}
             more = [event for event in self.answer.trace.events if event.index not in known]
-            return Finding("output", {"have": self.called(more[-1]) if more else Finding("no_operator")}, self.line)
+            return Finding("output", {"have": self.called(more[-1])}, self.line_of(more[-1])) if more else Finding("output_order")
         step = self.place.step
         before = [described(self.run.steps[index] if index >= 0 else None) for index in step.inputs]
         if step.op in PARAMETRIC and self.candidate.cut_otherwise(self.answer):
@@ -99,7 +102,8 @@ class Departure:
             return Finding("without_parameters", have)
         earlier = [binding.event for binding in self.found.bindings.values() if set(weights) & set(binding.uses)]
         if earlier:
-            return Finding("weights_again", have | {"other": self.called(self.event(earlier[0]))})
+            other = self.called(self.event(earlier[0]))
+            return Finding("runs_again", have) if other == have["have"] else Finding("weights_again", have | {"other": other})
         return Finding("other_numbers", have)
 
     def event(self, index: int) -> Event | None:
