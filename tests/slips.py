@@ -15,6 +15,7 @@ class Slip:
     key    of the message
     place  what stands in the line that is named; "" where none is
     says   words of the message in both languages
+    setup  what more stands in `__init__`
     """
 
     key: str
@@ -23,12 +24,14 @@ class Slip:
     place: str = ""
     says: tuple[str, ...] = ()
     name: str = "residual_block"
+    setup: str = ""
 
     @property
     def source(self) -> str:
         solution = exercise(self.name).solution.read_text(encoding="utf-8")
         assert self.old in solution, self
-        return solution.replace(self.old, self.new, 1)
+        begun = "super().__init__()"
+        return solution.replace(self.old, self.new, 1).replace(begun, f"{begun}\n        {self.setup}" if self.setup else begun)
 
     @property
     def line(self) -> int | None:
@@ -88,6 +91,32 @@ SLIPS = (
     Slip("layer_given_tensor", "return F.relu(y)", "return nn.ReLU(y)", "nn.ReLU(y)", ("`nn.ReLU(y)`", "`nn.ReLU()(y)`")),
     Slip("layer_given_tensor", "y = F.relu(y)", "y = nn.Dropout(y)", "nn.Dropout(y)", ("`nn.Dropout(y)`",)),
     Slip("layer_given_tensor", "y = self.conv1(x)", "y = nn.Conv2d(x, 4, 3)", "nn.Conv2d(x", ("`nn.Conv2d(x, 4, 3)`", "`nn.Conv2d(…)(x)`")),
+    Slip(
+        "layer_given_tensor", "y = self.conv2(y)", "y = nn.ReLU(self.conv2(y)).flatten(1)", "nn.ReLU(self", ("`nn.ReLU()(self.conv2(y))`",)
+    ),
+    Slip(
+        "class_kept", "y = F.relu(y)", "y = self.relu(y)", "self.relu = nn.ReLU", ("`self.relu = nn.ReLU()`",), setup="self.relu = nn.ReLU"
+    ),
+    Slip(
+        "layer_without_bias",
+        "y = F.relu(y)",
+        "nn.init.zeros_(self.conv.bias)",
+        "zeros_",
+        ("`self.conv`",),
+        setup="self.conv = nn.Conv2d(3, 3, 1, bias=False)",
+    ),
+    Slip("is_none", "y = F.relu(y)", "y = self.act(y)", "self.act(y)", ("`self.act`",), setup="self.act = None"),
+    Slip("loop_over_number", "for i in range(num_layers)", "for i in num_layers", "in num_layers", ("`range(num_layers)`",), "dense_block"),
+    Slip("divided", "y = F.relu(y)", "y = F.relu(y.view(len(y), 2 / 1, -1))", "2 / 1", ("`2 / 1`", "`2 // 1`")),
+    Slip("fraction", "y = F.relu(y)", "n = 4 / 2\n        for i in range(n):\n            y = F.relu(y)", "range(n)", ("`n`", "2.0")),
+    Slip(
+        "labels_first",
+        "F.cross_entropy(logits, labels)",
+        "F.cross_entropy(labels, logits)",
+        "cross_entropy",
+        ("`F.cross_entropy(logits, labels)`",),
+        "train_loop",
+    ),
     Slip("returns_nothing", "        return F.relu(y)", "        y = F.relu(y)", "def forward"),
     Slip("nothing_passed", "        return F.relu(y)", "        y = F.relu(y)", "self.conv2(x)", (), "lecture_residual"),
     Slip("numpy", "y = self.conv1(x)", "y = self.conv1(x.detach().numpy())", "self.conv1(x"),

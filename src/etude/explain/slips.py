@@ -428,32 +428,3 @@ def without_tensor(module: nn.Module, result: object, file: Path) -> Finding:
         if scene.function and (found := given_tensor(scene, scene.function, type(result).__name__)):
             return found
     return Finding("no_tensor", {"found": type(result).__name__}, line)
-
-
-# ── What was run without an error ────────────────────────────────────────────────────────────────────────────────────
-
-
-def cut(file: Path) -> Finding | None:
-    """The first place where a file takes numbers out of a tensor that do not carry gradients."""
-    functions = [node for node in ast.walk(tree_of(file)) if isinstance(node, ast.FunctionDef) and node.name != "__init__"]
-    for node in sorted(
-        (node for function in functions for node in ast.walk(function) if isinstance(node, ast.expr)), key=lambda node: node.lineno
-    ):
-        match node:
-            case (
-                ast.Call(func=ast.Attribute(attr="detach" | "numpy" | "item" | "tolist"))
-                | ast.Attribute(attr="data", value=ast.Name() | ast.Attribute())
-                | ast.Call(func=ast.Attribute(attr="no_grad" | "tensor" | "from_numpy", value=ast.Name("torch")))
-            ):
-                return Finding("cut", {"text": ast.unparse(node)}, node.lineno)
-    return None
-
-
-def dropped(file: Path, names: Iterable[str]) -> Finding | None:
-    """`self.block(x)` as a statement by itself, of a layer that one of the parameters of these names belongs to."""
-    layers = {name.split(".")[0] for name in names}
-    for node in ast.walk(tree_of(file)):
-        match node:
-            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name("self"), attr=layer))) if layer in layers:
-                return Finding("call_dropped", {"text": ast.unparse(node)}, node.lineno)
-    return None

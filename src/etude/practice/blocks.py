@@ -18,6 +18,7 @@ from etude.practice.candidates import Candidate, Difference, Held, held, raises_
 from etude.practice.chance import differences
 from etude.practice.departure import Departure
 from etude.practice.exercises import Exercise
+from etude.practice.kinds import beyond
 from etude.practice.solved import slope_differs
 from etude.practice.sources import loaded, merged
 from etude.source import code_only
@@ -179,7 +180,9 @@ class Judge:
         if parameters != wanted:
             yield Finding("parameters", {"have": f"{parameters:,}", "want": f"{wanted:,}"})
         if difference.kind in ("operator", "output"):
-            yield Departure(candidate, answer, difference).finding()
+            departure = Departure(candidate, answer, difference)
+            yield departure.finding()
+            yield from beyond(departure)
         else:
             yield Finding(difference.kind)
 

@@ -4,7 +4,6 @@ import ast
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,11 @@ import torch
 from etude.errors import EtudeError
 from etude.explain.findings import Finding, said
 from etude.explain.raised import explained
-from etude.explain.slips import alike, cut, dropped
+from etude.explain.slips import alike
 from etude.practice import blocks, functions, loops
 from etude.practice.exercises import Exercise, exercise
 from etude.practice.printed import Printed
+from etude.practice.shown import shown
 from etude.targets.needed import Part
 from etude.targets.opening import imported, part_of
 from etude.targets.statement import DEFINITIONS
@@ -36,7 +36,7 @@ def check(name: str, file: str, run_all: bool = False) -> dict[str, Any]:
     printed = Printed(sys.stdout)
     with default_dtype(torch.float64), torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(printed):
         found, made = findings(exercise(name), Path(file), run_all)
-        found += places(found, Path(file))
+        found += shown(found, Path(file))
     status = "pass" if not found else "error" if any(finding.key in LOUD for finding in found) else "fail"
     return {"status": status, "findings": [dataclasses.asdict(finding) for finding in found], "made": made, "printed": printed.lines()}
 
@@ -63,14 +63,6 @@ def findings(task: Exercise, path: Path, run_all: bool = False) -> tuple[list[Fi
         if error.__cause__ is None:
             raise
         return [explained(error.__cause__, path)], ""
-
-
-def places(found: Sequence[Finding], path: Path) -> list[Finding]:
-    """What the source shows of the cause: where gradients are cut, and where a layer's result is dropped."""
-    keys = {finding.key: finding.values for finding in found}
-    shown = [cut(path)] if keys.keys() & {"gradients", "no_gradient"} else []
-    shown += [dropped(path, keys["unused"]["names"].split(", "))] if "unused" in keys else []
-    return [one for one in shown if one]
 
 
 def not_there(name: str, part: Part) -> Finding:
