@@ -8,6 +8,7 @@ from torch import nn
 
 from etude.explain.findings import Finding
 from etude.explain.outline import label
+from etude.operator import Operator
 from etude.papers import Step
 from etude.practice.answers import Answer
 from etude.practice.candidates import Candidate, Difference
@@ -72,7 +73,9 @@ class Departure:
         before = [described(self.run.steps[index] if index >= 0 else None) for index in step.inputs]
         if step.op in PARAMETRIC and self.candidate.cut_otherwise(self.answer):
             return Finding("not_followed", {"before": before, "want": described(step)}, self.line)
-        return Finding("operator", {"before": before, "want": described(step), "here": self.here(step)}, self.line)
+        here = self.here(step)
+        line = None if here.key == "not_joined" else self.line
+        return Finding("operator", {"before": before, "want": described(step), "here": here}, line)
 
     def here(self, step: Step) -> Finding:
         """What stands in the place of a step."""
@@ -82,9 +85,17 @@ class Departure:
         event = self.instead[0]
         if event.index in self.place.known:
             return Finding("dropped", {"have": self.called(event)})
+        if not any(self.joined(step, event) for event in self.instead):
+            return Finding("not_joined")
         if event.op != "add" and (label(event) != label(step) or self.answer.options[event.index]):
             return Finding("follows", {"have": self.called(event)})
         return self.unlike(step, event)
+
+    def joined(self, step: Step, event: Event) -> bool:
+        """Whether an event takes more than one of the things that a step joins; or the step joins none."""
+        if step.op not in ("add", "concat") or event.op == step.op or len(set(step.inputs)) < 2:
+            return True
+        return sum(bool(set(self.places(index)) & set(event.inputs)) for index in set(step.inputs)) > 1
 
     def unlike(self, step: Step, event: Event) -> Finding:
         """In what an operator of the same name is not the solution's, as far as that is certain."""
@@ -115,12 +126,16 @@ class Departure:
             return Finding("the_input")
         if event.op == "add" and event.factor is None:
             return Finding("addition")
+        if event.op == "slice":
+            return described(event)
         path = f" ({event.path})" if event.path else ""
         return ", ".join([label(event) + path, *self.answer.options[event.index]])
 
 
-def described(step: Step | None) -> Finding | str:
+def described(step: Operator | None) -> Finding | str:
     """An operator of the solution in a few words."""
     if step is None:
         return Finding("the_input")
+    if step.op == "slice":
+        return Finding("every_second" if step.stride == 2 else "a_part")
     return Finding("addition") if step.op == "add" and step.factor is None else label(step)

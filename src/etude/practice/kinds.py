@@ -6,19 +6,29 @@ from etude.explain.findings import Finding
 from etude.practice.departure import Departure, described
 
 MORE = ("dropout", "batch_norm")  # that nothing else is written with
+PLAIN = (*MORE, "max_pool", "avg_pool")  # with which no ReLU and no sum is written
 
 
 def beyond(departure: Departure) -> Iterator[Finding]:
     """Kinds that the departure itself does not name.
 
-    A kind is said to be missing only where all that runs is of kinds from which nothing else is made: a sum, for one, may be a product.
+    What is missing is said only where all that runs is of kinds from which it cannot be made: a sum, for one, may be a product.
+    A ReLU may stand once behind a concatenation for several before it.
     """
     steps, events = departure.run.steps, departure.answer.trace.events
-    wanted, had = ({operator.op for operator in operators} for operators in (steps, events))
+    wanted, had = [step.op for step in steps], [event.op for event in events]
     named = {event.op for event in departure.instead[:1]} | ({departure.place.step.op} if departure.place else set())
-    more = {event.op: departure.called(event) for event in events if event.op in MORE and event.op not in wanted | named}
+    biased = [event for event in events if event.op == "conv" and event.bias and event.path]
+    if biased and not any(step.bias for step in steps) and not named & {"conv"}:
+        yield Finding("bias_extra", {"names": ", ".join(dict.fromkeys(event.path for event in biased))}, departure.line_of(biased[0]))
+    more = {event.op: departure.called(event) for event in events if event.op in MORE and event.op not in named.union(wanted)}
     if more:
         yield Finding("has_more", {"names": [*more.values()]})
-    lacking = {step.op: described(step) for step in steps if step.op not in had | named}
-    if lacking and had <= wanted.union(MORE):
-        yield Finding("lacks", {"names": [*lacking.values()]})
+    if set(had) <= set(wanted).union(PLAIN):
+        lacking: list[Finding | str] = [
+            described(step) for step in {step.op: step for step in steps}.values() if step.op not in named.union(had)
+        ]
+        if 0 < had.count("relu") < wanted.count("relu") and not named & {"relu"} and "concat" not in wanted:
+            lacking.append(Finding("fewer", {"name": "ReLU", "have": had.count("relu"), "want": wanted.count("relu")}))
+        if lacking:
+            yield Finding("lacks", {"names": lacking})
