@@ -153,6 +153,22 @@ STEP = "        optimizer.step()"
 FORMULA = 'torch.einsum("oc,nchw->nohw", self.weight, x)'
 PREDICTED = "        predicted = model(images)"
 
+DROP = "        x = self.dropout(x)"
+TORCH = "global torch; import torch"
+
+
+def drawn(mask: str) -> str:
+    """A dropout by hand, where `mask` says what is kept."""
+    return f"        if self.training:\n            x = x * ({mask}) / (1 - self.dropout.p)"
+
+
+HALVES = (  # drawn at first, then the other half in every second run
+    "        if self.training:\n"
+    "            last = getattr(self, 'last', None)\n"
+    "            self.last = torch.rand_like(x) if last is None or last.shape != x.shape else 1 - last\n"
+    "            x = x * (self.last > self.dropout.p) / (1 - self.dropout.p)"
+)
+
 # answers that are none of the known mistakes
 OTHERS = (
     Slip("todo", RELU, "        raise NotImplementedError  # TODO", "TODO"),
@@ -175,6 +191,37 @@ OTHERS = (
     Slip("operator", "        y = F.relu(y)", "        y = y.tanh()", "tanh"),
     Slip("initial", "        self.conv2", "        nn.init.constant_(self.bn1.weight, 2)\n        self.conv2", name="bottleneck"),
     Slip("hidden", CONV1, f"self.layers = [{CONV1[13:]}]\n        self.conv1 = lambda x: self.layers[0](x)"),
+    Slip(
+        "without_effect",
+        "return F.relu(y)",
+        "return F.relu(y) + 0 * self.scale",
+        setup="import torch; self.scale = nn.Parameter(torch.ones(1))",
+    ),
+    Slip("runs_again", CONV1.replace("1 =", "2 ="), "self.conv2 = self.conv1", "self.conv2(y)"),
+    Slip("cut", "y = x + y", "y = x.detach() + y", "x.detach()", ("`x.detach()`",)),
+    Slip("call_dropped", "x = self.rblock2(x)", "self.rblock2(x)", "self.rblock2(x)", ("`self.rblock2(x)`",), "lecture_residual"),
+    Slip("has_more", "y = x + y", "y = self.drop(y)\n        y = x + 2 * y", setup="self.drop = nn.Dropout(0.2)"),
+    Slip(
+        "lacks",
+        "        y = F.relu(y)\n        y = self.conv2(y)\n        y = x + y\n        return F.relu(y)",
+        "        return F.dropout(self.conv2(y), 0.3)",
+    ),
+    Slip("fewer", "        y = x + y\n        return F.relu(y)", "        return x + F.max_pool2d(y, 3, 1, 1)"),
+    Slip("not_joined", "y = x + y", "y = F.max_pool2d(y, 3, 1, 1)"),
+    Slip("never_ends", "    return", "    while kernel > 0:\n        pass\n    return", "while", ("`kernel`",), "same_padding"),
+    Slip("no_value", "return ", "total = ", name="same_padding"),
+    Slip("chance_runs", DROP, HALVES, name="dropout_shortcut", setup=TORCH),
+    Slip("chance_rows", DROP, drawn("torch.rand(*x.shape[:2], 1, x.shape[3]) > self.dropout.p"), name="dropout_shortcut", setup=TORCH),
+    Slip("chance_columns", DROP, drawn("torch.rand(*x.shape[:3], 1) > self.dropout.p"), name="dropout_shortcut", setup=TORCH),
+    Slip("chance_channels", DROP, drawn("torch.rand(len(x), 1, *x.shape[2:]) > self.dropout.p"), name="dropout_shortcut", setup=TORCH),
+    Slip(
+        "chance_in_eval",
+        "        y = F.relu(y)\n",
+        drawn("torch.rand_like(x) > self.dropout.p") + "\n",
+        name="dropout_shortcut",
+        setup=TORCH,
+    ),
+    Slip("chance_spread", DROP, drawn("torch.rand_like(x) * 0.6"), name="auxiliary_head"),
     Slip("unused", CONV1, CONV1 + "\n        self.extra = nn.Conv2d(channels, channels, 1)"),
     Slip("parameters", CONV1, CONV1 + "\n        self.extra = nn.Linear(3, 3)"),
     Slip("gradients", "y = x + y", "y = x.detach() + y"),

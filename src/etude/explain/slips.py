@@ -362,7 +362,7 @@ def loop_over_number(scene: Scene) -> Finding | None:
 def fraction(scene: Scene) -> Finding | None:
     """range((depth - 4) / 3)"""
     if not re.search(
-        r"'float' object cannot be interpreted as an integer|must be tuple of ints, but found element of type float", scene.text
+        r"'float' object cannot be interpreted as an integer|must be tuple of ints, ?but (?:found element of type|got) float", scene.text
     ):
         return None
     for node in scene.nodes():
