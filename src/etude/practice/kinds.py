@@ -6,6 +6,7 @@ from etude.explain.findings import Finding
 from etude.practice.departure import Departure, described
 
 MORE = ("dropout", "batch_norm")  # that nothing else is written with
+LACKING = ("relu", "add", "concat", "batch_norm", "dropout", "sigmoid")  # that nothing plain stands for
 PLAIN = (*MORE, "max_pool", "avg_pool")  # with which no ReLU and no sum is written
 
 
@@ -19,15 +20,14 @@ def beyond(departure: Departure) -> Iterator[Finding]:
     wanted, had = [step.op for step in steps], [event.op for event in events]
     named = {event.op for event in departure.instead[:1]} | ({departure.place.step.op} if departure.place else set())
     biased = [event for event in events if event.op == "conv" and event.bias and event.path]
-    if biased and not any(step.bias for step in steps) and not named & {"conv"}:
+    if biased and not any(step.bias for step in steps if step.op == "conv") and not named & {"conv"}:
         yield Finding("bias_extra", {"names": ", ".join(dict.fromkeys(event.path for event in biased))}, departure.line_of(biased[0]))
     more = {event.op: departure.called(event) for event in events if event.op in MORE and event.op not in named.union(wanted)}
     if more:
         yield Finding("has_more", {"names": [*more.values()]})
     if set(had) <= set(wanted).union(PLAIN):
-        lacking: list[Finding | str] = [
-            described(step) for step in {step.op: step for step in steps}.values() if step.op not in named.union(had)
-        ]
+        kinds = {step.op: step for step in steps if step.op in LACKING and step.op not in named.union(had)}
+        lacking: list[Finding | str] = [described(step) for step in kinds.values()]
         if 0 < had.count("relu") < wanted.count("relu") and not named & {"relu"} and "concat" not in wanted:
             lacking.append(Finding("fewer", {"name": "ReLU", "have": had.count("relu"), "want": wanted.count("relu")}))
         if lacking:
