@@ -119,6 +119,7 @@ def both(name: str, one: str, other: str) -> str:
         ("constant_scaling", "scaled_before_convs", "no_last_relu"),
         ("exclusive_gating", "sides_swapped", "bias_sign"),
         ("bottleneck", "stride_in_3x3", "no_last_relu"),
+        ("downsampling_block", "pooled_shortcut", "no_last_relu"),
         ("googlenet_inception", "average_pool", "three_for_five"),
         ("densenet", "half_compression", "no_last_relu"),
         ("conv_cost", "kernel_not_squared", "counts_flops"),
