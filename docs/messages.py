@@ -26,9 +26,11 @@ SECONDS = 30.0
 SAMPLES: dict[str, dict[str, Any]] = {
     "all_passed": {"count": 24},
     "branch": {"name": "five"},
+    "bias_extra": {"names": "conv"},
     "broken_link": {"file": "conv1x1.py"},
     "cell_line": {"cell": 3, "line": 5, "message": "…"},
     "compare_later": {"name": "conv1x1"},
+    "computed_nowhere": {},
     "died": {"text": "the process for the checks has died"},
     "elsewhere": {"file": "ResidualBlock.py", "want": "residual_block.py"},
     "exercise": {},
@@ -41,6 +43,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "learner": {},
     "legend": {},
     "line": {"line": 5, "message": "…"},
+    "made": {"call": "ResidualBlock(6)"},
     "memory": {"megabytes": "4,096"},
     "merges_images": {"images": 2, "found": "1×10"},
     "mistake": {},
@@ -51,14 +54,17 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "not_readable": {"file": "conv1x1.py"},
     "not_recognised": {"file": "anna/notes.py"},
     "not_followed": {"before": [{"key": "the_input", "values": {}}], "want": "3×3 conv 6"},
+    "not_returned": {"have": "ReLU"},
     "not_utf8": {},
     "not_yet": {"name": "conv1x1", "seconds": 0.9},
+    "other_numbers": {"have": "ReLU"},
     "output_order": {},
     "overwrites": {},
     "passed": {"name": "conv1x1", "seconds": 0.9},
     "passed_of": {"passed": 7, "count": 24},
     "printed": {},
     "reset": {"file": "conv1x1.py"},
+    "shared": {},
     "shapes": {"shapes": "x 3×6×9×7, y 3×6×9×7"},
     "solution": {},
     "started": {"count": 24, "folder": "practice"},
@@ -72,6 +78,10 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "title": {},
     "too_long": {"have": 402, "start": 415, "most": 290},
     "watching": {"folder": "practice"},
+    "weights_again": {"have": "3×3 conv 6 (conv2)", "other": "3×3 conv 6 (conv1)"},
+    "with_a_bias": {"have": "3×3 conv 6 (conv1)"},
+    "without_a_bias": {"have": "3×3 conv 6 (conv1)"},
+    "without_parameters": {"have": "3×3 conv 6"},
     "yours": {},
 }
 
@@ -90,7 +100,7 @@ def wrong_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
     for name in names():
         yield from ((name, exercise(name).mistake(id_)) for id_ in exercise(name).mistakes)
-    yield from ((file.parent.name, file) for file in sorted((TESTS / "answers").glob("*/*.py")))
+    yield from ((file.parents[1].name, file) for file in sorted((TESTS / "answers").glob("*/wrong/*.py")))
     sources = [(slip.name, slip.source) for slip in (*SLIPS, *OTHERS)]
     sources += [(one.exercise, one.source) for one in mutants.drawn(40, seed=6)]
     sources += [("residual_block", hostile(file)) for file in sorted((TESTS / "hostile").glob("*.*"))]
