@@ -200,8 +200,9 @@ def merged_batch(error: BaseException, explanation: Finding) -> Finding:
     inside = (frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__))
     given = [known.get("input") for known in inside if isinstance(known.get("self"), nn.Linear)]
     rows = next((x for x in given if isinstance(x, Tensor) and x.dim() == 2 and len(x) % IMAGES), None)
-    known = rows is None or explanation.key == "fixed_batch"
-    return explanation if known else Finding("batch_changed", {"images": IMAGES, "have": size(rows.shape)}, explanation.line)
+    if rows is None or explanation.key == "fixed_batch":
+        return explanation
+    return Finding("batch_changed", {"images": IMAGES, "have": size(rows.shape)}, explanation.line)
 
 
 def beside(found: Sequence[Held]) -> list[Finding]:
