@@ -1,4 +1,4 @@
-"""Sentences of `verify`, read for what no sentence should say."""
+"""Sentences of `verify` and `practice`, read for what no sentence should say."""
 
 import re
 
@@ -12,6 +12,23 @@ def equal_on_both_sides(sentence: str) -> bool:
     """Whether it says of a module what it says of the paper."""
     found = SIDES.finditer(PLACE.sub("", sentence))
     return any(match["there"] in (match["here"], last_of(match["here"])) for match in found)
+
+
+CHECKED = (
+    r"next is (.+?); here (.+?) follows\.",
+    r"here (.+?) works with the weights that (.+?) has used",
+    r"(?:has|gives|returns) (\S+)(?: parameters)?, expected (?:a whole number \()?([^\s():]+)[.):( ]",
+    r"应当是 ?(.+?)，这里却是 ?(.+?)。",
+    r"这里的 ?(.+?) ?用的是 ?(.+?) ?已经用过的权重",
+    r"(?:得到|共有|返回) (\S+?)(?: 个)?，应当是 ?(?:整数（)?([^\s（）：]+?)(?: 个)?[。：（）]",
+)
+NAME = re.compile(r" \([\w.]+\)")  # of an operator in somebody's module
+
+
+def repeats_itself(message: str) -> bool:
+    """Whether it says of an answer what it says of the exercise, in either language."""
+    pairs = (found for sides in CHECKED for found in re.findall(sides, NAME.sub("", message)))
+    return any(have == want for have, want in pairs)
 
 
 def last_of(text: str) -> str:

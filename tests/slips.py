@@ -15,6 +15,7 @@ class Slip:
     key    of the message
     place  what stands in the line that is named; "" where none is
     says   words of the message in both languages
+    setup  what more stands in `__init__`
     """
 
     key: str
@@ -23,12 +24,14 @@ class Slip:
     place: str = ""
     says: tuple[str, ...] = ()
     name: str = "residual_block"
+    setup: str = ""
 
     @property
     def source(self) -> str:
         solution = exercise(self.name).solution.read_text(encoding="utf-8")
         assert self.old in solution, self
-        return solution.replace(self.old, self.new, 1)
+        begun = "super().__init__()"
+        return solution.replace(self.old, self.new, 1).replace(begun, f"{begun}\n        {self.setup}" if self.setup else begun)
 
     @property
     def line(self) -> int | None:
@@ -88,6 +91,32 @@ SLIPS = (
     Slip("layer_given_tensor", "return F.relu(y)", "return nn.ReLU(y)", "nn.ReLU(y)", ("`nn.ReLU(y)`", "`nn.ReLU()(y)`")),
     Slip("layer_given_tensor", "y = F.relu(y)", "y = nn.Dropout(y)", "nn.Dropout(y)", ("`nn.Dropout(y)`",)),
     Slip("layer_given_tensor", "y = self.conv1(x)", "y = nn.Conv2d(x, 4, 3)", "nn.Conv2d(x", ("`nn.Conv2d(x, 4, 3)`", "`nn.Conv2d(…)(x)`")),
+    Slip(
+        "layer_given_tensor", "y = self.conv2(y)", "y = nn.ReLU(self.conv2(y)).flatten(1)", "nn.ReLU(self", ("`nn.ReLU()(self.conv2(y))`",)
+    ),
+    Slip(
+        "class_kept", "y = F.relu(y)", "y = self.relu(y)", "self.relu = nn.ReLU", ("`self.relu = nn.ReLU()`",), setup="self.relu = nn.ReLU"
+    ),
+    Slip(
+        "layer_without_bias",
+        "y = F.relu(y)",
+        "nn.init.zeros_(self.conv.bias)",
+        "zeros_",
+        ("`self.conv`",),
+        setup="self.conv = nn.Conv2d(3, 3, 1, bias=False)",
+    ),
+    Slip("is_none", "y = F.relu(y)", "y = self.act(y)", "self.act(y)", ("`self.act`",), setup="self.act = None"),
+    Slip("loop_over_number", "for i in range(num_layers)", "for i in num_layers", "in num_layers", ("`range(num_layers)`",), "dense_block"),
+    Slip("divided", "y = F.relu(y)", "y = F.relu(y.view(len(y), 2 / 1, -1))", "2 / 1", ("`2 / 1`", "`2 // 1`")),
+    Slip("fraction", "y = F.relu(y)", "n = 4 / 2\n        for i in range(n):\n            y = F.relu(y)", "range(n)", ("`n`", "2.0")),
+    Slip(
+        "labels_first",
+        "F.cross_entropy(logits, labels)",
+        "F.cross_entropy(labels, logits)",
+        "cross_entropy",
+        ("`F.cross_entropy(logits, labels)`",),
+        "train_loop",
+    ),
     Slip("returns_nothing", "        return F.relu(y)", "        y = F.relu(y)", "def forward"),
     Slip("nothing_passed", "        return F.relu(y)", "        y = F.relu(y)", "self.conv2(x)", (), "lecture_residual"),
     Slip("numpy", "y = self.conv1(x)", "y = self.conv1(x.detach().numpy())", "self.conv1(x"),
@@ -101,8 +130,17 @@ SLIPS = (
         ("`torch.cat([a, b], dim=1)`",),
         "inception_a",
     ),
+    Slip(  # rows that are pixels on purpose
+        "linear_features",
+        'torch.einsum("oc,nchw->nohw", self.weight, x)',
+        "self.lin(x.permute(0, 2, 3, 1).flatten(0, 2))",
+        "self.lin(x",
+        name="conv1x1",
+        setup="self.lin = nn.Linear(in_channels + 1, 1)",
+    ),
     Slip("calls_itself", "y = self.conv1(x)", "y = self(x)", "self(x)"),
-    Slip("has_no", "x.flatten(1)", "x.mean().item().backward()", "item()", ("`x.mean().item()`", "`float`"), "lecture_residual"),
+    Slip("has_no", "y = F.relu(y)", "y = y.shape.relu()", "y.shape", ("`y.shape`", "`Size`", "`relu`")),
+    Slip("number_attribute", "x.flatten(1)", "x.mean().item().backward()", "item()", ("`.backward`",), "lecture_residual"),
     Slip("no_tensor_there", "y = self.conv1(x)", "y = self.conv1([x])", "[x]", ("`list`",)),
     Slip("not_called", "y = self.conv2(y)", "y = self.conv2", "x + y"),
     Slip("brackets", "x.flatten(1)", "x.view(x.shape(0), -1)", "x.shape(0)", ("`x.shape(0)`", "`x.shape[0]`"), "lecture_residual"),
@@ -123,6 +161,22 @@ EPOCH = "        optimizer.zero_grad()"
 STEP = "        optimizer.step()"
 FORMULA = 'torch.einsum("oc,nchw->nohw", self.weight, x)'
 PREDICTED = "        predicted = model(images)"
+
+DROP = "        x = self.dropout(x)"
+TORCH = "global torch; import torch"
+
+
+def drawn(mask: str) -> str:
+    """A dropout by hand, where `mask` says what is kept."""
+    return f"        if self.training:\n            x = x * ({mask}) / (1 - self.dropout.p)"
+
+
+HALVES = (  # drawn at first, then the other half in every second run
+    "        if self.training:\n"
+    "            last = getattr(self, 'last', None)\n"
+    "            self.last = torch.rand_like(x) if last is None or last.shape != x.shape else 1 - last\n"
+    "            x = x * (self.last > self.dropout.p) / (1 - self.dropout.p)"
+)
 
 # answers that are none of the known mistakes
 OTHERS = (
@@ -146,6 +200,38 @@ OTHERS = (
     Slip("operator", "        y = F.relu(y)", "        y = y.tanh()", "tanh"),
     Slip("initial", "        self.conv2", "        nn.init.constant_(self.bn1.weight, 2)\n        self.conv2", name="bottleneck"),
     Slip("hidden", CONV1, f"self.layers = [{CONV1[13:]}]\n        self.conv1 = lambda x: self.layers[0](x)"),
+    Slip(
+        "without_effect",
+        "return F.relu(y)",
+        "return F.relu(y) + 0 * self.scale",
+        setup="import torch; self.scale = nn.Parameter(torch.ones(1))",
+    ),
+    Slip("runs_again", CONV1.replace("1 =", "2 ="), "self.conv2 = self.conv1", "self.conv2(y)"),
+    Slip("cut", "y = x + y", "y = x.detach() + y", "x.detach()", ("`x.detach()`",)),
+    Slip("call_dropped", "x = self.rblock2(x)", "self.rblock2(x)", "self.rblock2(x)", ("`self.rblock2(x)`",), "lecture_residual"),
+    Slip("has_more", "y = x + y", "y = self.drop(y)\n        y = x + 2 * y", setup="self.drop = nn.Dropout(0.2)"),
+    Slip(
+        "lacks",
+        "        y = F.relu(y)\n        y = self.conv2(y)\n        y = x + y\n        return F.relu(y)",
+        "        return F.dropout(self.conv2(y), 0.3)",
+    ),
+    Slip("fewer", "        y = x + y\n        return F.relu(y)", "        return x + F.max_pool2d(y, 3, 1, 1)"),
+    Slip("every_second", "x = x[:, :, ::2, ::2]", "x = F.max_pool2d(x, 2, ceil_mode=True)", "max_pool2d", name="downsampling_block"),
+    Slip("not_joined", "y = x + y", "y = F.max_pool2d(y, 3, 1, 1)"),
+    Slip("never_ends", "    return", "    while kernel > 0:\n        pass\n    return", "while", ("`kernel`",), "same_padding"),
+    Slip("no_value", "return ", "total = ", name="same_padding"),
+    Slip("chance_runs", DROP, HALVES, name="dropout_shortcut", setup=TORCH),
+    Slip("chance_rows", DROP, drawn("torch.rand(*x.shape[:2], 1, x.shape[3]) > self.dropout.p"), name="dropout_shortcut", setup=TORCH),
+    Slip("chance_columns", DROP, drawn("torch.rand(*x.shape[:3], 1) > self.dropout.p"), name="dropout_shortcut", setup=TORCH),
+    Slip("chance_channels", DROP, drawn("torch.rand(len(x), 1, *x.shape[2:]) > self.dropout.p"), name="dropout_shortcut", setup=TORCH),
+    Slip(
+        "chance_in_eval",
+        "        y = F.relu(y)\n",
+        drawn("torch.rand_like(x) > self.dropout.p") + "\n",
+        name="dropout_shortcut",
+        setup=TORCH,
+    ),
+    Slip("chance_spread", DROP, drawn("torch.rand_like(x) * 0.6"), name="auxiliary_head"),
     Slip("unused", CONV1, CONV1 + "\n        self.extra = nn.Conv2d(channels, channels, 1)"),
     Slip("parameters", CONV1, CONV1 + "\n        self.extra = nn.Linear(3, 3)"),
     Slip("gradients", "y = x + y", "y = x.detach() + y"),

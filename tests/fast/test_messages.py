@@ -5,6 +5,7 @@ import re
 from etude.practice.exercises import exercise, names
 from etude.practice.words import messages
 from places import ROOT
+from sentences import repeats_itself
 
 PAGE = (ROOT / "docs" / "messages.md").read_text(encoding="utf-8")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -53,3 +54,18 @@ def test_there_is_no_english_of_ours_in_chinese_messages() -> None:
     assert len(lines) > 400
     found = {(key, word) for key, line in lines for word in ENGLISH.findall(re.sub(QUOTED, "", line))}
     assert not found
+
+
+def test_no_message_says_the_same_of_an_answer_and_of_the_exercise() -> None:
+    assert not [line for lines in SECTIONS.values() for line in lines if repeats_itself(line)]
+    for line in (
+        "What should come of it next is 3×3 conv 6; here 3×3 conv 6 (conv1) follows.",
+        "here BN (bn) works with the weights that BN (bn) has used already; it should have its own.",
+        "It has 660 parameters, expected 660.",
+        "conv_macs(1, 2) gives 3, expected a whole number (3).",
+        "接下来应当是 3×3 conv 6，这里却是 3×3 conv 6 (conv1)。",
+        "这里的 BN (bn) 用的是 BN (bn) 已经用过的权重，它应当有自己的权重。",
+        "参数共有 660 个，应当是 660 个。",
+    ):
+        assert repeats_itself(line), line
+    assert not repeats_itself("It has 655 parameters, expected 660.")

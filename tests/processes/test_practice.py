@@ -25,10 +25,10 @@ from etude.practice.sources import merged
 from etude.practice.words import diagnosis
 from etude.practice.workbook import STATE, Workbook
 from etude.verification.apart import Server
+from sentences import repeats_itself
 from slips import SLIPS
 
 ANSWERS, WRONG = (sorted(places.ANSWERS.glob(pattern)) for pattern in ("*/*.py", "*/wrong/*.py"))
-SIDES = re.compile(r"next is (.+); here (.+?)( \([\w.]+\))? follows\.$")  # what should come, and what does
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -38,8 +38,8 @@ def written(folder: Path, name: str, text: str) -> Path:
     return file
 
 
-def both_sides_differ(result: Checked) -> bool:
-    return not any(side and side[1] == side[2] for side in map(SIDES.search, messages_of(result)))
+def both_sides_differ(found: Outcome) -> bool:
+    return not any(repeats_itself(message) for language in LANGUAGES for message in messages_of(found.said(language)))
 
 
 def messages_of(result: Checked) -> list[str]:
@@ -67,8 +67,10 @@ def test_every_mistake_gets_its_own_message(server: Server, name: str) -> None:
     task = exercise(name)
     for number, (id_, message) in enumerate(task.mistakes.items()):
         language = LANGUAGES[number % 2]
-        result = checked(name, task.mistake(id_), language, server)
+        found = outcome(name, task.mistake(id_), server)
+        result = found.said(language)
         assert ids(result)[:1] == [id_], f"{id_}: {result.diagnoses}"
+        assert both_sides_differ(found), found.findings
         assert result.diagnoses[0].message == message[language]
         assert len(result.diagnoses) == (2 if result.status == "error" else 1)
 
@@ -85,9 +87,10 @@ def test_a_right_answer_passes_in_whatever_style(server: Server, file: Path) -> 
 @pytest.mark.parametrize("file", WRONG, ids=lambda file: f"{file.parents[1].name}-{file.stem}")
 def test_a_wrong_answer_is_told_what_is_certain(server: Server, file: Path) -> None:
     """The ids of what is said stand in the file's first line."""
-    result = checked(file.parents[1].name, file, "en", server)
+    found = outcome(file.parents[1].name, file, server)
+    result = found.said("en")
     assert " ".join(ids(result)) == file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# "), result.diagnoses
-    assert both_sides_differ(result), result.diagnoses
+    assert both_sides_differ(found), found.findings
 
 
 MANY_SECONDS = 300  # where others compute as well
@@ -96,9 +99,10 @@ MUTANTS = mutants.drawn(40, seed=6)
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.exercise}-{mutant.operator}")
 def test_a_mutant_passes_only_where_it_is_the_same_function(server: Server, tmp_path: Path, mutant: mutants.Mutant) -> None:
-    result = checked(mutant.exercise, written(tmp_path, mutant.exercise, mutant.source), "en", server, seconds=MANY_SECONDS)
+    found = outcome(mutant.exercise, written(tmp_path, mutant.exercise, mutant.source), server, seconds=MANY_SECONDS)
+    result = found.said("en")
     assert result.passed != mutants.differs(mutant), result.diagnoses
-    assert both_sides_differ(result), result.diagnoses
+    assert both_sides_differ(found), found.findings
 
 
 def both(name: str, one: str, other: str) -> str:
@@ -116,6 +120,7 @@ def both(name: str, one: str, other: str) -> str:
         ("constant_scaling", "scaled_before_convs", "no_last_relu"),
         ("exclusive_gating", "sides_swapped", "bias_sign"),
         ("bottleneck", "stride_in_3x3", "no_last_relu"),
+        ("downsampling_block", "pooled_shortcut", "no_last_relu"),
         ("googlenet_inception", "average_pool", "three_for_five"),
         ("densenet", "half_compression", "no_last_relu"),
         ("conv_cost", "kernel_not_squared", "counts_flops"),

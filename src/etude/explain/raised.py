@@ -30,7 +30,7 @@ KNOWN = {
     "number_attribute": r"'(?P<type>float|int)' object has no attribute '(?P<name>\w+)'",
     "no_attribute": r"object has no attribute '(?P<name>\w+)'",
     "no_name": r"name '(?P<name>\w+)' is not defined|local variable '(?P<local>\w+)'",
-    "missing_argument": r"(?P<text>\w+\(\) missing \d+ required positional arguments?: .*)",
+    "missing_argument": r"(?P<call>\w+)(?:\.(?:__init__|forward))?\(\) missing \d+ required .*arguments?: (?P<names>.*)",
     "out_of_memory": r"can't allocate memory|not enough memory|bad_alloc|^MemoryError",
     "no_gpu": r"CUDA|cuda|NVIDIA",
     "no_gradient": r"does not require grad",
@@ -45,7 +45,7 @@ def explained(error: BaseException, file: Path) -> Finding:
         return unreadable(error)
     if isinstance(error, UnicodeDecodeError):
         return Finding("not_utf8")
-    if isinstance(error, NotImplementedError) and frame and "forward" not in text:
+    if isinstance(error, NotImplementedError) and frame and raised_in(error) is frame:
         return Finding("todo", line=line)
     if isinstance(error, SystemExit):
         return Finding("exits", line=line)
@@ -80,8 +80,11 @@ def completed(
         case "no_name":
             return key, {"name": values.get("name", values.get("local"))}
         case "cat_sizes":
-            branch = branch_of(frame, statement(file, line), int(values.pop("at"))) if frame else None
-            return key, values | {"branch": Finding("branch", {"name": branch}) if branch else ""}
+            at = int(values.pop("at"))
+            name = branch_of(frame, statement(file, line), at) if frame else None
+            return key, values | {"branch": Finding("branch", {"name": name}) if name else Finding("branch_number", {"number": at + 1})}
+        case "missing_argument":
+            return key, values | {"names": ", ".join(f"`{name}`" for name in re.findall(r"'(\w+)'", values["names"]))}
     return key, values
 
 
@@ -104,6 +107,11 @@ def learners_frame(error: BaseException, file: Path) -> tuple[FrameType | None, 
     """The innermost frame in the learner's file, and its line."""
     frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == str(file)]
     return frames[-1] if frames else (None, None)
+
+
+def raised_in(error: BaseException) -> FrameType:
+    """The frame that raised."""
+    return [frame for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
 
 
 def statement(file: Path, line: int | None, kind: type[ast.stmt] = ast.stmt) -> ast.stmt | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from etude.explain.findings import Finding
 
@@ -25,6 +25,7 @@ IMPORTS = {
     "np": "import numpy as np",
     "math": "import math",
 }
+NO_TENSORS = (int, float, str, list, tuple, dict)
 ALIKE = 0.7  # the share of letters from which a name is taken for another, misspelt
 
 Statement = TypeVar("Statement", bound=ast.stmt)
@@ -171,6 +172,8 @@ def attribute(scene: Scene) -> Finding | None:
     definition = scene.class_of(type(owner).__name__) if isinstance(owner, nn.Module) else None
     if definition and (found := never_set(definition, name) or misspelt_method(definition, "__init__")):
         return found
+    if isinstance(owner, nn.Module) and (found := given_tensor(scene, scene.function, type(owner).__name__)):
+        return found
     known = [one for one in dir(owner) if not one.startswith("_")]
     if isinstance(owner, nn.Module) and "_modules" in vars(owner):
         known = [*vars(owner)["_modules"], *vars(owner)["_parameters"], *(one for one in vars(owner) if not one.startswith("_"))]
@@ -259,10 +262,22 @@ def given_tensor(scene: Scene, root: ast.AST | None, layer: str = "") -> Finding
         match node:
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[first, *_]) if id(node) not in called:
                 made = scene.value(node.func)
-                is_layer = isinstance(made, type) and issubclass(made, nn.Module)
-                if is_layer and layer in ("", name) and not isinstance(first, ast.Constant):
+                if not (isinstance(made, type) and issubclass(made, nn.Module)) or layer not in ("", made.__name__):
+                    continue
+                if made.__name__ != name and (found := class_kept(scene, ast.unparse(node.func))):
+                    return found
+                if not isinstance(first, ast.Constant) and not isinstance(scene.value(first), NO_TENSORS):
                     want = f"{ast.unparse(node.func)}({'…' if needs_options(made) else ''})({ast.unparse(first)})"
                     return Finding("layer_given_tensor", {"text": ast.unparse(node), "want": want}, node.lineno)
+    return None
+
+
+def class_kept(scene: Scene, name: str) -> Finding | None:
+    """`self.relu = nn.ReLU`, without the brackets that make a layer of the class."""
+    for node in ast.walk(scene.tree):
+        match node:
+            case ast.Assign(targets=[target], value=ast.Name() | ast.Attribute()) if ast.unparse(target) == name:
+                return Finding("class_kept", {"name": name, "layer": ast.unparse(node.value)}, node.lineno)
     return None
 
 
@@ -319,6 +334,59 @@ def not_in_a_list(scene: Scene) -> Finding | None:
     return Finding("not_in_a_list", {"name": f"torch.{found.group(1)}"}, scene.line) if found else None
 
 
+def nothing_there(scene: Scene) -> Finding | None:
+    """`self.conv.bias` of a layer without a bias, and other attributes that are None."""
+    if "'NoneType' object" not in scene.text:
+        return None
+    for node in scene.nodes():
+        match node:
+            case ast.Attribute(attr=name, value=inner):
+                owner = scene.value(inner)
+                if owner is None or getattr(owner, name, owner) is not None:
+                    continue
+                if name == "bias" and isinstance(owner, nn.Module):
+                    return Finding("layer_without_bias", {"layer": ast.unparse(inner)}, scene.line)
+                return Finding("is_none", {"text": ast.unparse(node)}, scene.line)
+    return None
+
+
+def loop_over_number(scene: Scene) -> Finding | None:
+    """for i in num_layers"""
+    if scene.text != "'int' object is not iterable":
+        return None
+    loops = [node.iter for node in scene.nodes() if isinstance(node, (ast.For, ast.comprehension))]
+    over = next((one for one in loops if isinstance(scene.value(one), int) or isinstance(one, ast.Constant)), None)
+    return Finding("loop_over_number", {"have": ast.unparse(over)}, scene.line) if over else None
+
+
+def fraction(scene: Scene) -> Finding | None:
+    """range((depth - 4) / 3)"""
+    if not re.search(
+        r"'float' object cannot be interpreted as an integer|must be tuple of ints, ?but (?:found element of type|got) float", scene.text
+    ):
+        return None
+    for node in scene.nodes():
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            return Finding(
+                "divided", {"have": ast.unparse(node), "want": f"{ast.unparse(node.left)} // {ast.unparse(node.right)}"}, scene.line
+            )
+    known = ((node, scene.value(node)) for node in scene.nodes() if isinstance(node, (ast.Name, ast.Attribute)))
+    number = next(((node, value) for node, value in known if isinstance(value, float)), None)
+    return Finding("fraction", {"name": ast.unparse(number[0]), "value": repr(number[1])}, scene.line) if number else None
+
+
+def labels_first(scene: Scene) -> Finding | None:
+    """F.cross_entropy(labels, logits)"""
+    for node in scene.nodes() if "not implemented for 'Long'" in scene.text else ():
+        match node:
+            case ast.Call(args=[first, second, *_]):
+                labels, logits = scene.value(first), scene.value(second)
+                if isinstance(labels, Tensor) and isinstance(logits, Tensor) and logits.is_floating_point() > labels.is_floating_point():
+                    want = f"{ast.unparse(node.func)}({ast.unparse(second)}, {ast.unparse(first)})"
+                    return Finding("labels_first", {"have": ast.unparse(node), "want": want}, scene.line)
+    return None
+
+
 def calls_itself(scene: Scene) -> Finding | None:
     return Finding("calls_itself", line=scene.line) if isinstance(scene.error, RecursionError) and scene.line else None
 
@@ -340,6 +408,10 @@ RULES: tuple[Callable[[Scene], Finding | None], ...] = (
     wrong_brackets,
     comma_in_view,
     not_in_a_list,
+    nothing_there,
+    loop_over_number,
+    fraction,
+    labels_first,
     calls_itself,
     asks,
 )

@@ -18,6 +18,7 @@ from etude.practice.candidates import Candidate, Difference, Held, held, raises_
 from etude.practice.chance import differences, slope_differs
 from etude.practice.departure import Departure
 from etude.practice.exercises import Exercise
+from etude.practice.kinds import beyond
 from etude.practice.sources import loaded, merged
 from etude.source import code_only
 from etude.targets.opening import part_of
@@ -176,7 +177,9 @@ class Judge:
         if parameters != wanted:
             yield Finding("parameters", {"have": f"{parameters:,}", "want": f"{wanted:,}"})
         if difference.kind in ("operator", "output"):
-            yield Departure(candidate, answer, difference).finding()
+            departure = Departure(candidate, answer, difference)
+            yield departure.finding()
+            yield from beyond(departure)
         else:
             yield Finding(difference.kind)
 
@@ -190,11 +193,13 @@ class Judge:
 
 
 def merged_batch(error: BaseException, explanation: Finding) -> Finding:
-    """Where a linear layer was given another number of rows than there are images, that; else the explanation that there is."""
+    """Where a linear layer was given rows that are no whole number to an image, that; else the explanation that there is."""
     inside = (frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__))
     given = [known.get("input") for known in inside if isinstance(known.get("self"), nn.Linear)]
-    rows = next((x for x in given if isinstance(x, Tensor) and x.dim() == 2 and len(x) != IMAGES), None)
-    return explanation if rows is None else Finding("batch_changed", {"images": IMAGES, "have": size(rows.shape)}, explanation.line)
+    rows = next((x for x in given if isinstance(x, Tensor) and x.dim() == 2 and len(x) % IMAGES), None)
+    if rows is None or explanation.key == "fixed_batch":
+        return explanation
+    return Finding("batch_changed", {"images": IMAGES, "have": size(rows.shape)}, explanation.line)
 
 
 def beside(found: Sequence[Held]) -> list[Finding]:

@@ -202,7 +202,10 @@ def held(answer: Answer, candidate: Candidate, *, search: bool = False) -> Held:
         found = other
     comparison = Comparison(answer, candidate, found, steps)
     kind = comparison.difference()
-    return Held(Difference(kind, found)) if kind else Held(beside=tuple(comparison.beside()))
+    if kind:
+        unseen = [values for values in found.values if kind == "output" and not any(answer.trace.has(value.tensor) for value in values)]
+        return Held(Difference(kind, found, len(unseen)))
+    return Held(beside=tuple(comparison.beside()))
 
 
 def with_other_biases(answer: Answer, candidate: Candidate) -> tuple[tuple[Replayed, ...], Alignment]:

@@ -33,7 +33,7 @@ def differences(answer: Answer, candidate: Candidate) -> Iterator[Finding]:
     comparison = Comparison(answer, candidate, found, evaluated.steps)
     theirs, ours = draws_of(answer), drawn(carried(candidate, comparison.bindings), answer.images)
     part, own = corner(theirs), corner(ours)
-    for dim, key in ((1, "images"), (2, "channels"), (3, "rows"), (4, "columns"), (0, "runs")):
+    for dim, key in ((1, "images"), (0, "runs"), (2, "channels"), (3, "rows"), (4, "columns")):
         if dim < part.dim() and apart(together(part, dim), together(own, dim)) > ERRORS:
             yield Finding(f"chance_{key}")
     theirs, ours = (draws.flatten(0, 1).flatten(1) for draws in (theirs, ours))

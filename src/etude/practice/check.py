@@ -16,6 +16,7 @@ from etude.explain.slips import alike
 from etude.practice import blocks, functions, loops
 from etude.practice.exercises import Exercise, exercise
 from etude.practice.printed import Printed
+from etude.practice.shown import shown
 from etude.targets.needed import Part
 from etude.targets.opening import imported, part_of
 from etude.targets.statement import DEFINITIONS
@@ -35,6 +36,7 @@ def check(name: str, file: str, run_all: bool = False) -> dict[str, Any]:
     printed = Printed(sys.stdout)
     with default_dtype(torch.float64), torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(printed):
         found, made = findings(exercise(name), Path(file), run_all)
+        found += shown(found, Path(file))
     status = "pass" if not found else "error" if any(finding.key in LOUD for finding in found) else "fail"
     return {"status": status, "findings": [dataclasses.asdict(finding) for finding in found], "made": made, "printed": printed.lines()}
 

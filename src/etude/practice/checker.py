@@ -12,6 +12,7 @@ from queue import SimpleQueue
 from typing import Any, Literal
 
 from etude.errors import UsageError
+from etude.explain.endless import never_ends
 from etude.explain.findings import Finding
 from etude.practice.exercises import LANGUAGES, Language, exercise
 from etude.practice.printed import shown
@@ -96,17 +97,19 @@ def outcome(name: str, file: Path, server: Server | None = None, seconds: float 
         answer = (server.call if server else call)(f"{CHILD}:check", arguments, seconds=seconds, megabytes=MEGABYTES)
     except Failed as error:
         printed = tuple(shown(error.output.splitlines())) if error.kind in ENDS else ()
-        return Outcome(name, file, "error", (ended(error, seconds),), time.monotonic() - began, printed=printed)
+        return Outcome(name, file, "error", (ended(error, seconds, file),), time.monotonic() - began, printed=printed)
     untouched = file.read_text(encoding="utf-8", errors="replace") in starts
     findings = tuple(Finding(**finding) for finding in answer["findings"])
     return Outcome(name, file, answer["status"], findings, time.monotonic() - began, untouched, answer["made"], tuple(answer["printed"]))
 
 
-def ended(error: Failed, seconds: float) -> Finding:
+def ended(error: Failed, seconds: float, file: Path) -> Finding:
     """How the process of a check has ended without an answer, with the line where it was."""
     said = str(error)
     line = int(found.group(1)) if (found := re.search(r"\.py line (\d+)\)", said)) else None
     if error.kind == "time":
+        if endless := never_ends(file.read_text(encoding="utf-8", errors="replace"), line):
+            return endless
         return Finding("time", {"seconds": f"{seconds:g}"}, line)
     if error.kind == "memory":
         return Finding("memory", {"megabytes": f"{MEGABYTES:,}"}, line)

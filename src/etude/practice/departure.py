@@ -35,7 +35,10 @@ class Departure:
 
     @functools.cached_property
     def line(self) -> int | None:
-        return next((line for event in self.instead if (line := self.answer.lines[event.index])), None)
+        return next((line for event in self.instead if (line := self.line_of(event))), None)
+
+    def line_of(self, event: Event) -> int | None:
+        return self.answer.lines[event.index] or None
 
     @functools.cached_property
     def instead(self) -> Sequence[Event]:
@@ -66,7 +69,7 @@ class Departure:
                 return Finding("not_returned", {"have": self.called(self.instead[0])}, self.line)
             known = {place for step in range(len(self.run.steps)) for place in self.places(step)}
             more = [event for event in self.answer.trace.events if event.index not in known]
-            return Finding("output", {"have": self.called(more[-1]) if more else Finding("no_operator")}, self.line)
+            return Finding("output", {"have": self.called(more[-1])}, self.line_of(more[-1])) if more else Finding("output_order")
         step = self.place.step
         before = [described(self.run.steps[index] if index >= 0 else None) for index in step.inputs]
         here, sides = self.here(step), {"before": before, "want": described(step)}
@@ -75,7 +78,7 @@ class Departure:
                 return Finding("not_followed", sides, self.line)
             if hand := self.by_hand(self.run.steps[step.index]):
                 return Finding("by_hand", sides | {"have": self.called(hand)}, self.answer.lines[hand.index] or None)
-        return Finding("operator", sides | {"here": here}, self.line)
+        return Finding("operator", sides | {"here": here}, None if here.key == "not_joined" else self.line)
 
     def by_hand(self, step: Replayed) -> Event | None:
         """What applies weights, as many as this layer has, that were not followed, in another way than the layers of torch."""
@@ -95,9 +98,17 @@ class Departure:
         event = self.instead[0]
         if event.index in self.place.known:
             return Finding("dropped", {"have": self.called(event)})
+        if not any(self.joined(step, event) for event in self.instead):
+            return Finding("not_joined")
         if event.op != "add" and (in_words(event) != in_words(step) or self.answer.options[event.index]):
             return Finding("follows", {"have": self.called(event)})
         return self.unlike(step, event)
+
+    def joined(self, step: Step, event: Event) -> bool:
+        """Whether an event takes more than one of the things that a step joins; or the step joins none."""
+        if step.op not in ("add", "concat") or event.op == step.op or len(set(step.inputs)) < 2:
+            return True
+        return sum(bool(set(self.places(index)) & set(event.inputs)) for index in set(step.inputs)) > 1
 
     def unlike(self, step: Step, event: Event) -> Finding:
         """In what an operator of the same name is not the solution's, as far as that is certain."""
@@ -117,7 +128,8 @@ class Departure:
             place for index, binding in self.found.bindings.items() if set(weights) & set(binding.uses) for place in self.places(index)
         ]
         if earlier:
-            return Finding("weights_again", have | {"other": self.called(self.event(earlier[0]))})
+            other = self.called(self.event(earlier[0]))
+            return Finding("runs_again", have) if other == have["have"] else Finding("weights_again", have | {"other": other})
         return Finding("other_numbers", have)
 
     def event(self, index: int) -> Event | None:
@@ -129,14 +141,18 @@ class Departure:
             return Finding("the_input")
         if event.op == "add" and event.factor is None:
             return Finding("addition")
+        if event.op == "slice":
+            return described(event)
         path = f" ({event.path})" if event.path else ""
         return ", ".join([in_words(event) + path, *self.answer.options[event.index]])
 
 
-def described(step: Step | None) -> Finding | str:
+def described(step: Operator | None) -> Finding | str:
     """An operator of the solution in a few words."""
     if step is None:
         return Finding("the_input")
+    if step.op == "slice":
+        return Finding("every_second" if step.stride == 2 else "a_part")
     return Finding("addition") if step.op == "add" and step.factor is None else in_words(step)
 
 

@@ -28,6 +28,8 @@ def judged(exercise: Exercise, function: Callable[..., Any], file: Path) -> list
         return [Finding(id_) for id_ in made]
     at = next(at for at, value in enumerate(whole) if value != expected[at])
     call = f"{name}({', '.join(map(repr, exercise.cases[at].arguments))})"
+    if values[at] is None:
+        return [Finding("no_value", {"call": call})]
     key = "not_whole" if whole[at] is None else "value"
     return [Finding(key, {"call": call, "have": repr(values[at]), "want": expected[at]})]
 
