@@ -24,7 +24,7 @@ def unfollowed(repair: Repair, state: State) -> str:
         if weights and not all(id(weight) in used for weight in weights[:2]) and (how := hidden(repair, event, step)):
             return f"{event.path or 'forward'}: {how}"
     if repair.trace.hidden:
-        return f"{repair.trace.hidden[0] or 'forward'}: weights are applied to something that is not one tensor for each image"
+        return repair.trace.hidden[0]
     return next(same_on_both_sides(repair, state), "")
 
 

@@ -284,6 +284,8 @@ class Judge:
     def departs(self, found: Alignment) -> Departs:
         """All departures, and what must hold of any module."""
         trace = traced(self.module.train(), self.images.clone(), self.call(self.module), keep=True, like=self.traced)
+        if trace.lost:
+            raise CannotJudge(f"{trace.lost[0]} cannot be followed back to the image")
         trace = normal(trace) if found.normal else trace
         all_ = departures(self.steps, trace, found, self.module, self.whose)
         idle = unreached(self.module, trace)

@@ -67,7 +67,7 @@ class Form:
 
     def trace(self) -> Trace:
         """The nodes as events again."""
-        made = Trace(self.before.images, self.parts, outputs=self.before.outputs, hidden=self.before.hidden)
+        made = Trace(self.before.images, self.parts, outputs=self.before.outputs, hidden=self.before.hidden, lost=self.before.lost)
         place = {node: index - 1 for index, node in enumerate(self.nodes)}
         for index, node in enumerate(self.nodes[1:]):
             assert node.event is not None
