@@ -145,6 +145,12 @@ def reshape(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> di
     return {"op": "flatten" if result.dim() == 2 and same_batch else "other"}
 
 
+def unfold(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[str, Any]:
+    """The windows that a convolution of these facts would see, as columns."""
+    names = (("kernel", 1, "kernel_size", None), ("dilation", 2, "dilation", 1), ("padding", 3, "padding", 0), ("stride", 4, "stride", 1))
+    return {"op": "other", **{fact: square(argument(args, kwargs, at, name, default)) for fact, at, name, default in names}}
+
+
 OPERATORS: dict[Any, Describe] = {
     **dict.fromkeys((F.conv2d, torch.conv2d), conv),
     F.linear: linear,
@@ -165,6 +171,7 @@ OPERATORS: dict[Any, Describe] = {
     F.adaptive_avg_pool2d: adaptive_pool,
     Tensor.__getitem__: slices,
     F.pad: pad,
+    F.unfold: unfold,
 }
 
 # What a tensor is made like, its numbers left aside.

@@ -84,7 +84,7 @@ def align(steps: Sequence[Step], trace: Trace, module: nn.Module) -> Alignment:
     if found.reached == len(steps) or (form := normal(trace)) is trace:
         return found
     other = replace(Aligner(steps, form, module).run(), normal=True)
-    return other if other.reached > found.reached else found
+    return other if other.reached >= found.reached else found
 
 
 class Aligner:

@@ -218,7 +218,7 @@ class Judge:
 
     def counts(self) -> Trace:
         """Parameters and multiply-adds."""
-        model, counter = copied(self.module).eval(), FlopCounterMode(display=False)
+        model, counter = copied(self.module).eval().requires_grad_(False), FlopCounterMode(display=False)  # which asks for what has gradients
 
         def counted(image: Tensor) -> Any:
             with counter:
@@ -284,8 +284,8 @@ class Judge:
     def departs(self, found: Alignment) -> Departs:
         """All departures, and what must hold of any module."""
         trace = traced(self.module.train(), self.images.clone(), self.call(self.module), keep=True, like=self.traced)
-        if trace.lost:
-            raise CannotJudge(f"{trace.lost[0]} cannot be followed back to the image")
+        if trace.lost or trace.hidden:
+            raise self.not_followed(f"{trace.lost[0]} cannot be followed back to the image" if trace.lost else trace.hidden[0])
         trace = normal(trace) if found.normal else trace
         all_ = departures(self.steps, trace, found, self.module, self.whose)
         idle = unreached(self.module, trace)
@@ -303,6 +303,13 @@ class Judge:
         self.level("L5", "fail" if broken else "pass", *lines)
         what, where = (hidden, ()) if hidden else (all_.sentence, all_.each)
         return Departs(*where, *broken, sentence="; ".join([what, *(one.sentence for one in broken)]))
+
+    def not_followed(self, why: str) -> Exception:
+        """What to say of a run that was not seen: that it learns other numbers than the table has, where it does, and no more."""
+        numbers = sum(step.parameters for step in self.steps)
+        if self.parameters == numbers:
+            return CannotJudge(why)
+        return Departs(Departure("", f"it learns {self.parameters:,} numbers, and {self.whose} has {numbers:,}; {why}"))
 
     def as_many_numbers(self, unused: Mapping[str, nn.Parameter]) -> bool:
         """Whether as many are learned and used as in the table: they are where its function is computed, in whatever form."""

@@ -238,7 +238,8 @@ class Repair:
             yield self.followed(state, state.given(left[0]))
         elif left:
             values, choices = next(self.aligner.inputs(replace(step, inputs=tuple(left)), self.alignment(state, {})), ([], {}))
-            yield self.followed(state, [Value(torch.cat([value.tensor for value in values], dim=1), choices)])
+            with contextlib.suppress(RuntimeError):  # of sizes that do not fit
+                yield self.followed(state, [Value(torch.cat([value.tensor for value in values], dim=1), choices)])
 
     def near(self, state: State, step: Step) -> Aligner:
         """An aligner that knows only the parameters that the run applies near the inputs of a step."""
