@@ -31,13 +31,17 @@ def square(value: Any) -> Any:
 
 
 def conv(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[str, Any]:
+    kernel, dilation = square(tuple(argument(args, kwargs, 1, "weight").shape[2:])), square(argument(args, kwargs, 5, "dilation", 1))
+    padding = square(argument(args, kwargs, 4, "padding", 0))
+    if padding == "same" and isinstance(kernel, int) and isinstance(dilation, int) and kernel % 2:
+        padding = dilation * (kernel - 1) // 2
     return {
         "op": "conv",
-        "kernel": square(tuple(argument(args, kwargs, 1, "weight").shape[2:])),
+        "kernel": kernel,
         "stride": square(argument(args, kwargs, 3, "stride", 1)),
-        "padding": square(argument(args, kwargs, 4, "padding", 0)),
+        "padding": 0 if padding == "valid" else padding,
         "bias": argument(args, kwargs, 2, "bias") is not None,
-        "dilation": square(argument(args, kwargs, 5, "dilation", 1)),
+        "dilation": dilation,
         "groups": argument(args, kwargs, 6, "groups", 1),
     }
 

@@ -1,5 +1,6 @@
 """What a module does otherwise than the paper's table, all of it, in words."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ NOUNS = {
     "conv": "convolution",
 }
 UNLIKE = "{who}{yours} [gives|give] other numbers than such a layer makes of the same"
+ORDINALS = ("first", "second", "third", "fourth")
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 
@@ -178,6 +180,8 @@ class Words:
         yield from alike.values()
 
     def sentence(self, edits: list[Edit]) -> str:
+        if len(edits) > 1 and all(self.only_maps(edit) for edit in edits):
+            return self.other_maps(edits)
         exact = {self.said(edit) for edit in edits}
         said = exact.pop() if len(exact) == 1 else self.said(edits[0], numbers=False)
         names = [self.subject(edit) for edit in edits]
@@ -185,6 +189,23 @@ class Words:
         own = self.own(edits[0]) if len(edits) == 1 else ""
         said = re.sub(r"\[(\w*)\|(\w+)\]", r"\2" if len(edits) > 1 else r"\1", said)
         return said.format(who=who, yours=f" (your {own})" if own else "")
+
+    def only_maps(self, edit: Edit) -> bool:
+        """Whether an operator is as in the table but for how many maps it gives."""
+        return edit.kind == "other" and list(differing(self.steps[edit.steps[0]], self.events[edit.events[0]])) == ["maps"]
+
+    def other_maps(self, edits: Sequence[Edit]) -> str:
+        """Other numbers of maps at several places: of the first by how many, of the others whether more or fewer, or all where they are few."""
+        have = [(self.name(edit.steps[0]), self.events[edit.events[0]].shape[0], self.steps[edit.steps[0]].shape[0]) for edit in edits]
+        (first, maps, wanted), others = have[0], have[1:]
+        if len({(a, b) for _, a, b in have}) == 1:
+            who = listed([name_ for name_, *_ in have]) if len(have) <= MOST_NAMES else f"{first} … {have[-1][0]} ({len(have)} places)"
+            return f"{who} have {maps} maps where {self.whose} has {wanted}"
+        if len(have) <= MOST_NAMES:
+            return f"{first} has {maps} maps where {self.whose} has {wanted}, " + listed([f"{who} {a} and not {b}" for who, a, b in others])
+        more = {a > b for _, a, b in others}
+        how = "other numbers of maps" if len(more) > 1 else "more maps" if True in more else "fewer maps"
+        return f"{first} has {maps} maps where {self.whose} has {wanted}; {others[0][0]} … {others[-1][0]} ({len(others)} places) have {how} too"
 
     def own(self, edit: Edit) -> str:
         """Where it stands in the module's own names."""
@@ -268,14 +289,59 @@ class Words:
             case _:
                 have, want = self.convolutions(events), self.convolutions([self.steps[i] for i in edit.steps])
                 if have == want or "one" in (have[:3], want[:3]):
-                    have, want = here, there
-                return f"{{who}}{{yours}} [has|have] {have} {paper} {want}" if have != want else UNLIKE
+                    return self.another_block(edit, numbers)
+                return f"{{who}}{{yours}} [has|have] {have} {paper} {want}"
+
+    def another_block(self, edit: Edit, numbers: bool) -> str:
+        """In what a block is another one: of two lists of operators what is not in both, or else what feeds the first that is fed otherwise."""
+        here = [words([self.events[i]], numbers) for i in edit.events]
+        there = [words([self.steps[i]], numbers) for i in edit.steps]
+        tail = len(os.path.commonprefix([here[::-1], there[::-1]]))
+        head = min(len(os.path.commonprefix([here, there])), min(len(here), len(there)) - tail)
+        have, want = (", ".join(row[head : len(row) - tail]) for row in (here, there))
+        behind = f"behind {here[head - 1]}" if head else "at the beginning"
+        if have and want:
+            return f"{{who}}{{yours}} [has|have] {have} where {self.whose} has {want}"
+        if have:
+            return f"{{who}}{{yours}} [has|have] {have} {behind}, where {self.whose} has nothing"
+        if want:
+            return f"{{who}}{{yours}} [lacks|lack] {want} {behind}"
+        return self.fed_otherwise(edit)
+
+    def fed_otherwise(self, edit: Edit) -> str:
+        """Which operator of a block with the table's operators works on something else."""
+        within = dict(zip(edit.events, edit.steps, strict=True))
+        for place, index in within.items():
+            step, event = self.steps[index], self.events[place]
+            given = [within.get(before, next((i for i in step.inputs if before in self.places(i)), None)) for before in event.inputs]
+            here = [self.within(edit, i) for i in given if i is not None and i not in step.inputs]
+            there = [self.within(edit, i) for i in step.inputs if i not in given]
+            if here and there and here != there:
+                if step.op == "add" and len(there) == 1:
+                    return f"the shortcut[|s] of {{who}}{{yours}} [begins|begin] at {listed(here)}, in {self.whose} at {listed(there)}"
+                return f"{self.within(edit, index)} of {{who}}{{yours}} is of {listed(here)} where {self.whose}'s is of {listed(there)}"
+        return UNLIKE
+
+    def within(self, edit: Edit, index: int) -> str:
+        """An operator as a block calls it: its input, conv1, the second ReLU."""
+        if index < edit.steps[0]:
+            return "the input"
+        alike = [i for i in edit.steps if self.steps[i].op == self.steps[index].op]
+        noun = self.steps[index].path.rpartition(".")[2] if self.named(index) else NOUNS.get(self.steps[index].op, label(self.steps[index]))
+        return noun if self.named(index) else f"the {ORDINALS[alike.index(index)]} {noun}" if 1 < len(alike) <= len(ORDINALS) else f"the {noun}"
+
+    def named_or_image(self, index: int) -> str:
+        return self.name(index) if index >= 0 else "the image"
 
     def with_the_same_facts(self, step: Step, event: Event) -> str:
         """What is said of an operator that is as in the table, and gives something else."""
         here, there = self.inputs_apart(step, event)
         if step.op in ("conv", "linear", "batch_norm") and not any(isinstance(operand, nn.Parameter) for operand in event.operands):
             return f"the weights of {{who}}{{yours}} are no parameters of the module, {self.whose} has it learn them"
+        if step.op == "batch_norm" and event.operands:
+            for what, operand in zip(("scale", "shift"), event.operands, strict=False):
+                if not isinstance(operand, nn.Parameter):
+                    return f"the {what} of {{who}}{{yours}} is no parameter of the module, {self.whose} has it learned"
         if here == there:
             return UNLIKE
         if self.is_shortcut(step, event):
@@ -294,7 +360,7 @@ class Words:
         there = [i for i in step.inputs if not set(self.places(i)) & set(event.inputs)]
         if not here or not there:
             here, there = list(event.inputs), list(step.inputs)
-        return listed([self.known(place) for place in here]), listed([self.name(i) if i >= 0 else "the image" for i in there])
+        return listed([self.known(place) for place in here]), listed([self.named_or_image(i) for i in there])
 
     def places(self, index: int) -> tuple[int, ...]:
         """The events that made what an operator of the table gave; before the first is the image."""
@@ -401,6 +467,8 @@ def in_words(fact: str, value: object) -> str:
     match fact:
         case "bias":
             return "a bias" if value else "no bias"
+        case "factor":
+            return f"a factor of {1 if value is None else value}"
         case "share":
             return f"a share of {value}"
         case "ceil":

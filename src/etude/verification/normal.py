@@ -113,8 +113,8 @@ class Form:
             if node.op in ELEMENTWISE and last.intersection(node.inputs):
                 last.add(node)
         for node in reversed(self.nodes):
-            if node in last:
-                last.update(before for before in node.inputs if before.op in ELEMENTWISE)
+            if node in last and node.op != "other":
+                last.update(before for before in node.inputs if before.op in ("other", *ELEMENTWISE))
         for node in last:
             if node.event and len(node.event.shape) == 3 and len(node.signatures) > 1:
                 height, width, channels = node.event.shape
