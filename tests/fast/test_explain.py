@@ -427,7 +427,11 @@ def test_long_names_fit_a_terminal() -> None:
         (("FILES/gone.py:Net",), 1, "gone.py: no such file"),
         (("FILES/syntax.py:f",), 1, "cannot be imported: SyntaxError: invalid syntax (line 1)"),
         (("FILES/needs.py:f",), 1, "No module named 'nowhere_at_all' (line 1)"),
-        (("FILES/exits.py:f",), 1, "cannot be imported: it ends the program with sys.exit(3) (exits.py line 2); f needs that line: add --run-all"),
+        (
+            ("FILES/exits.py:f",),
+            1,
+            "cannot be imported: it ends the program with sys.exit(3) (exits.py line 2); f needs that line: add --run-all",
+        ),
         (("FILES/raises.py:make",), 1, "cannot be made: RuntimeError: out of paint (line 2)"),
         (("FILES/raises.py:text",), 1, "gives a str, expected a torch.nn.Module"),
         (("FILES/raises.py:number",), 1, "is a int, expected a class, a function or a torch.nn.Module"),

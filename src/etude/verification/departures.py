@@ -1,6 +1,6 @@
 """What a module does otherwise than the paper's table, all of it, in words."""
 
-import os
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -153,7 +153,31 @@ class Words:
                 first, last = self.blocks[unit if gone.steps[0] >= extra.steps[0] else self.block(gone)]
                 found[found.index(extra)] = Edit("block other", tuple(range(first, last + 1)), extra.events, extra.agreed)
                 found.remove(gone)
+        for edit in [edit for edit in found if edit.kind == "other" and self.steps[edit.steps[0]].op in JOINS]:
+            if branch := self.other_branch(edit, [other.steps[0] for other in found if other.kind == "missing"]):
+                found[found.index(edit)] = branch
+                found = [other for other in found if other.kind != "missing" or other.steps[0] not in branch.steps]
         return found
+
+    def other_branch(self, edit: Edit, missing: Sequence[int]) -> Edit | None:
+        """A join of something else, where operators of its branch are missing: the branch is another."""
+        join = self.events[edit.events[0]]
+        ends = [i for i in self.steps[edit.steps[0]].inputs if i in missing]
+        others = [
+            place for place in join.inputs if place >= 0 and not any(place in self.places(i) for i in self.steps[edit.steps[0]].inputs)
+        ]
+        if join.op != self.steps[edit.steps[0]].op or len(ends) != 1 or len(others) != 1:
+            return None
+        way, events = ends, others
+        while (before := self.steps[way[0]].inputs) and before[0] in missing:
+            way = [before[0], *way]
+        while len(before := self.events[events[0]].inputs) == 1 and before[0] >= 0 and not self.at_place(before[0]):
+            events = [before[0], *events]
+        return Edit("branch other", tuple(way), tuple(events), edit.agreed)
+
+    def at_place(self, place: int) -> bool:
+        """Whether the table has what the module made there."""
+        return any(place in places for places in self.state.places)
 
     def moved(self, one: Edit, other: Edit) -> Edit | None:
         """Two edits as one: an operator in front of the one that it should follow; a block for another."""
@@ -195,7 +219,7 @@ class Words:
         return edit.kind == "other" and list(differing(self.steps[edit.steps[0]], self.events[edit.events[0]])) == ["maps"]
 
     def other_maps(self, edits: Sequence[Edit]) -> str:
-        """Other numbers of maps at several places: of the first by how many, of the others whether more or fewer, or all where they are few."""
+        """Other numbers of maps at several places: of a few all, of many the first, and whether the others have more or fewer."""
         have = [(self.name(edit.steps[0]), self.events[edit.events[0]].shape[0], self.steps[edit.steps[0]].shape[0]) for edit in edits]
         (first, maps, wanted), others = have[0], have[1:]
         if len({(a, b) for _, a, b in have}) == 1:
@@ -205,7 +229,8 @@ class Words:
             return f"{first} has {maps} maps where {self.whose} has {wanted}, " + listed([f"{who} {a} and not {b}" for who, a, b in others])
         more = {a > b for _, a, b in others}
         how = "other numbers of maps" if len(more) > 1 else "more maps" if True in more else "fewer maps"
-        return f"{first} has {maps} maps where {self.whose} has {wanted}; {others[0][0]} … {others[-1][0]} ({len(others)} places) have {how} too"
+        rest = f"{others[0][0]} … {others[-1][0]} ({len(others)} places)"
+        return f"{first} has {maps} maps where {self.whose} has {wanted}; {rest} have {how} too"
 
     def own(self, edit: Edit) -> str:
         """Where it stands in the module's own names."""
@@ -272,8 +297,8 @@ class Words:
             case "branch missing":
                 add = self.steps[edit.steps[-1]].op == "add"
                 return "the shortcut and its addition in {who} are missing" if add else f"the branch {there} of {{who}} is missing"
-            case "branch other" if sum(self.steps[i].op == "conv" for i in edit.steps) == 1:
-                here = here or "an identity"
+            case "branch other" if sum(self.steps[i].op == "conv" for i in edit.steps) == 1 or step.op in ("slice", "pad"):
+                here = (here or "an identity") + self.elsewhere(edit)
                 return f"the {self.branch(edit)}[|s] in {{who}}{{yours}} [is|are] {here} {paper} {there}" if here != there else UNLIKE
             case "block missing":
                 unit = self.block(edit)
@@ -293,11 +318,11 @@ class Words:
                 return f"{{who}}{{yours}} [has|have] {have} {paper} {want}"
 
     def another_block(self, edit: Edit, numbers: bool) -> str:
-        """In what a block is another one: of two lists of operators what is not in both, or else what feeds the first that is fed otherwise."""
+        """In what a block is another one: of two lists of operators what is not in both, or else which operator is fed otherwise."""
         here = [words([self.events[i]], numbers) for i in edit.events]
         there = [words([self.steps[i]], numbers) for i in edit.steps]
-        tail = len(os.path.commonprefix([here[::-1], there[::-1]]))
-        head = min(len(os.path.commonprefix([here, there])), min(len(here), len(there)) - tail)
+        tail = alike(here[::-1], there[::-1])
+        head = min(alike(here, there), min(len(here), len(there)) - tail)
         have, want = (", ".join(row[head : len(row) - tail]) for row in (here, there))
         behind = f"behind {here[head - 1]}" if head else "at the beginning"
         if have and want:
@@ -328,7 +353,13 @@ class Words:
             return "the input"
         alike = [i for i in edit.steps if self.steps[i].op == self.steps[index].op]
         noun = self.steps[index].path.rpartition(".")[2] if self.named(index) else NOUNS.get(self.steps[index].op, label(self.steps[index]))
-        return noun if self.named(index) else f"the {ORDINALS[alike.index(index)]} {noun}" if 1 < len(alike) <= len(ORDINALS) else f"the {noun}"
+        return (
+            noun
+            if self.named(index)
+            else f"the {ORDINALS[alike.index(index)]} {noun}"
+            if 1 < len(alike) <= len(ORDINALS)
+            else f"the {noun}"
+        )
 
     def named_or_image(self, index: int) -> str:
         return self.name(index) if index >= 0 else "the image"
@@ -353,6 +384,17 @@ class Words:
         first = self.blocks.get(step.path, (0, 0))[0]
         wanted = [i for i in step.inputs if not set(self.places(i)) & set(event.inputs)]
         return step.op == "add" and len(wanted) == 1 and wanted[0] < first
+
+    def elsewhere(self, edit: Edit) -> str:
+        """Where another branch begins, if not where the table's does."""
+        begin = self.events[edit.events[0]].inputs if edit.events else ()
+        if not begin or set(begin) & set(self.places(self.steps[edit.steps[0]].inputs[0])):
+            return ""
+        index = next((i for i, places in enumerate(self.state.places) if begin[0] in places), None)
+        first = self.blocks.get(self.layer(self.join_behind(edit.steps)), (0, 0))[0]
+        if index is not None and index >= first:
+            return f" behind the unit's first {NOUNS.get(self.steps[index].op, self.steps[index].op)}"
+        return f" of {self.known(begin[0])}"
 
     def inputs_apart(self, step: Step, event: Event) -> tuple[str, str]:
         """What feeds an operator of the module and one of the table, in the paper's names; what feeds both is left out."""
@@ -485,6 +527,11 @@ def words(operators: Sequence[Operator], numbers: bool) -> str:
     """Operators in a row; without numbers of maps where these are not asked for."""
     said = ", ".join(map(name, operators))
     return said if numbers else re.sub(r"(conv|linear) \d+", r"\1", said)
+
+
+def alike(one: Sequence[str], other: Sequence[str]) -> int:
+    """With how many of the same two lists begin."""
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def listed(names: Sequence[str]) -> str:

@@ -125,23 +125,25 @@ class Form:
         return bool(last)
 
     def multiplied(self) -> bool:
-        """A product with a matrix of weights, as `matmul` or `einsum` has it: seen by its numbers, which are linear in those of its input."""
+        """A product with a matrix of weights, as `matmul` or `einsum` has it: its signature is linear in that of its input."""
         for node in self.nodes:
             if node.op == "other" and node.event and len(node.inputs) == len(operands(node)) == 1 and len(node.event.shape) in (1, 3):
                 weight, before = operands(node)[0], node.inputs[0].signature
                 sides = len(node.signature), len(before)
                 if weight.dim() > 1 and essential(weight.shape) == essential(sides):
-                    for change in (lambda given: given[0].reshape(sides), lambda given: given[0].reshape(sides[::-1]).T):
+                    for change in either_way(sides):
                         if close(change([weight.detach()]) @ before, node.signature).all():
-                            facts = {"op": "conv", "kernel": 1, "stride": 1, "padding": 0} if len(node.event.shape) == 3 else {"op": "linear"}
-                            node.event = replace(node.event, operands=(self.put([weight], change),), **facts)  # type: ignore[arg-type]
+                            facts = (
+                                {"op": "conv", "kernel": 1, "stride": 1, "padding": 0} if len(node.event.shape) == 3 else {"op": "linear"}
+                            )
+                            node.event = replace(node.event, operands=(self.put([weight], change),), **facts)
                             return True
         return False
 
     def of_columns(self) -> bool:
         """A product with the windows that `unfold` cuts out."""
         for node in self.nodes:
-            weight = next((one for one in operands(node) if one.dim() > 1), None)
+            weight = next((one for one in operands(node) if one is not None and one.dim() > 1), None)
             columns = self.back(node)
             if node.op in ("linear", "other") and weight is not None and columns is not None and columns.event:
                 source, facts = columns.inputs[0], columns.event
@@ -151,7 +153,10 @@ class Form:
                     end = after
                 if end.event and end.event.shape[0] == maps == len(end.signature) and len(weight) == maps:
                     sides = (maps, len(source.signature), *kernel)
-                    weights = (self.put([weight], lambda given: given[0].reshape(sides)), *(one for one in operands(node) if one is not weight))
+                    weights = (
+                        self.put([weight], lambda given, sides=sides: given[0].reshape(sides)),  # type: ignore[misc]
+                        *(one for one in operands(node) if one is not weight),
+                    )
                     shown = {name: getattr(facts, name) for name in ("kernel", "stride", "padding", "dilation")}
                     event = replace(end.event, op="conv", operands=weights, bias=len(weights) > 1, path=node.event.path, **shown)  # type: ignore
                     new = Node(event, [source], end.signatures, end.kept)
@@ -174,13 +179,13 @@ class Form:
         for node in self.nodes:
             if node.op == "add" and len(node.inputs) == len(operands(node)) == 1:
                 (before,), (bias,) = node.inputs, operands(node)
-                if is_product(before) and before.event and len(operands(before)) == 1 and self.only(before) is node:
-                    if bias.numel() == len(node.signature):
-                        flat = bias if bias.dim() == 1 else self.put([bias], lambda given: given[0].flatten())
-                        event = replace(before.event, bias=True, operands=(*operands(before), flat))
-                        new = Node(event, before.inputs, node.signatures, node.kept)
-                        self.exchange(node, [new], {node: new})
-                        return True
+                alone = is_product(before) and len(operands(before)) == 1 and self.only(before) is node
+                if alone and before.event and bias.numel() == len(node.signature):
+                    flat = bias if bias.dim() == 1 else self.put([bias], lambda given: given[0].flatten())
+                    event = replace(before.event, bias=True, operands=(*operands(before), flat))
+                    new = Node(event, before.inputs, node.signatures, node.kept)
+                    self.exchange(node, [new], {node: new})
+                    return True
         return False
 
     def trimmed(self) -> bool:
@@ -211,7 +216,7 @@ class Form:
                     for bias in weights[1:]:
                         one = weighting(len(self.before.images), int(torch.tensor(pixels).prod())).sum()
                         signature = signature + bias.detach() * one
-                    kept = None if before.kept is None else F.conv2d(before.kept, *weights).detach()
+                    kept = None if before.kept is None else F.conv2d(before.kept, weights[0], *weights[1:2]).detach()  # type: ignore[call-overload]
                     first = Node(replace(event, shape=(len(signature), *pixels)), [before], [signature], kept)
                     second = Node(replace(node.event, shape=event.shape), [first], after.signatures, after.kept)
                     self.exchange(node, [first, second], {after: second})
@@ -255,7 +260,9 @@ class Form:
                         pieces = before.inputs[first : last + 1]
                         both = torch.cat([piece.signature for piece in pieces])
                         if (before.op == "concat" or before.moves) and close(both, node.signature, shapes=True).all():
-                            event = Event(0, "concat", before.event.path if before.event else "", (), node.event.shape if node.event else ())
+                            event = Event(
+                                0, "concat", before.event.path if before.event else "", (), node.event.shape if node.event else ()
+                            )
                             new = [Node(event, pieces, node.signatures, node.kept)] if len(pieces) > 1 else []
                             self.exchange(node, new, {node: (new or pieces)[0]})
                             return True
@@ -377,7 +384,9 @@ class Form:
     def lifted(self, pieces: Sequence[Node]) -> list[Node]:
         """The concatenation of some tensors; what was done to each alone and is the same is done behind it."""
         levels = [list(pieces)]
-        while all(one.op in ("batch_norm", "relu", "global_avg_pool") and self.only(one) for one in levels[-1]) and alike(levels[-1], "op", "constants"):
+        while all(one.op in ("batch_norm", "relu", "global_avg_pool") and self.only(one) for one in levels[-1]) and alike(
+            levels[-1], "op", "constants"
+        ):
             levels.append([one.inputs[0] for one in levels[-1]])
         maps = sum(len(piece.signature) for piece in pieces)
         made: list[Node] = []
@@ -442,6 +451,12 @@ def is_sum(node: Node) -> bool:
         return node.op == "add"
     each = [before.signature for before in node.inputs]
     return all(one.shape == node.signature.shape for one in each) and bool(close(torch.stack(each).sum(0), node.signature).all())
+
+
+def either_way(sides: tuple[int, int]) -> Iterator[Callable[[Sequence[Tensor]], Tensor]]:
+    """What makes a matrix of these sides of a weight: as it is, or transposed."""
+    yield lambda given: given[0].reshape(sides)
+    yield lambda given: given[0].reshape(sides[::-1]).T
 
 
 def only_group(node: Node) -> bool:

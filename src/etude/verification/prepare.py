@@ -65,7 +65,8 @@ def unfilled(function: FunctionType) -> FunctionType:
     """The same function, with nothing in its closure yet."""
     closure = tuple(CellType() for _ in function.__closure__ or ())
     made = FunctionType(function.__code__, function.__globals__, function.__name__, None, closure)
-    return functools.wraps(function, updated=())(made)
+    functools.update_wrapper(made, function)
+    return made
 
 
 def fill(made: FunctionType, function: FunctionType, known: dict[int, Any]) -> None:
