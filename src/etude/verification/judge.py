@@ -298,7 +298,7 @@ class Judge:
             raise self.not_followed(
                 f"{trace.lost[0]} cannot be followed back to the image" if trace.lost else f"{trace.hidden[0]} cannot be followed"
             )
-        trace = normal(trace) if found.normal else trace
+        trace = normal(trace, sums=found.sums) if found.normal else trace
         all_ = departures(self.steps, trace, found, self.module, self.whose)
         idle = unreached(self.module, trace)
         del trace  # before the next run, which needs as much memory

@@ -43,13 +43,14 @@ class Node:
         return self.op in MOVES and self.event is not None and not self.event.operands and len(self.inputs) == 1
 
 
-def normal(trace: Trace) -> Trace:
-    """The trace in normal form; itself, where it is."""
+def normal(trace: Trace, *, sums: bool = True) -> Trace:
+    """The trace in normal form; itself, where it is.
+
+    sums  whether convolutions that are added are brought together too: also those of a shortcut and a branch, which a table may have so
+    """
     form = Form(trace)
-    passes = (
-        *(form.multiplied, form.of_columns, form.with_bias, form.ungrouped, form.moved, form.split, form.trimmed),
-        *(form.summed, form.joined, form.with_ones, form.commuted),
-    )
+    passes = [form.multiplied, form.of_columns, form.with_bias, form.ungrouped, form.moved, form.split, form.trimmed]
+    passes += [form.summed, form.joined] * sums + [form.with_ones, form.commuted]
     changed = form.channels_first()
     while any(change() for change in passes):  # one may make way for another
         changed = True

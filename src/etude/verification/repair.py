@@ -367,7 +367,8 @@ class Repair:
             alike = (event for event in self.trace.events if event.index not in known and event.inputs and same(step, event))
             for event in itertools.islice(alike, 1):
                 edit = Edit("fed", (len(state.values),), (event.index,))
-                yield self.edit(state, edit, [self.made(event, step)], bindings=self.taken(state, event))
+                less = -6 if step.side else 0  # rather than no head at all
+                yield self.edit(state, edit, [self.made(event, step)], less, bindings=self.taken(state, event))
 
     def missing(self, state: State, step: Step) -> Iterator[State]:
         """Nothing in its place."""

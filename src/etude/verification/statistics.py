@@ -15,7 +15,7 @@ from etude.verification.trace import Trace
 
 @torch.no_grad()
 def find_statistics(steps: Sequence[Step], found: Alignment, evaluated: Trace, module: nn.Module) -> None:
-    """Give every normalisation without a mean and variance those under which its result in eval mode is in the run; as far as they are there.
+    """Give every normalisation without mean and variance those under which its result is in a run in eval mode, as far as there are any.
 
     evaluated  a run in eval mode, with signatures
     """
