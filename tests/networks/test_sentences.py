@@ -62,9 +62,9 @@ CASES: list[tuple[str, dict[str, Any], Callable[[Any], None], str]] = [
         of("rblock1", ShortcutOfConv1),
         "the shortcut of rblock1 (your rblock1) begins at the ReLU behind rblock1.conv1",
     ),
-    ("lecture_residual", {}, reflects, "rblock1 (your rblock1.conv1) has reflect pad, 3×3 conv 16 pad 0, ReLU"),
-    ("lecture_residual", {}, standardises, "rblock2.conv2 (your rblock2.conv2) gives other numbers than such a layer makes of the same"),
-    ("resnet20", {"depth": 8}, forgets, "the BN conv3_x.0.norm2 keeps no running statistics"),
+    ("lecture_residual", {}, reflects, "rblock1 (your rblock1.conv1) has reflect pad, 3×3 conv 16 pad 0 where the paper has 3×3 conv 16 ("),
+    ("lecture_residual", {}, standardises, "rblock2.conv2 has weights that are computed from your rblock2.conv2.weight"),
+    ("resnet20", {"depth": 8}, forgets, "takes mean and variance of the batch in eval mode too, and keeps no others"),
 ]
 
 

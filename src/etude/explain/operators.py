@@ -31,13 +31,17 @@ def square(value: Any) -> Any:
 
 
 def conv(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[str, Any]:
+    kernel, dilation = square(tuple(argument(args, kwargs, 1, "weight").shape[2:])), square(argument(args, kwargs, 5, "dilation", 1))
+    padding = square(argument(args, kwargs, 4, "padding", 0))
+    if padding == "same" and isinstance(kernel, int) and isinstance(dilation, int) and kernel % 2:
+        padding = dilation * (kernel - 1) // 2
     return {
         "op": "conv",
-        "kernel": square(tuple(argument(args, kwargs, 1, "weight").shape[2:])),
+        "kernel": kernel,
         "stride": square(argument(args, kwargs, 3, "stride", 1)),
-        "padding": square(argument(args, kwargs, 4, "padding", 0)),
+        "padding": 0 if padding == "valid" else padding,
         "bias": argument(args, kwargs, 2, "bias") is not None,
-        "dilation": square(argument(args, kwargs, 5, "dilation", 1)),
+        "dilation": dilation,
         "groups": argument(args, kwargs, 6, "groups", 1),
     }
 
@@ -145,6 +149,12 @@ def reshape(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> di
     return {"op": "flatten" if result.dim() == 2 and same_batch else "other"}
 
 
+def unfold(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[str, Any]:
+    """The windows that a convolution of these facts would see, as columns."""
+    names = (("kernel", 1, "kernel_size", None), ("dilation", 2, "dilation", 1), ("padding", 3, "padding", 0), ("stride", 4, "stride", 1))
+    return {"op": "other", **{fact: square(argument(args, kwargs, at, name, default)) for fact, at, name, default in names}}
+
+
 OPERATORS: dict[Any, Describe] = {
     **dict.fromkeys((F.conv2d, torch.conv2d), conv),
     F.linear: linear,
@@ -165,6 +175,7 @@ OPERATORS: dict[Any, Describe] = {
     F.adaptive_avg_pool2d: adaptive_pool,
     Tensor.__getitem__: slices,
     F.pad: pad,
+    F.unfold: unfold,
 }
 
 # What a tensor is made like, its numbers left aside.

@@ -57,6 +57,7 @@ class Recorder(TorchFunctionMode):
         self.handles: list[RemovableHandle] = []
         self.path = [""]
         self.source = {id(x): -1}  # the operator that made a tensor
+        self.seen = {numbers_of(x): -1}  # the operator that made the numbers that lie in a place of memory
         self.writer: dict[int, int] = {}  # the operator that last wrote into a piece of memory
         # the parameters that a tensor was made from, and from nothing else
         self.weights: dict[int, tuple[nn.Parameter, ...]] = {id(parameter): (parameter,) for parameter in module.parameters()}
@@ -76,13 +77,17 @@ class Recorder(TorchFunctionMode):
         """From now on these tensors of the call are known as the result of operator `index`."""
         for tensor in tensors:
             self.alive.append(tensor)
-            self.source[id(tensor)] = index
+            self.source[id(tensor)] = self.seen[numbers_of(tensor)] = index
             if call.wrote:
                 self.writer[memory_of(tensor)] = index
 
     def origin(self, tensor: Tensor) -> int | None:
-        """The operator whose result a tensor holds: the one that made it, or the last that wrote into its memory since."""
-        found = (self.source.get(id(tensor)), self.writer.get(memory_of(tensor)))
+        """The operator whose result a tensor holds: the one that made it, or the last that wrote into its memory since.
+
+        Torch makes a tensor of another class (`as_subclass`) without telling anybody; that is known by where its numbers lie.
+        """
+        made = self.source[id(tensor)] if id(tensor) in self.source else self.seen.get(numbers_of(tensor))
+        found = (made, self.writer.get(memory_of(tensor)))
         return max((index for index in found if index is not None), default=None)
 
     def origins(self, tensor: Tensor) -> tuple[int, ...]:
@@ -164,6 +169,13 @@ def memory_of(tensor: Tensor) -> int:
         return tensor.untyped_storage()._cdata
     except (NotImplementedError, RuntimeError):
         return -id(tensor)
+
+
+def numbers_of(tensor: Tensor) -> tuple[object, ...]:
+    """Where in memory its numbers lie, and in which order."""
+    if tensor.layout is not torch.strided:
+        return (memory_of(tensor),)
+    return memory_of(tensor), tensor.storage_offset(), tuple(tensor.shape), tensor.stride()
 
 
 def version(tensor: Tensor) -> int:

@@ -63,7 +63,7 @@ class Alignment:
     reached   how many operators were matched; all, where the module is the table's
     constants of a local response norm, as the module has them
     images    what the first operators work on, where that is not the images alone
-    normal    whether it is that of the run in normal form
+    normal    whether it is that of the run in normal form, and `sums` whether additions were brought to it too
     """
 
     bindings: dict[int, Binding] = field(default_factory=dict)
@@ -72,6 +72,7 @@ class Alignment:
     constants: dict[str, float] = field(default_factory=dict)
     images: Sequence[Value] = ()
     normal: bool = False
+    sums: bool = True
 
     @property
     def choices(self) -> dict[int, Choice]:
@@ -80,11 +81,13 @@ class Alignment:
 
 def align(steps: Sequence[Step], trace: Trace, module: nn.Module) -> Alignment:
     """The weights of `module` that make its traced run the table's, as it is or else in normal form; as far as they can be found."""
-    found = Aligner(steps, trace, module).run()
-    if found.reached == len(steps) or (form := normal(trace)) is trace:
-        return found
-    other = replace(Aligner(steps, form, module).run(), normal=True)
-    return other if other.reached > found.reached else found
+    best = Aligner(steps, trace, module).run()
+    for sums in (True, False):
+        if best.reached < len(steps) and not best.normal and (form := normal(trace, sums=sums)) is not trace:
+            found = Aligner(steps, form, module).run()
+            if found.reached > best.reached - (not sums):  # what departs is better told in normal form
+                best = replace(found, normal=True, sums=sums)
+    return best
 
 
 class Aligner:

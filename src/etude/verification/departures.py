@@ -1,5 +1,6 @@
 """What a module does otherwise than the paper's table, all of it, in words."""
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ NOUNS = {
     "conv": "convolution",
 }
 UNLIKE = "{who}{yours} [gives|give] other numbers than such a layer makes of the same"
+ORDINALS = ("first", "second", "third", "fourth")
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 
@@ -151,7 +153,31 @@ class Words:
                 first, last = self.blocks[unit if gone.steps[0] >= extra.steps[0] else self.block(gone)]
                 found[found.index(extra)] = Edit("block other", tuple(range(first, last + 1)), extra.events, extra.agreed)
                 found.remove(gone)
+        for edit in [edit for edit in found if edit.kind == "other" and self.steps[edit.steps[0]].op in JOINS]:
+            if branch := self.other_branch(edit, [other.steps[0] for other in found if other.kind == "missing"]):
+                found[found.index(edit)] = branch
+                found = [other for other in found if other.kind != "missing" or other.steps[0] not in branch.steps]
         return found
+
+    def other_branch(self, edit: Edit, missing: Sequence[int]) -> Edit | None:
+        """A join of something else, where operators of its branch are missing: the branch is another."""
+        join = self.events[edit.events[0]]
+        ends = [i for i in self.steps[edit.steps[0]].inputs if i in missing]
+        others = [
+            place for place in join.inputs if place >= 0 and not any(place in self.places(i) for i in self.steps[edit.steps[0]].inputs)
+        ]
+        if join.op != self.steps[edit.steps[0]].op or len(ends) != 1 or len(others) != 1:
+            return None
+        way, events = ends, others
+        while (before := self.steps[way[0]].inputs) and before[0] in missing:
+            way = [before[0], *way]
+        while len(before := self.events[events[0]].inputs) == 1 and before[0] >= 0 and not self.at_place(before[0]):
+            events = [before[0], *events]
+        return Edit("branch other", tuple(way), tuple(events), edit.agreed)
+
+    def at_place(self, place: int) -> bool:
+        """Whether the table has what the module made there."""
+        return any(place in places for places in self.state.places)
 
     def moved(self, one: Edit, other: Edit) -> Edit | None:
         """Two edits as one: an operator in front of the one that it should follow; a block for another."""
@@ -178,6 +204,8 @@ class Words:
         yield from alike.values()
 
     def sentence(self, edits: list[Edit]) -> str:
+        if len(edits) > 1 and all(self.only_maps(edit) for edit in edits):
+            return self.other_maps(edits)
         exact = {self.said(edit) for edit in edits}
         said = exact.pop() if len(exact) == 1 else self.said(edits[0], numbers=False)
         names = [self.subject(edit) for edit in edits]
@@ -185,6 +213,24 @@ class Words:
         own = self.own(edits[0]) if len(edits) == 1 else ""
         said = re.sub(r"\[(\w*)\|(\w+)\]", r"\2" if len(edits) > 1 else r"\1", said)
         return said.format(who=who, yours=f" (your {own})" if own else "")
+
+    def only_maps(self, edit: Edit) -> bool:
+        """Whether an operator is as in the table but for how many maps it gives."""
+        return edit.kind == "other" and list(differing(self.steps[edit.steps[0]], self.events[edit.events[0]])) == ["maps"]
+
+    def other_maps(self, edits: Sequence[Edit]) -> str:
+        """Other numbers of maps at several places: of a few all, of many the first, and whether the others have more or fewer."""
+        have = [(self.name(edit.steps[0]), self.events[edit.events[0]].shape[0], self.steps[edit.steps[0]].shape[0]) for edit in edits]
+        (first, maps, wanted), others = have[0], have[1:]
+        if len({(a, b) for _, a, b in have}) == 1:
+            who = listed([name_ for name_, *_ in have]) if len(have) <= MOST_NAMES else f"{first} … {have[-1][0]} ({len(have)} places)"
+            return f"{who} have {maps} maps where {self.whose} has {wanted}"
+        if len(have) <= MOST_NAMES:
+            return f"{first} has {maps} maps where {self.whose} has {wanted}, " + listed([f"{who} {a} and not {b}" for who, a, b in others])
+        more = {a > b for _, a, b in others}
+        how = "other numbers of maps" if len(more) > 1 else "more maps" if True in more else "fewer maps"
+        rest = f"{others[0][0]} … {others[-1][0]} ({len(others)} places)"
+        return f"{first} has {maps} maps where {self.whose} has {wanted}; {rest} have {how} too"
 
     def own(self, edit: Edit) -> str:
         """Where it stands in the module's own names."""
@@ -251,8 +297,8 @@ class Words:
             case "branch missing":
                 add = self.steps[edit.steps[-1]].op == "add"
                 return "the shortcut and its addition in {who} are missing" if add else f"the branch {there} of {{who}} is missing"
-            case "branch other" if sum(self.steps[i].op == "conv" for i in edit.steps) == 1:
-                here = here or "an identity"
+            case "branch other" if sum(self.steps[i].op == "conv" for i in edit.steps) == 1 or step.op in ("slice", "pad"):
+                here = (here or "an identity") + self.elsewhere(edit)
                 return f"the {self.branch(edit)}[|s] in {{who}}{{yours}} [is|are] {here} {paper} {there}" if here != there else UNLIKE
             case "block missing":
                 unit = self.block(edit)
@@ -268,14 +314,65 @@ class Words:
             case _:
                 have, want = self.convolutions(events), self.convolutions([self.steps[i] for i in edit.steps])
                 if have == want or "one" in (have[:3], want[:3]):
-                    have, want = here, there
-                return f"{{who}}{{yours}} [has|have] {have} {paper} {want}" if have != want else UNLIKE
+                    return self.another_block(edit, numbers)
+                return f"{{who}}{{yours}} [has|have] {have} {paper} {want}"
+
+    def another_block(self, edit: Edit, numbers: bool) -> str:
+        """In what a block is another one: of two lists of operators what is not in both, or else which operator is fed otherwise."""
+        here = [words([self.events[i]], numbers) for i in edit.events]
+        there = [words([self.steps[i]], numbers) for i in edit.steps]
+        tail = alike(here[::-1], there[::-1])
+        head = min(alike(here, there), min(len(here), len(there)) - tail)
+        have, want = (", ".join(row[head : len(row) - tail]) for row in (here, there))
+        behind = f"behind {here[head - 1]}" if head else "at the beginning"
+        if have and want:
+            return f"{{who}}{{yours}} [has|have] {have} where {self.whose} has {want}"
+        if have:
+            return f"{{who}}{{yours}} [has|have] {have} {behind}, where {self.whose} has nothing"
+        if want:
+            return f"{{who}}{{yours}} [lacks|lack] {want} {behind}"
+        return self.fed_otherwise(edit)
+
+    def fed_otherwise(self, edit: Edit) -> str:
+        """Which operator of a block with the table's operators works on something else."""
+        within = dict(zip(edit.events, edit.steps, strict=True))
+        for place, index in within.items():
+            step, event = self.steps[index], self.events[place]
+            given = [within.get(before, next((i for i in step.inputs if before in self.places(i)), None)) for before in event.inputs]
+            here = [self.within(edit, i) for i in given if i is not None and i not in step.inputs]
+            there = [self.within(edit, i) for i in step.inputs if i not in given]
+            if here and there and here != there:
+                if step.op == "add" and len(there) == 1:
+                    return f"the shortcut[|s] of {{who}}{{yours}} [begins|begin] at {listed(here)}, in {self.whose} at {listed(there)}"
+                return f"{self.within(edit, index)} of {{who}}{{yours}} is of {listed(here)} where {self.whose}'s is of {listed(there)}"
+        return UNLIKE
+
+    def within(self, edit: Edit, index: int) -> str:
+        """An operator as a block calls it: its input, conv1, the second ReLU."""
+        if index < edit.steps[0]:
+            return "the input"
+        alike = [i for i in edit.steps if self.steps[i].op == self.steps[index].op]
+        noun = self.steps[index].path.rpartition(".")[2] if self.named(index) else NOUNS.get(self.steps[index].op, label(self.steps[index]))
+        return (
+            noun
+            if self.named(index)
+            else f"the {ORDINALS[alike.index(index)]} {noun}"
+            if 1 < len(alike) <= len(ORDINALS)
+            else f"the {noun}"
+        )
+
+    def named_or_image(self, index: int) -> str:
+        return self.name(index) if index >= 0 else "the image"
 
     def with_the_same_facts(self, step: Step, event: Event) -> str:
         """What is said of an operator that is as in the table, and gives something else."""
         here, there = self.inputs_apart(step, event)
         if step.op in ("conv", "linear", "batch_norm") and not any(isinstance(operand, nn.Parameter) for operand in event.operands):
             return f"the weights of {{who}}{{yours}} are no parameters of the module, {self.whose} has it learn them"
+        if step.op == "batch_norm" and event.operands:
+            for what, operand in zip(("scale", "shift"), event.operands, strict=False):
+                if not isinstance(operand, nn.Parameter):
+                    return f"the {what} of {{who}}{{yours}} is no parameter of the module, {self.whose} has it learned"
         if here == there:
             return UNLIKE
         if self.is_shortcut(step, event):
@@ -288,13 +385,24 @@ class Words:
         wanted = [i for i in step.inputs if not set(self.places(i)) & set(event.inputs)]
         return step.op == "add" and len(wanted) == 1 and wanted[0] < first
 
+    def elsewhere(self, edit: Edit) -> str:
+        """Where another branch begins, if not where the table's does."""
+        begin = self.events[edit.events[0]].inputs if edit.events else ()
+        if not begin or set(begin) & set(self.places(self.steps[edit.steps[0]].inputs[0])):
+            return ""
+        index = next((i for i, places in enumerate(self.state.places) if begin[0] in places), None)
+        first = self.blocks.get(self.layer(self.join_behind(edit.steps)), (0, 0))[0]
+        if index is not None and index >= first:
+            return f" behind the unit's first {NOUNS.get(self.steps[index].op, self.steps[index].op)}"
+        return f" of {self.known(begin[0])}"
+
     def inputs_apart(self, step: Step, event: Event) -> tuple[str, str]:
         """What feeds an operator of the module and one of the table, in the paper's names; what feeds both is left out."""
         here = [place for place in event.inputs if not any(place in self.places(i) for i in step.inputs)]
         there = [i for i in step.inputs if not set(self.places(i)) & set(event.inputs)]
         if not here or not there:
             here, there = list(event.inputs), list(step.inputs)
-        return listed([self.known(place) for place in here]), listed([self.name(i) if i >= 0 else "the image" for i in there])
+        return listed([self.known(place) for place in here]), listed([self.named_or_image(i) for i in there])
 
     def places(self, index: int) -> tuple[int, ...]:
         """The events that made what an operator of the table gave; before the first is the image."""
@@ -401,6 +509,8 @@ def in_words(fact: str, value: object) -> str:
     match fact:
         case "bias":
             return "a bias" if value else "no bias"
+        case "factor":
+            return f"a factor of {1 if value is None else value}"
         case "share":
             return f"a share of {value}"
         case "ceil":
@@ -417,6 +527,11 @@ def words(operators: Sequence[Operator], numbers: bool) -> str:
     """Operators in a row; without numbers of maps where these are not asked for."""
     said = ", ".join(map(name, operators))
     return said if numbers else re.sub(r"(conv|linear) \d+", r"\1", said)
+
+
+def alike(one: Sequence[str], other: Sequence[str]) -> int:
+    """With how many of the same two lists begin."""
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def listed(names: Sequence[str]) -> str:

@@ -23,8 +23,6 @@ def unfollowed(repair: Repair, state: State) -> str:
         step = repair.steps[others[event.index]] if event.index in others else None
         if weights and not all(id(weight) in used for weight in weights[:2]) and (how := hidden(repair, event, step)):
             return f"{event.path or 'forward'}: {how}"
-    if repair.trace.hidden:
-        return f"{repair.trace.hidden[0] or 'forward'}: weights are applied to something that is not one tensor for each image"
     return next(same_on_both_sides(repair, state), "")
 
 

@@ -32,8 +32,9 @@ from etude.verification.limits import SMALL_SIDE, images_for
 from etude.verification.normal import normal
 from etude.verification.prepare import bare, copied, eagerly, register_listed
 from etude.verification.running import Run, Stopped, first_run, images_to_try, in_both_modes
+from etude.verification.statistics import find_statistics
 from etude.verification.trace import EQUAL, Trace, difference, gradients_differ, ran, randomise, same_numbers, traced
-from etude.verification.variants import variant_of
+from etude.verification.variants import far_from, variant_of
 from etude.verification.verdict import Level, State, Verification, Word
 from etude.wording import size
 
@@ -115,6 +116,7 @@ class Judge:
         self.parameters = 0
         self.initial: dict[int, Tensor] = {}
         self.traced: Trace | None = None
+        self.variant = ""
 
     @property
     def whose(self) -> str:
@@ -132,9 +134,9 @@ class Judge:
         except UsageError:
             raise
         except Departs as error:
-            variant = variant_of(self.against, self.options, self.module, self.traced) if self.traced else ""
-            sentence = f"it is {variant}; it {error}" if variant else str(error)
-            return self.finished("departs", sentence, error.where, variant)
+            also = "; it " if str(error).startswith("departs") else ": "
+            sentence = f"it is {self.variant}{also}{error}" if self.variant else str(error)
+            return self.finished("departs", sentence, error.where, self.variant)
         except Exception as error:  # code that runs once and not twice, say
             if is_out_of_memory(error):
                 raise
@@ -218,7 +220,10 @@ class Judge:
 
     def counts(self) -> Trace:
         """Parameters and multiply-adds."""
-        model, counter = copied(self.module).eval(), FlopCounterMode(display=False)
+        model, counter = (
+            copied(self.module).eval().requires_grad_(False),
+            FlopCounterMode(display=False),
+        )  # which asks for what has gradients
 
         def counted(image: Tensor) -> Any:
             with counter:
@@ -283,8 +288,17 @@ class Judge:
 
     def departs(self, found: Alignment) -> Departs:
         """All departures, and what must hold of any module."""
+        if self.traced:
+            self.variant = variant_of(self.against, self.options, self.module, self.traced)
+        if self.variant and (said := far_from(self.variant, self.steps, self.options)):
+            self.level("L3", "fail", said)
+            return Departs(Departure("", said))
         trace = traced(self.module.train(), self.images.clone(), self.call(self.module), keep=True, like=self.traced)
-        trace = normal(trace) if found.normal else trace
+        if trace.lost or trace.hidden:
+            raise self.not_followed(
+                f"{trace.lost[0]} cannot be followed back to the image" if trace.lost else f"{trace.hidden[0]} cannot be followed"
+            )
+        trace = normal(trace, sums=found.sums) if found.normal else trace
         all_ = departures(self.steps, trace, found, self.module, self.whose)
         idle = unreached(self.module, trace)
         del trace  # before the next run, which needs as much memory
@@ -301,6 +315,13 @@ class Judge:
         self.level("L5", "fail" if broken else "pass", *lines)
         what, where = (hidden, ()) if hidden else (all_.sentence, all_.each)
         return Departs(*where, *broken, sentence="; ".join([what, *(one.sentence for one in broken)]))
+
+    def not_followed(self, why: str) -> Exception:
+        """What to say of a run that was not seen: that it learns other numbers than the table has, where it does, and no more."""
+        numbers = sum(step.parameters for step in self.steps)
+        if self.parameters == numbers:
+            return CannotJudge(why)
+        return Departs(Departure("", f"it learns {self.parameters:,} numbers, and {self.whose} has {numbers:,}; {why}"))
 
     def as_many_numbers(self, unused: Mapping[str, nn.Parameter]) -> bool:
         """Whether as many are learned and used as in the table: they are where its function is computed, in whatever form."""
@@ -342,6 +363,8 @@ class Judge:
         self.module.eval()
         with torch.no_grad():
             evaluated = ran(self.module, self.images.clone(), self.module)
+            if without_statistics(self.steps, found):
+                find_statistics(self.steps, found, traced(self.module, self.images.clone(), self.call(self.module)), self.module)
             if unkept := without_statistics(self.steps, found):
                 raise self.of_the_batch(unkept, evaluated, found, pairs[-1][0])
             logits = run_table(self.steps, found, self.images, training=False)[len(self.steps) - 1]

@@ -1,7 +1,8 @@
 """What ran, in a normal form: as a table has it, whatever was packed with what.
 
-A convolution whose maps are split afterwards is several; convolutions of the pieces of a tensor that are summed are one, of the whole;
-a bias may be the weight of a constant one. The numbers stay as they are: the signature of a slice is a slice of the signature.
+A convolution whose maps are split afterwards, or that has groups, is several; convolutions of the pieces of a tensor that are summed are
+one, of the whole; a bias may be added behind, or be the weight of a constant one; a kernel may stand among zeros, or work on columns.
+The numbers stay as they are: the signature of a slice is a slice of the signature.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,12 +10,14 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from etude.verification.parts import Part
+from etude.verification.parts import Part, essential
 from etude.verification.trace import CLOSE, Event, Trace, weighting
 
 PRODUCTS = ("conv", "linear")
 CHANNELWISE = ("batch_norm", "relu", "sigmoid", "dropout", "scale", "max_pool", "avg_pool", "adaptive_avg_pool", "global_avg_pool")
+ELEMENTWISE = ("relu", "sigmoid", "dropout", "scale", "add", "concat", "multiply")
 MOVES = ("other", "slice", "flatten")  # which may do nothing but move numbers
 
 
@@ -40,11 +43,15 @@ class Node:
         return self.op in MOVES and self.event is not None and not self.event.operands and len(self.inputs) == 1
 
 
-def normal(trace: Trace) -> Trace:
-    """The trace in normal form; itself, where it is."""
+def normal(trace: Trace, *, sums: bool = True) -> Trace:
+    """The trace in normal form; itself, where it is.
+
+    sums  whether convolutions that are added are brought together too: also those of a shortcut and a branch, which a table may have so
+    """
     form = Form(trace)
-    passes = (form.split, form.summed, form.joined, form.with_ones)
-    changed = False
+    passes = [form.multiplied, form.of_columns, form.with_bias, form.ungrouped, form.moved, form.split, form.trimmed]
+    passes += [form.summed, form.joined] * sums + [form.with_ones, form.commuted]
+    changed = form.channels_first()
     while any(change() for change in passes):  # one may make way for another
         changed = True
     return form.trace() if changed else trace
@@ -67,7 +74,7 @@ class Form:
 
     def trace(self) -> Trace:
         """The nodes as events again."""
-        made = Trace(self.before.images, self.parts, outputs=self.before.outputs, hidden=self.before.hidden)
+        made = Trace(self.before.images, self.parts, outputs=self.before.outputs, hidden=self.before.hidden, lost=self.before.lost)
         place = {node: index - 1 for index, node in enumerate(self.nodes)}
         for index, node in enumerate(self.nodes[1:]):
             assert node.event is not None
@@ -97,6 +104,170 @@ class Form:
         """The one reader of a node that has one."""
         readers = self.consumers[node]
         return readers[0] if len(readers) == 1 else None
+
+    # ── What computes a convolution or linear layer in other words ───────────────────────────────────────────────────────
+
+    def channels_first(self) -> bool:
+        """Tensors whose channels stand last as the table has them; a linear layer there is a 1×1 convolution."""
+        last = {node for node in self.nodes if node.op == "linear" and node.event and len(node.event.shape) == 3}
+        for node in self.nodes:
+            if node.op in ELEMENTWISE and last.intersection(node.inputs):
+                last.add(node)
+        for node in reversed(self.nodes):
+            if node in last and node.op != "other":
+                last.update(before for before in node.inputs if before.op in ("other", *ELEMENTWISE))
+        for node in last:
+            if node.event and len(node.event.shape) == 3 and len(node.signatures) > 1:
+                height, width, channels = node.event.shape
+                facts = {"op": "conv", "kernel": 1, "stride": 1, "padding": 0} if node.op == "linear" else {}
+                node.event = replace(node.event, shape=(channels, height, width), **facts)  # type: ignore[arg-type]
+                node.signatures = [node.signatures[1]]
+                node.kept = None if node.kept is None else node.kept.movedim(-1, 1)
+        return bool(last)
+
+    def multiplied(self) -> bool:
+        """A product with a matrix of weights, as `matmul` or `einsum` has it: its signature is linear in that of its input."""
+        for node in self.nodes:
+            if node.op == "other" and node.event and len(node.inputs) == len(operands(node)) == 1 and len(node.event.shape) in (1, 3):
+                weight, before = operands(node)[0], node.inputs[0].signature
+                sides = len(node.signature), len(before)
+                if weight.dim() > 1 and essential(weight.shape) == essential(sides):
+                    for change in either_way(sides):
+                        if close(change([weight.detach()]) @ before, node.signature).all():
+                            facts = (
+                                {"op": "conv", "kernel": 1, "stride": 1, "padding": 0} if len(node.event.shape) == 3 else {"op": "linear"}
+                            )
+                            node.event = replace(node.event, operands=(self.put([weight], change),), **facts)
+                            return True
+        return False
+
+    def of_columns(self) -> bool:
+        """A product with the windows that `unfold` cuts out."""
+        for node in self.nodes:
+            weight = next((one for one in operands(node) if one is not None and one.dim() > 1), None)
+            columns = self.back(node)
+            if node.op in ("linear", "other") and weight is not None and columns is not None and columns.event:
+                source, facts = columns.inputs[0], columns.event
+                kernel = facts.kernel if isinstance(facts.kernel, tuple) else (facts.kernel, facts.kernel)
+                maps, end = weight.numel() // facts.shape[0], node
+                while end.event and len(end.event.shape) != 3 and (after := self.only(end)) and after.moves:
+                    end = after
+                if end.event and end.event.shape[0] == maps == len(end.signature) and len(weight) == maps:
+                    sides = (maps, len(source.signature), *kernel)
+                    weights = (
+                        self.put([weight], lambda given, sides=sides: given[0].reshape(sides)),  # type: ignore[misc]
+                        *(one for one in operands(node) if one is not weight),
+                    )
+                    shown = {name: getattr(facts, name) for name in ("kernel", "stride", "padding", "dilation")}
+                    event = replace(end.event, op="conv", operands=weights, bias=len(weights) > 1, path=node.event.path, **shown)  # type: ignore
+                    new = Node(event, [source], end.signatures, end.kept)
+                    self.exchange(columns, [new], {end: new})
+                    return True
+        return False
+
+    def back(self, node: Node) -> Node | None:
+        """The `unfold` whose windows a node reads, through views of them."""
+        while len(node.inputs) == 1:
+            (node,) = node.inputs
+            if node.event and node.event.name == "unfold" and node.event.kernel:
+                return node
+            if not node.moves:
+                return None
+        return None
+
+    def with_bias(self) -> bool:
+        """A bias that is added behind."""
+        for node in self.nodes:
+            if node.op == "add" and len(node.inputs) == len(operands(node)) == 1:
+                (before,), (bias,) = node.inputs, operands(node)
+                alone = is_product(before) and len(operands(before)) == 1 and self.only(before) is node
+                if alone and before.event and bias.numel() == len(node.signature):
+                    flat = bias if bias.dim() == 1 else self.put([bias], lambda given: given[0].flatten())
+                    event = replace(before.event, bias=True, operands=(*operands(before), flat))
+                    new = Node(event, before.inputs, node.signatures, node.kept)
+                    self.exchange(node, [new], {node: new})
+                    return True
+        return False
+
+    def trimmed(self) -> bool:
+        """A kernel with zeros around it."""
+        for node in self.nodes:
+            weight = operands(node)[0] if is_product(node) else None
+            if isinstance(weight, Part) and node.event and weight.numbers is not None and weight.dim() == 4:
+                kernel, padding = node.event.kernel, node.event.padding
+                around = weight.numbers.clone()
+                around[:, :, 1:-1, 1:-1] = 0
+                if isinstance(kernel, int) and isinstance(padding, int) and kernel > 2 and padding > 0 and not around.any():
+                    inner = self.put([weight], lambda given: given[0][:, :, 1:-1, 1:-1])
+                    weights = (inner, *node.event.operands[1:])
+                    node.event = replace(node.event, kernel=kernel - 2, padding=padding - 1, operands=weights)
+                    return True
+        return False
+
+    def commuted(self) -> bool:
+        """A 1×1 convolution behind an average pool, which could as well stand in front of it."""
+        for node in self.nodes:
+            after = self.only(node)
+            if node.op == "avg_pool" and node.event and not node.event.padding and not node.event.ceil and after and is_product(after):
+                weights, event = operands(after), after.event
+                if event and event.op == "conv" and only_group(after) and (event.kernel, event.stride, event.padding) == (1, 1, 0):
+                    (before,) = node.inputs
+                    pixels = before.event.shape[1:] if before.event else self.before.images.shape[2:]
+                    signature = weights[0].detach().reshape(len(weights[0]), -1) @ before.signature
+                    for bias in weights[1:]:
+                        one = weighting(len(self.before.images), int(torch.tensor(pixels).prod())).sum()
+                        signature = signature + bias.detach() * one
+                    kept = None if before.kept is None else F.conv2d(before.kept, weights[0], *weights[1:2]).detach()  # type: ignore[call-overload]
+                    first = Node(replace(event, shape=(len(signature), *pixels)), [before], [signature], kept)
+                    second = Node(replace(node.event, shape=event.shape), [first], after.signatures, after.kept)
+                    self.exchange(node, [first, second], {after: second})
+                    return True
+        return False
+
+    # ── Groups ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def ungrouped(self) -> bool:
+        """A convolution of groups whose inputs were put together for it."""
+        for node in self.nodes:
+            if is_product(node) and node.event and node.event.groups > 1:
+                (before,) = node.inputs
+                groups, maps, size = node.event.groups, len(node.signature), len(before.signature) // node.event.groups
+                if size > 1 and (before.op == "concat" or before.moves):
+                    new = []
+                    for group in range(groups):
+                        own = torch.arange(group * maps // groups, (group + 1) * maps // groups)
+                        part = self.slice(before, torch.arange(group * size, (group + 1) * size))
+                        kept = None if node.kept is None else node.kept[:, own]
+                        new += [part, Node(self.sliced(node, own), [part], [node.signature[own]], kept)]
+                    event = Event(0, "concat", node.event.path, (), node.event.shape)
+                    new.append(Node(event, new[1::2], node.signatures, node.kept))
+                    self.exchange(node, new, {node: new[-1]})
+                    return True
+        return False
+
+    def slice(self, node: Node, at: Tensor) -> Node:
+        """Some channels of a tensor."""
+        pixels = node.event.shape[1:] if node.event else self.before.images.shape[2:]
+        event = Event(0, "slice", node.event.path if node.event else "", (), (len(at), *pixels))
+        return Node(event, [node], [node.signature[at]], None if node.kept is None else node.kept[:, at])
+
+    def moved(self) -> bool:
+        """A slice of what was put together, as that of which it is."""
+        for node in self.nodes:
+            if node.moves and len(node.signature) < len(node.inputs[0].signature):
+                before = node.inputs[0]
+                for first in range(len(before.inputs)):
+                    for last in range(first, len(before.inputs) if before.op == "concat" else first + 1):
+                        pieces = before.inputs[first : last + 1]
+                        both = torch.cat([piece.signature for piece in pieces])
+                        if (before.op == "concat" or before.moves) and close(both, node.signature, shapes=True).all():
+                            event = Event(
+                                0, "concat", before.event.path if before.event else "", (), node.event.shape if node.event else ()
+                            )
+                            new = [Node(event, pieces, node.signatures, node.kept)] if len(pieces) > 1 else []
+                            self.exchange(node, new, {node: (new or pieces)[0]})
+                            return True
+        return False
 
     # ── One convolution that is split ────────────────────────────────────────────────────────────────────────────────
 
@@ -214,7 +385,9 @@ class Form:
     def lifted(self, pieces: Sequence[Node]) -> list[Node]:
         """The concatenation of some tensors; what was done to each alone and is the same is done behind it."""
         levels = [list(pieces)]
-        while all(one.op in ("batch_norm", "relu") and self.only(one) for one in levels[-1]) and alike(levels[-1], "op", "constants"):
+        while all(one.op in ("batch_norm", "relu", "global_avg_pool") and self.only(one) for one in levels[-1]) and alike(
+            levels[-1], "op", "constants"
+        ):
             levels.append([one.inputs[0] for one in levels[-1]])
         maps = sum(len(piece.signature) for piece in pieces)
         made: list[Node] = []
@@ -294,6 +467,12 @@ def is_sum(node: Node) -> bool:
         return node.op == "add"
     each = [before.signature for before in node.inputs]
     return all(one.shape == node.signature.shape for one in each) and bool(close(torch.stack(each).sum(0), node.signature).all())
+
+
+def either_way(sides: tuple[int, int]) -> Iterator[Callable[[Sequence[Tensor]], Tensor]]:
+    """What makes a matrix of these sides of a weight: as it is, or transposed."""
+    yield lambda given: given[0].reshape(sides)
+    yield lambda given: given[0].reshape(sides[::-1]).T
 
 
 def only_group(node: Node) -> bool:

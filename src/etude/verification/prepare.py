@@ -2,8 +2,10 @@
 
 import contextlib
 import copy
+import functools
 import sys
-from types import MethodType
+from collections.abc import Iterator
+from types import CellType, FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -13,18 +15,67 @@ from torch import Tensor, nn
 def copied(module: nn.Module) -> nn.Module:
     """A copy to work on. A module that cannot be copied is worked on itself.
 
-    What is computed from parameters and kept, as a parametrised weight is, torch copies only without its past, and parameters in
-    compiled code not as such.
+    What is computed from parameters and kept, as a parametrised weight is, torch copies only without its past, parameters in
+    compiled code not as such, and Python no function, which may hold layers in its closure.
     """
     computed = [value for part in module.modules() for value in vars(part).values() if isinstance(value, Tensor) and not value.is_leaf]
+    functions = [value for part in module.modules() for value in within(vars(part)) if isinstance(value, FunctionType)]
+    known: dict[int, Any] = {id(value): value.detach().clone() for value in computed}
+    known |= {id(function): unfilled(function) for function in functions}
     try:
-        made = copy.deepcopy(module, {id(value): value.detach().clone() for value in computed})
+        made = copy.deepcopy(module, known)
+        for function in functions:
+            fill(known[id(function)], function, known)
     except Exception:
         return module
     for parameter, own in zip(made.parameters(), module.parameters(), strict=True):
         if type(parameter) is Tensor:
             parameter.detach_().requires_grad_(own.requires_grad)._is_param = True  # by which isinstance knows it
     return made
+
+
+def within(value: Any) -> Iterator[Any]:
+    """What a list, tuple or dict holds, and what a function does in its closure and in the defaults of its arguments; to any depth."""
+    waiting, seen = [value], set[int]()
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        yield value
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, (list, tuple, set)):
+            waiting += value
+        elif isinstance(value, functools.partial):
+            waiting += [value.func, *value.args, *value.keywords.values()]
+        elif isinstance(value, FunctionType) and not value.__module__.startswith("torch."):
+            waiting += [cell.cell_contents for cell in value.__closure__ or () if is_filled(cell)]
+            waiting += [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
+
+
+def is_filled(cell: CellType) -> bool:
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False
+
+
+def unfilled(function: FunctionType) -> FunctionType:
+    """The same function, with nothing in its closure yet."""
+    closure = tuple(CellType() for _ in function.__closure__ or ())
+    made = FunctionType(function.__code__, function.__globals__, function.__name__, None, closure)
+    functools.update_wrapper(made, function)
+    return made
+
+
+def fill(made: FunctionType, function: FunctionType, known: dict[int, Any]) -> None:
+    """Give a copy of a function copies of what the function holds."""
+    for cell, own in zip(made.__closure__ or (), function.__closure__ or (), strict=True):
+        if is_filled(own):
+            cell.cell_contents = copy.deepcopy(own.cell_contents, known)
+    made.__defaults__ = copy.deepcopy(function.__defaults__, known)
+    made.__kwdefaults__ = copy.deepcopy(function.__kwdefaults__, known)
 
 
 def bare(module: nn.Module) -> nn.Module:

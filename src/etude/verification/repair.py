@@ -51,6 +51,7 @@ MOST_STATES = 1000  # beside as many as there are operators
 PROGRESS = 0.5
 LARGE = 1 << 28  # bytes of a run; the larger it is, the fewer states there is time for
 NEAR = 5  # operators between a tensor and weights that are applied to it
+MOST_SHARED = 3  # layers that are tried as one that is used twice
 AHEAD = 6  # operators that are looked at to see whether two places are alike
 
 
@@ -238,7 +239,8 @@ class Repair:
             yield self.followed(state, state.given(left[0]))
         elif left:
             values, choices = next(self.aligner.inputs(replace(step, inputs=tuple(left)), self.alignment(state, {})), ([], {}))
-            yield self.followed(state, [Value(torch.cat([value.tensor for value in values], dim=1), choices)])
+            with contextlib.suppress(RuntimeError):  # of sizes that do not fit
+                yield self.followed(state, [Value(torch.cat([value.tensor for value in values], dim=1), choices)])
 
     def near(self, state: State, step: Step) -> Aligner:
         """An aligner that knows only the parameters that the run applies near the inputs of a step."""
@@ -336,11 +338,10 @@ class Repair:
         """The weights of an earlier operator."""
         index = len(state.values)
         if step.op in PARAMETRIC:
-            for binding, values in self.weighted(state, {}):
+            for binding, values in itertools.islice(self.weighted(state, {}), MOST_SHARED):
                 first = next((at for at, other in state.bindings.items() if set(other.uses) & set(binding.uses)), index)
                 if 0 <= first < index:
                     yield self.edit(state, Edit("shared", (index, first), (binding.event,)), [values])
-                return
 
     def others(self, state: State, step: Step, direct: list[Event]) -> Iterator[State]:
         """Another operator in its place, or the same with other facts."""
@@ -362,11 +363,12 @@ class Repair:
     def fed(self, state: State, step: Step, direct: list[Event]) -> Iterator[State]:
         """The same layer on something else."""
         known = {place for at in state.places for place in at} | {event.index for event in direct}
-        if step.op in ("conv", "linear"):
+        if step.op in ("conv", "linear") or (step.side and step.op in POOLS):
             alike = (event for event in self.trace.events if event.index not in known and event.inputs and same(step, event))
             for event in itertools.islice(alike, 1):
                 edit = Edit("fed", (len(state.values),), (event.index,))
-                yield self.edit(state, edit, [self.made(event, step)], bindings=self.taken(state, event))
+                less = -6 if step.side else 0  # rather than no head at all
+                yield self.edit(state, edit, [self.made(event, step)], less, bindings=self.taken(state, event))
 
     def missing(self, state: State, step: Step) -> Iterator[State]:
         """Nothing in its place."""

@@ -7,7 +7,7 @@ same numbers are the same function of the input, in whatever style they were com
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -20,18 +20,22 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from etude.explain.operators import argument
-from etude.explain.recorder import Call, Function, Recorder, tensors_in
+from etude.explain.recorder import Call, Function, Recorder, name_of, tensors_in
 from etude.operator import Operator
 from etude.verification.interpret import without_chance
 from etude.verification.parts import Parts
 
 CLOSE = 1e-7  # of the largest entry; in float64 equal functions agree to about 1e-12, others do not to 1e-3
 NOBODYS = tuple(f"{folder}{os.sep}" for folder in (Path(torch.__file__).parent, Path(__file__).parents[1]))  # torch's files, and ours
+CHANNELS_FIRST = ("conv", "batch_norm", "max_pool", "avg_pool", "adaptive_avg_pool", "local_response_norm")  # in front of the pixels
 EQUAL = 1e-6  # the largest relative difference between equal functions in float64, over a whole network
 BATCH_NORMS: dict[Function, dict[str, int]] = {  # the places of their arguments
     F.batch_norm: {"running_mean": 1, "running_var": 2, "weight": 3, "bias": 4, "training": 5},
     torch.batch_norm: {"weight": 1, "bias": 2, "running_mean": 3, "running_var": 4, "training": 5},
 }
+
+
+LAYERS = {F.conv2d, torch.conv2d, F.linear, *BATCH_NORMS}
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class Trace:
 
     parts  what the module's parameters were cut into and put together to
     kept   what every event made, where that is asked for
-    hidden the modules in which parameters were applied to something that is no event
+    hidden places, in words, where parameters were applied to something that is no event
+    lost   the same, where something was used that does not come from the images, as far as was seen
     """
 
     images: Tensor
@@ -63,6 +68,7 @@ class Trace:
     outputs: tuple[Tensor, ...] = ()
     kept: list[Tensor] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.by_size: dict[int, list[tuple[float, int, Tensor]]] = {}
@@ -140,6 +146,8 @@ def recorded(recorder: "EventRecorder", call: Callable[[Tensor], Any]) -> Trace:
     with recorder:
         result = call(recorder.trace.images)
     recorder.trace.outputs = tuple(tensors_in(result))
+    if not any(map(recorder.origins, recorder.trace.outputs)):
+        recorder.trace.lost.append("what forward returns")
     return recorder.trace
 
 
@@ -172,8 +180,10 @@ class EventRecorder(WithoutChance):
         unseen = [tensor for tensor in call.made if not self.is_worth_noting(tensor)]
         if call.parameters and not call.inputs:
             self.parts.note(call)
+            if call.func in LAYERS and not is_made_of(self.weights, call.args[:1]):
+                self.trace.lost.append(f"{call.path or 'forward'}: what {name_of(call.func)} works on")
         elif call.parameters and len(unseen) == len(call.made):
-            self.trace.hidden.append(call.path)
+            self.trace.hidden.append(f"{call.path or 'forward'}: weights are applied to something that is not one tensor for each image")
         if call.inputs:  # what is seen again may be made of it
             self.made_by(max(call.inputs), call, unseen)
             self.several |= {id(tensor): call.inputs for tensor in unseen if len(call.inputs) > 1}
@@ -209,11 +219,19 @@ class ValueRecorder(EventRecorder):
     def __init__(self, module: nn.Module, images: Tensor, keep: bool = False, known: Parts | None = None) -> None:
         super().__init__(module, images, known)
         self.keep = keep
+        self.last: set[int] = set()  # events whose channels may stand last
 
     def remember(self, event: Event, tensor: Tensor) -> None:
-        self.trace.add(event.index, tensor, layouts=event.op in ("other", "linear"))
+        if event.op in ("other", "linear") or (event.op not in CHANNELS_FIRST and self.last.intersection(event.inputs)):
+            self.last.add(event.index)
+        self.trace.add(event.index, tensor, layouts=event.index in self.last)
         if self.keep:
             self.trace.kept.append(tensor.detach().clone())
+
+
+def is_made_of(known: Mapping[int, object], value: Any) -> bool:
+    """Whether the tensors in a value are all known, by their ids."""
+    return all(id(tensor) in known for tensor in tensors_in(value))
 
 
 def calling_line() -> str:

@@ -1,16 +1,20 @@
 """Which other networks a module could be: those of the same paper, and the same network with other options."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
 from etude.errors import UsageError
 from etude.models import registry
+from etude.operator import FACTS
 from etude.papers import Step
 from etude.verification.align import align
 from etude.verification.facts import facts_of, steps_of
 from etude.verification.trace import Trace
+
+CLOSE = 0.7  # of the operators of a table, that a variant of it has in common
 
 # what a word of a table may be, where the word is a choice and not a size
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -39,6 +43,21 @@ def variant_of(name: str, options: dict[str, Any], module: nn.Module, trace: Tra
             given = ", ".join(f"{word}={value}" for word, value in words.items() if known[word] != value)
             return f"{other} with {given}" if given else other
     return ""
+
+
+def far_from(variant: str, steps: Sequence[Step], options: Mapping[str, Any]) -> str:
+    """What is known of a registered variant that has few operators in common with these: the sentence that is kept with it; else nothing.
+
+    Such a module cannot be followed from one departure to the next.
+    """
+    variant = variant.partition(" with ")[0]
+    network = facts_of(variant)[1]
+    words = {word: value for word, value in options.items() if word in network.given}
+    have, want = (
+        Counter((step.op, *(getattr(step, fact) for fact in FACTS)) for step in row) for row in (steps_of(variant, **words), steps)
+    )
+    common = sum((have & want).values())
+    return f"{network.note} ({network.at})" if network.note and common < CLOSE * len(steps) else ""
 
 
 def computes(steps: Sequence[Step], module: nn.Module, trace: Trace) -> bool:
