@@ -306,7 +306,8 @@ class Judge:
             evaluated = ran(self.module.eval(), self.images.clone(), self.module)
         unused = [Departure("", f"your {name} ({size(own.shape)}) is never used ({self.network.at})") for name, own in idle.items()]
         broken = [*unused, *active_dropouts(evaluated), *batch_statistics(evaluated, self.steps, found)]
-        hidden = f"{all_.hidden} cannot be followed" if all_.hidden and self.as_many_numbers(idle) else ""
+        shown = self.variant or not self.as_many_numbers(idle)  # another network of ours, or one that learns other numbers
+        hidden = f"{all_.hidden} cannot be followed" if all_.hidden and not shown else ""
         if hidden and not broken:
             raise CannotJudge(hidden)
         self.level("L3", "fail", hidden or f"{all_.agreed:,} of {len(self.steps):,} operators agree")
