@@ -26,7 +26,7 @@ NAME = re.compile(r" \([\w.]+\)")  # of an operator in somebody's module; only b
 
 def repeats_itself(message: str) -> bool:
     """Whether it says of an answer what it says of the exercise, in either language."""
-    pairs = [found for sides in CHECKED for found in re.findall(sides, NAME.sub("", message))]
+    pairs = [found for sides in CHECKED for text in (message, NAME.sub("", message)) for found in re.findall(sides, text)]
     pairs += [found for sides in SHARED for found in re.findall(sides, message)]
     return any(have == want for have, want in pairs)
 
