@@ -191,7 +191,7 @@ class Listed(LectureResidual):
 STOPPED: list[tuple[nn.Module, int, str]] = [
     (Viewed(), 1, "`x.view(len(x), -1)` changes nothing by itself: its result must be kept"),
     (Unflattened(), 1, "a linear layer made for 512 features gets maps of 32×4×4, which are not flattened"),
-    (Silent(), 1, "`forward` gives None: it ends without `return`"),
+    (Silent(), 1, "`forward` gives None: it must end with `return` and the result"),
     (CallsSilent(), 1, "does a `forward` before it end without `return`?"),
     (Misspelt(), 1, "`self` has no `fc1`: is `fc` meant?"),
     (Undefined(), 1, "`y` is not defined"),
