@@ -1,6 +1,7 @@
 """What is packed is followed in whatever form; where a form cannot be followed, nothing is said of a departure."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -176,6 +177,21 @@ DEPARTING: list[tuple[Callable[[int], nn.Module], str]] = [
 def test_a_departure_in_another_form_is_named(kind: Callable[[int], nn.Module], words: str) -> None:
     report = verify(inception(kind), "lecture_inception")
     assert (report.verdict, words in report.sentence) == ("departs", True), report.sentence
+
+
+class Undirected(Grouped):
+    """The maps that the reducers work on are cut off from the gradients."""
+
+    def reduced(self, x: Tensor) -> Sequence[Tensor]:
+        with torch.no_grad():
+            copied = torch.cat([x, x, x], 1)
+        return self.all(copied).chunk(3, 1)  # type: ignore[no-any-return]
+
+
+def test_what_no_gradient_passes_through_is_named() -> None:
+    report = verify(inception(Undirected), "lecture_inception")
+    assert report.sentence == "it computes the table's function, and other gradients: none passes through concat in your 3"
+    assert "torch.cat([x, x, x], 1)" in Path(__file__).read_text("utf-8").splitlines()[int(report.line.rpartition(":")[2]) - 1]
 
 
 class Pooled(nn.Module):
