@@ -154,7 +154,7 @@ class Judge:
         said = f"it {sentence}" if slips and sentence.startswith("departs") else sentence
         sentence = "; ".join((*(slip.sentence for slip in slips), said))
         places = tuple((one.place, one.sentence) for one in (*slips, *where))
-        first = next((one for one in (*slips, *where) if one.place), Departure("", ""))
+        first = next((one for one in (*slips, *where) if one.place or one.line), Departure("", ""))
         return Verification(
             self.target,
             self.called,
