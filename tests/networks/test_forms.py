@@ -1,6 +1,8 @@
 """What is packed is followed in whatever form; where a form cannot be followed, nothing is said of a departure."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +18,7 @@ class Packed(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.five = nn.Conv2d(16, 24, 5, padding=2)
+        self.five: nn.Module = nn.Conv2d(16, 24, 5, padding=2)
         self.three = nn.Sequential(nn.Conv2d(16, 24, 3, padding=1), nn.Conv2d(24, 24, 3, padding=1))
         self.pooled = nn.Conv2d(width, 24, 1)
 
@@ -69,12 +71,87 @@ class Bmm(Einsum):
         return [one.view(16, images, *pixels).transpose(0, 1) for one in torch.bmm(self.weight, columns) + self.bias[..., 0]]
 
 
+class AmongZeros(Packed):
+    """The three 1×1 kernels stand among zeros in 3×3 ones, of one convolution of as many groups."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.weight, self.bias = nn.Parameter(0.1 * torch.randn(48, width, 1, 1)), nn.Parameter(torch.zeros(48))
+
+    def reduced(self, x: Tensor) -> Sequence[Tensor]:
+        return F.conv2d(x.repeat(1, 3, 1, 1), F.pad(self.weight, (1, 1, 1, 1)), self.bias, padding=1, groups=3).chunk(3, 1)
+
+
+class ChannelsLast(Packed):
+    """Linear layers on channels that stand last; a bias, where there is one, is added behind."""
+
+    biases = 3
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.each = nn.ModuleList(nn.Linear(width, 16, bias=False) for _ in range(3))
+        self.added = nn.ParameterList(torch.randn(16) for _ in range(self.biases))
+
+    def reduced(self, x: Tensor) -> Sequence[Tensor]:
+        made = [layer(x.permute(0, 2, 3, 1)) for layer in self.each]
+        return [one.permute(0, 3, 1, 2) for one in [*map(torch.add, made, self.added), *made[self.biases :]]]
+
+
+class OneBiasLess(ChannelsLast):
+    biases = 2
+
+
+class InClosures(Packed):
+    """Layers that only a function knows how to call, on a tensor of another class; `twice` calls one of them for another."""
+
+    twice = False
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.each = nn.ModuleList(nn.Conv2d(width, 16, 1) for _ in range(3 - self.twice))
+        layers = [*self.each, *self.each][-3:]
+        self.call = lambda x: [layer(x).as_subclass(Tensor) for layer in layers]
+
+    def reduced(self, x: Tensor) -> Sequence[Tensor]:
+        return self.call(x.as_subclass(Fluent))  # type: ignore[no-untyped-call]
+
+
+class OneTwice(InClosures):
+    twice = True
+
+
+class Fluent(Tensor):
+    pass
+
+
+class Columns(nn.Linear):
+    """A convolution as a product with columns, which keeps the size of the map."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, dilation: int = 1) -> None:
+        super().__init__(inputs * kernel * kernel, outputs)
+        self.facts = {"kernel_size": kernel, "dilation": dilation, "padding": dilation * (kernel // 2)}
+
+    def forward(self, x: Tensor) -> Tensor:
+        made = super().forward(F.unfold(x, **self.facts).transpose(1, 2))
+        return made.transpose(1, 2).unflatten(2, x.shape[2:])
+
+
+class OtherColumns(Packed):
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.each = nn.ModuleList(Columns(width, 16, 1) for _ in range(3))
+        self.five = Columns(16, 24, 5, dilation=2)
+
+    def reduced(self, x: Tensor) -> Sequence[Tensor]:
+        return [layer(x) for layer in self.each]
+
+
 def inception(kind: Callable[[int], nn.Module]) -> nn.Module:
     head = (nn.Conv2d(1, 10, 5), nn.MaxPool2d(2), nn.ReLU(), kind(10), nn.Conv2d(88, 20, 5), nn.MaxPool2d(2), nn.ReLU(), kind(20))
     return nn.Sequential(*head, nn.Flatten(), nn.Linear(1408, 10))
 
 
-@pytest.mark.parametrize("kind", [Grouped, JoinedWeights, Einsum])
+@pytest.mark.parametrize("kind", [Grouped, JoinedWeights, Einsum, AmongZeros, ChannelsLast, InClosures])
 def test_packed_layers_are_followed(kind: Callable[[int], nn.Module]) -> None:
     report = verify(inception(kind), "lecture_inception")
     assert report.verdict == "faithful", report.sentence
@@ -87,6 +164,87 @@ def test_packed_layers_are_followed(kind: Callable[[int], nn.Module]) -> None:
 def test_what_cannot_be_followed_is_no_departure(kind: Callable[[int], nn.Module], words: str) -> None:
     report = verify(inception(kind), "lecture_inception")
     assert (report.verdict, report.sentence) == ("could not judge", f"{words} cannot be followed")
+
+
+DEPARTING: list[tuple[Callable[[int], nn.Module], str]] = [
+    (OneBiasLess, "departs in 2 of 26 operators: incep1.branch3x3_1 and incep2.branch3x3_1 have no bias where the paper has a bias"),
+    (OneTwice, "shares the weights of incep1.branch"),
+    (OtherColumns, "incep1.branch5x5_2 and incep2.branch5x5_2 have padding 4, dilation 2 where the paper has padding 2, dilation 1"),
+]
+
+
+@pytest.mark.parametrize(("kind", "words"), DEPARTING)
+def test_a_departure_in_another_form_is_named(kind: Callable[[int], nn.Module], words: str) -> None:
+    report = verify(inception(kind), "lecture_inception")
+    assert (report.verdict, words in report.sentence) == ("departs", True), report.sentence
+
+
+class Undirected(Grouped):
+    """The maps that the reducers work on are cut off from the gradients."""
+
+    def reduced(self, x: Tensor) -> Sequence[Tensor]:
+        with torch.no_grad():
+            copied = torch.cat([x, x, x], 1)
+        return self.all(copied).chunk(3, 1)
+
+
+def test_what_no_gradient_passes_through_is_named() -> None:
+    report = verify(inception(Undirected), "lecture_inception")
+    assert report.sentence == "it computes the table's function, and other gradients: none passes through concat in your 3"
+    assert "torch.cat([x, x, x], 1)" in Path(__file__).read_text("utf-8").splitlines()[int(report.line.rpartition(":")[2]) - 1]
+
+
+class Pooled(nn.Module):
+    """A transition whose pool stands in front of its convolution: without a bias, the same function."""
+
+    def __init__(self, transition: Any) -> None:
+        super().__init__()
+        self.norm, self.conv = transition.norm, transition.conv
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.avg_pool2d(F.relu(self.norm(x)), 2))
+
+
+class ByHand(nn.Module):
+    """A normalisation whose statistics are kept in another module than its scale and shift."""
+
+    def __init__(self, norm: Any, kept: nn.Module) -> None:
+        super().__init__()
+        self.weight, self.bias = norm.weight, norm.bias
+        self.kept: list[Any] = [kept]
+        kept.register_buffer("middle", torch.zeros(len(norm.weight)))
+        kept.register_buffer("spread", torch.ones(len(norm.weight)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean, variance = self.kept[0].middle, self.kept[0].spread
+        if self.training:
+            mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
+            self.kept[0].middle.lerp_(mean.detach(), 0.1)
+            self.kept[0].spread.lerp_(variance.detach(), 0.1)
+        scaled = (x - mean[:, None, None]) / (variance[:, None, None] + 1e-5).sqrt()
+        return scaled * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+def test_a_pool_and_a_convolution_that_commute() -> None:
+    network = build("densenet_40_12", depth=10)
+    network.transition_1 = Pooled(network.transition_1)
+    report = verify(network, "densenet_40_12", depth=10)
+    assert report.verdict == "faithful", report.sentence
+
+
+def test_statistics_that_are_kept_elsewhere() -> None:
+    network = build("resnet20", depth=8)
+    network.norm1 = ByHand(network.norm1, network)
+    report = verify(network, "resnet20", depth=8)
+    assert report.verdict == "faithful", report.sentence
+
+
+def test_a_thread_that_is_lost_is_no_departure() -> None:
+    network = build("lecture_residual")
+    own = network.forward
+    network.forward = lambda x: torch.func.vmap(lambda image: own(image[None])[0])(x)
+    report = verify(network, "lecture_residual")
+    assert (report.verdict, "cannot be followed back to the image" in report.sentence) == ("could not judge", True), report.sentence
 
 
 class Turned(nn.Module):

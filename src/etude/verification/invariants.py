@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from etude.explain.outline import label
 from etude.papers import Step
 from etude.verification.align import Alignment, Binding
 from etude.verification.departures import Departure
@@ -85,6 +86,13 @@ def computed(steps: Sequence[Step], found: Alignment, trace: Trace, module: nn.M
             yield Departure(
                 steps[index].path, f"{steps[index].path} has weights that are computed from your {own}, and not learned as they are"
             )
+
+
+def cut(trained: Trace) -> Iterator[Departure]:
+    """The first operator through which no gradient passes: one that runs under `no_grad`, or is detached."""
+    for event in trained.cut[:1]:
+        where = f" in your {event.path}" if event.path else ""
+        yield Departure("", f"it computes the table's function, and other gradients: none passes through {label(event)}{where}", event.line)
 
 
 def batch_statistics(evaluated: Trace, steps: Sequence[Step], found: Alignment) -> Iterator[Departure]:

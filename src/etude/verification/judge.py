@@ -22,6 +22,7 @@ from etude.verification.invariants import (
     active_dropouts,
     batch_statistics,
     computed,
+    cut,
     frozen,
     of_the_batch,
     unreached,
@@ -153,7 +154,7 @@ class Judge:
         said = f"it {sentence}" if slips and sentence.startswith("departs") else sentence
         sentence = "; ".join((*(slip.sentence for slip in slips), said))
         places = tuple((one.place, one.sentence) for one in (*slips, *where))
-        first = next((one for one in (*slips, *where) if one.place), Departure("", ""))
+        first = next((one for one in (*slips, *where) if one.place or one.line), Departure("", ""))
         return Verification(
             self.target,
             self.called,
@@ -350,12 +351,12 @@ class Judge:
     def same_function(self, trace: Trace, found: Alignment) -> tuple[Trace, frozenset[int]]:
         """Outputs and gradients in training mode, outputs in eval mode. Gives the run in eval mode, and whom no gradient reaches."""
         images = self.images.clone().requires_grad_()
-        theirs = ran(self.module.train(), images, self.call(self.module)).outputs
+        trained = ran(self.module.train(), images, self.call(self.module))
         copy_ = self.images.clone().requires_grad_()
         ours = run_table(self.steps, found, copy_, training=True)
         pairs = []
         for index in ends_of(self.steps):
-            match = next((out for out in theirs if same_numbers(out, ours[index])), None)
+            match = next((out for out in trained.outputs if same_numbers(out, ours[index])), None)
             if match is None:
                 self.level("L4", "fail", f"{self.steps[index].path} is not among what forward returns")
                 raise Departs(self.returned(index, trace, found))
@@ -378,7 +379,7 @@ class Judge:
         if gradients > EQUAL or in_eval > EQUAL:
             mode = "eval mode" if in_eval > EQUAL else "its gradients"
             self.level("L4", "fail", *lines)
-            why = list(batch_statistics(evaluated, self.steps, found))
+            why = list(batch_statistics(evaluated, self.steps, found)) if in_eval > EQUAL else list(cut(trained))
             raise Departs(*why or [Departure("", f"it computes the table's function in training mode, and another in {mode}")])
         self.level("L4", "pass", *lines)
         return evaluated, cold

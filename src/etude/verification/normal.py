@@ -46,11 +46,11 @@ class Node:
 def normal(trace: Trace, *, sums: bool = True) -> Trace:
     """The trace in normal form; itself, where it is.
 
-    sums  whether convolutions that are added are brought together too: also those of a shortcut and a branch, which a table may have so
+    sums  whether also what a table may have just so: convolutions that are added, of a shortcut and a branch, say; a pool in front of one
     """
     form = Form(trace)
     passes = [form.multiplied, form.of_columns, form.with_bias, form.ungrouped, form.moved, form.split, form.trimmed]
-    passes += [form.summed, form.joined] * sums + [form.with_ones, form.commuted]
+    passes += [form.with_ones, *[form.summed, form.joined, form.commuted] * sums]
     changed = form.channels_first()
     while any(change() for change in passes):  # one may make way for another
         changed = True
@@ -208,7 +208,16 @@ class Form:
         """A 1×1 convolution behind an average pool, which could as well stand in front of it."""
         for node in self.nodes:
             after = self.only(node)
-            if node.op == "avg_pool" and node.event and not node.event.padding and not node.event.ceil and after and is_product(after):
+            tiles = node.event is not None and node.event.kernel == node.event.stride
+            if (
+                node.op == "avg_pool"
+                and tiles
+                and node.event
+                and not node.event.padding
+                and not node.event.ceil
+                and after
+                and is_product(after)
+            ):
                 weights, event = operands(after), after.event
                 if event and event.op == "conv" and only_group(after) and (event.kernel, event.stride, event.padding) == (1, 1, 0):
                     (before,) = node.inputs

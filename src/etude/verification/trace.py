@@ -57,6 +57,7 @@ class Trace:
     """Everything that ran, the images it ran on, and what came out.
 
     parts  what the module's parameters were cut into and put together to
+    cut    the events through which no gradient passes, though what they are given asks for one
     kept   what every event made, where that is asked for
     hidden places, in words, where parameters were applied to something that is no event
     lost   the same, where something was used that does not come from the images, as far as was seen
@@ -66,6 +67,7 @@ class Trace:
     parts: Parts
     events: list[Event] = field(default_factory=list)
     outputs: tuple[Tensor, ...] = ()
+    cut: list[Event] = field(default_factory=list)
     kept: list[Tensor] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
@@ -191,6 +193,8 @@ class EventRecorder(WithoutChance):
             index, facts = len(self.trace.events), self.facts(call, tensor)
             active = takes_the_batch(call) or (call.func in DROPOUTS and all(share_and_activity(call.args, call.kwargs)))
             self.trace.events.append(Event(index, **facts, operands=self.operands(call), active=active, line=calling_line()))
+            if not tensor.requires_grad and any(one.requires_grad for one in tensors_in(call.args)):
+                self.trace.cut.append(self.trace.events[-1])
             self.remember(self.trace.events[-1], tensor)
             self.made_by(index, call, [tensor])
 
