@@ -159,7 +159,7 @@ def test_packed_layers_are_followed(kind: Callable[[int], nn.Module]) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [(EinsumAtOnce, "3: einsum with weights"), (Bmm, "3: weights are applied to something that is not one tensor for each image")],
+    [(EinsumAtOnce, "3: einsum with weights"), (Bmm, "3: weights applied to something that is not one tensor for each image")],
 )
 def test_what_cannot_be_followed_is_no_departure(kind: Callable[[int], nn.Module], words: str) -> None:
     report = verify(inception(kind), "lecture_inception")

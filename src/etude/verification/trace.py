@@ -185,7 +185,7 @@ class EventRecorder(WithoutChance):
             if call.func in LAYERS and not is_made_of(self.weights, call.args[:1]):
                 self.trace.lost.append(f"{call.path or 'forward'}: what {name_of(call.func)} works on")
         elif call.parameters and len(unseen) == len(call.made):
-            self.trace.hidden.append(f"{call.path or 'forward'}: weights are applied to something that is not one tensor for each image")
+            self.trace.hidden.append(f"{call.path or 'forward'}: weights applied to something that is not one tensor for each image")
         if call.inputs:  # what is seen again may be made of it
             self.made_by(max(call.inputs), call, unseen)
             self.several |= {id(tensor): call.inputs for tensor in unseen if len(call.inputs) > 1}
