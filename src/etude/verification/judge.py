@@ -308,7 +308,9 @@ class Judge:
         unused = [Departure("", f"your {name} ({size(own.shape)}) is never used ({self.network.at})") for name, own in idle.items()]
         broken = [*unused, *active_dropouts(evaluated), *batch_statistics(evaluated, self.steps, found)]
         hidden = f"{all_.hidden} cannot be followed" if all_.hidden and self.as_many_numbers(idle) else ""
-        if hidden and not broken:
+        if hidden and self.variant:  # that was shown, by all its numbers
+            hidden = "another network of the same paper"
+        elif hidden and not broken:
             raise CannotJudge(hidden)
         self.level("L3", "fail", hidden or f"{all_.agreed:,} of {len(self.steps):,} operators agree")
         self.level("L4", "n/a", "not reached" if hidden else "it is another function")
