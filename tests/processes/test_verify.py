@@ -122,7 +122,7 @@ def test_a_hostile_file_gets_one_clear_answer(capsys: pytest.CaptureFixture[str]
 def test_the_limit_follows_the_network(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, seconds: int
 ) -> None:
-    def call(function: str, arguments: dict[str, Any], *, seconds: float) -> NoReturn:
+    def call(function: str, arguments: dict[str, Any], *, seconds: float, megabytes: int) -> NoReturn:
         raise Failed(f"limit of {seconds:.0f} s", "time")
 
     monkeypatch.setattr(apart, "call", call)
@@ -193,7 +193,7 @@ def test_another_size_of_image(capsys: pytest.CaptureFixture[str], quick: None) 
             "super().__init__()",
             "pass",
             1,
-            "it cannot be made: the constructor must call super().__init__() before it sets a layer (net.py line",
+            "it cannot be made: the constructor must call `super().__init__()`, with both pairs of brackets, before it sets a layer (net.py line",
         ),
         ("x = x.flatten(1)", "x.flatten(1)", 1, "`x.flatten(1)` changes nothing by itself: its result must be kept"),
         ("nn.Linear(512, 10)", "nn.Linear(512, 100)", 0, "all 18 operators of lecture_residual"),
@@ -253,4 +253,4 @@ def test_a_file_is_identified(capsys: pytest.CaptureFixture[str], quick: None, t
 def test_identify_without_such_a_target_exits_with_2(capsys: pytest.CaptureFixture[str], quick: None) -> None:
     code, out, err = shell.run(capsys, "identify", "nowhere_at_all.models:net")
     assert (code, out) == (2, "")
-    assert "no module `nowhere_at_all`; install the package that has it, or name a registered network" in err
+    assert "no module `nowhere_at_all.models`; install the package that has it, or name a registered network" in err

@@ -73,7 +73,7 @@ class Departure:
         step = self.place.step
         before = [described(self.run.steps[index] if index >= 0 else None) for index in step.inputs]
         here, sides = self.here(step), {"before": before, "want": described(step)}
-        if step.op in PARAMETRIC and here.key != "weights_again":
+        if step.op in PARAMETRIC and here.key not in ("weights_again", "runs_again"):
             if self.candidate.cut_otherwise(self.answer):
                 return Finding("not_followed", sides, self.line)
             if hand := self.by_hand(self.run.steps[step.index]):

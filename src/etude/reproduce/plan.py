@@ -110,12 +110,13 @@ def command(name: str, budget: str, seeds: int, data: str | None, only: str | No
 def plan(held: Claims, *, budget: str, seeds: int, data: str | None = None, only: str | None = None) -> Plan:
     """Every claim with its recipes at that budget, on other data where `data` names some, and its published value.
 
-    data    a folder that declares to hold a set in another encoding takes the place of that set alone, any other of every set
+    data    a folder that declares to hold one of the sets in another encoding takes the place of that set alone, any other of every set
     only    a pattern of networks, "resnet20*", or of orders
     Raises  UsageError and TableError for what claims, recipes or papers do not have
     """
     paper, reader = load_paper(held.paper), functools.cache(recipes.read)
-    declared = declaration.declared(Path(data)) if data else ""
+    sets = {recipes.load(claim.recipe, budget, reader).data for claim in values(held, paper)}
+    declared = declared if data and (declared := declaration.declared(Path(data))) in sets else ""
 
     def on_data(recipe: Recipe) -> Recipe:
         return recipe.on(data) if data and declared in ("", recipe.data) else recipe

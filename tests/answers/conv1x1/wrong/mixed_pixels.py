@@ -1,4 +1,4 @@
-# by_hand
+# reshaped_in
 import torch
 from torch import nn
 

@@ -1,4 +1,4 @@
-# gradients
+# gradients cut
 import torch
 from torch import nn
 from torch.nn import functional as F
