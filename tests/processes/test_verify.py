@@ -193,7 +193,7 @@ def test_another_size_of_image(capsys: pytest.CaptureFixture[str], quick: None) 
             "super().__init__()",
             "pass",
             1,
-            "it cannot be made: the constructor must call `super().__init__()`, with both pairs of brackets, before it sets a layer (net.py line",
+            "the constructor must call `super().__init__()`, with both pairs of brackets, before it sets a layer (net.py line",
         ),
         ("x = x.flatten(1)", "x.flatten(1)", 1, "`x.flatten(1)` changes nothing by itself: its result must be kept"),
         ("nn.Linear(512, 10)", "nn.Linear(512, 100)", 0, "all 18 operators of lecture_residual"),
