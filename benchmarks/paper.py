@@ -44,30 +44,18 @@ from etude.cli.render import table
 from etude.data import catalog, declaration
 from etude.errors import EtudeError, UsageError
 from etude.files import write_text
-from etude.models.network import Network
 from etude.papers import load as load_paper
+from etude.reproduce import claims
+from etude.reproduce.cost import multiply_adds
 from etude.train import engine, loop, machine, optimizers
 from etude.train import recipe as recipes
-from etude.train.job import Interrupted, Job, Means
+from etude.train.job import Diverged, Interrupted, Job, Means
 from etude.train.recipe import Recipe
 from etude.train.run import Run
 from etude.train.store import Store
-from etude.verification.facts import count_of, steps_of
 from etude.views.runs import state_of
 from etude.wording import UNKNOWN, percent
 
-RECIPES = {  # of the columns of a paper's tables
-    "resnet": {"c10_plus": "he2015"},
-    "identity_mappings": {"c10_plus": "he2016", "c100_plus": "he2016_c100_plus"},
-    "densenet": {
-        "c10": "huang2017_c10",
-        "c10_plus": "huang2017",
-        "c100": "huang2017_c100",
-        "c100_plus": "huang2017_c100_plus",
-        "svhn": "huang2017_svhn",
-    },
-}
-TABLES = ("table_", "public_rerun")  # of which the last has the plain networks, whose test errors the paper only draws
 POLL_SECONDS, RECORD_SECONDS = 0.2, 30.0
 STEPS_TIMED, MACS_TIMED = 2, 2e9  # of a step on a CPU, forward, whose pace depends little on the batch; a GPU takes the whole batch
 STANDS_ON = ("etude", "revision", "source", "torch", "device", "device_name", "threads", "data", "images", "reencoded")
@@ -110,18 +98,9 @@ class Task:
 
 
 def rows() -> tuple[str, ...]:
-    """Every row of the papers' tables for CIFAR and SVHN that names a network of ours."""
-    found = [
-        f"{Network(row.network, row.given)}.{of_column[column]}"
-        for paper, of_column in RECIPES.items()
-        for results in load_paper(paper).results.values()
-        if results.id.startswith(TABLES)
-        for row in results.rows
-        if row.network
-        for column in row.values
-        if column in of_column
-    ]
-    return tuple(dict.fromkeys(found))
+    """Every row of the papers' tables that names a network of ours, as it is claimed."""
+    held = (one for one in map(claims.load, claims.names()) if one.tables)
+    return tuple(dict.fromkeys(claim.recipe for one in held for claim in claims.values(one, load_paper(one.paper))))
 
 
 def chosen(patterns: Sequence[str], data: str | None) -> list[tuple[Recipe, str]]:
@@ -151,13 +130,6 @@ def task_of(job: Job, data: str, store: Store) -> Task:
     beside = row.test + (recipe.validation or 0) + (recipe.fitted or 0)
     run = store.found(job, {"source": machine.source_digest(recipe.model)})
     return Task(job, run, steps, steps * there // an_epoch, math.ceil(steps / an_epoch + 1) * beside, multiply_adds(recipe.model))
-
-
-@functools.cache
-def multiply_adds(network: Network) -> int:
-    """Of an image, forward, by the counts of its paper, or else its table."""
-    count = count_of(network.name, **network.options)
-    return (count and count.macs) or sum(step.macs for step in steps_of(network.name, **network.options))
 
 
 # ── Training ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -198,12 +170,15 @@ def child() -> int:
     """Train one run, as standard input says."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     order = json.loads(sys.stdin.readline())
+    run = Run(Path(order["folder"]))
     threading.Thread(target=interrupted_at_end, args=(sys.stdin.fileno(),), daemon=True).start()
     try:
         torch.set_num_threads(order["threads"])
         job = Job(recipes.from_table(order["recipe"], "recipe"), order["seed"])
         data_dir = order["data_dir"] and Path(order["data_dir"])
-        engine.run_job(job, Run(Path(order["folder"])), Means(order["device"], data_dir))
+        engine.run_job(job, run, Means(order["device"], data_dir))
+    except Diverged as error:  # a result too, as in a reproduction
+        run.give_up(error.step)
     except (Interrupted, KeyboardInterrupt):
         return Interrupted.exit_code
     except torch.OutOfMemoryError:
@@ -293,6 +268,7 @@ class Record:
             "step": task.step,
             "steps": task.steps,
             "test error": result and 100 * (1 - result.test_accuracy),
+            "diverged": result and result.diverged,
             "seconds": curve[-1]["seconds"] if curve else 0.0,
             "warning": result.warning if result else "",
             "environment": {key: environment[key] for key in STANDS_ON if key in environment},

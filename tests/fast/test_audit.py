@@ -41,6 +41,7 @@ def test_the_list_is_long_and_everything_has_its_version() -> None:
     ("text", "message"),
     [
         ("rows = 1", r"my\.toml: expected \[\[source\]\] tables"),
+        ("source = []\nnotes = { v15 = 3 }", r"my\.toml: notes: expected a sentence for each name"),
         ("[[source]]\npackage = 'zoo'\nrows = []", r"my\.toml: source\[0\]: missing key `version`"),
         ("[[source]]\npackage = 'zoo'\nversion = '1'\nrows = [{ target = 'a:b' }]", r"source\[0\]\.rows\[0\]: missing key `against`"),
         ("[[source]]\npackage = 'z'\nversion = '1'\nrows = [{ target = 'a:b', against = 'resnt20' }]", r"source\[0\]: no model `resnt20`"),

@@ -14,6 +14,8 @@ import torch
 from PIL import Image
 
 from etude.errors import UsageError
+from etude.models.network import Network
+from etude.papers import load as load_paper
 from etude.train import engine
 from etude.train import recipe as recipes
 from etude.train.job import Job, Means
@@ -105,6 +107,19 @@ def test_a_run_whose_parent_ends_saves_and_ends_later_with_the_numbers_that_it_w
     assert "runs         1 of 3" in capsys.readouterr().out
 
 
+def test_a_run_that_diverges_has_ended(
+    name: str, digits: Path, tmp_path: Path, one_thread: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "toy.toml").write_text(TOY.replace("lr = 0.001", "lr = 1e30"), encoding="utf-8")
+    arguments = (name, "--runs", str(tmp_path / "runs"), "--data", str(digits), "--device", "cpu")
+    for _ in range(2):
+        assert called(monkeypatch, *arguments) == 0
+        assert "1 of 1 runs finished" in capsys.readouterr().out
+    record = json.loads((tmp_path / "runs" / "paper.json").read_text(encoding="utf-8"))
+    assert (record["runs"][0]["test error"], record["runs"][0]["failed"]) == (50.0, "")
+    assert record["runs"][0]["diverged"] > 0
+
+
 def wait_until(done: Callable[[], bool]) -> None:
     over = time.monotonic() + 100
     while not done():
@@ -167,7 +182,15 @@ def test_the_fewest_multiply_adds_are_next_and_all_is_stopped_when_the_time_is_o
 
 def test_rows_are_those_of_the_papers_and_a_reencoding_trains_its_own(tmp_path: Path) -> None:
     every = [recipe.title for recipe, _ in paper.chosen([], None)]
-    assert len(every) == len(paper.rows()) == 66
+    cells = {
+        (Network(row.network, row.given), column)
+        for published in map(load_paper, ("resnet", "identity_mappings", "densenet"))
+        for table in published.results.values()
+        for row in table.rows
+        for column in row.values
+        if row.network and published.networks[row.network].kind != "departs" and column.startswith(("c10", "svhn"))
+    }
+    assert len(every) == len(paper.rows()) == len(cells) + 1, "and one network once more, with batches of 64"
     assert {"resnet110.he2015", "plain56.he2015", "ablation_resnet110(shortcut=conv).he2016", "densenet_bc_190_40.huang2017"} <= {*every}
     (tmp_path / "dataset.toml").write_text('reencoded = "cifar10"', encoding="utf-8")
     chosen = paper.chosen(["*resnet164*", "resnet20(shortcut=B).he2015"], str(tmp_path))

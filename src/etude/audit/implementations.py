@@ -126,8 +126,10 @@ def read(file: Path = FILE) -> tuple[Source, ...]:
     """The sources of a list, each with its rows. Raises TableError naming file and key."""
     table = read_toml(file)
     notes = table.pop("notes", {})
-    if set(table) != {"source"} or not isinstance(table["source"], list) or not isinstance(notes, dict):
+    if set(table) != {"source"} or not isinstance(table["source"], list):
         raise TableError(f"{file}: expected [[source]] tables, and [notes] that they share, and nothing else")
+    if not isinstance(notes, dict) or not all(isinstance(note, str) for note in notes.values()):
+        raise TableError(f'{file}: notes: expected a sentence for each name, such as v15 = "The stride stands in the 3×3."')
     sources = (_source(given, f"{file}: source[{number}]") for number, given in enumerate(table["source"]))
     return tuple(replace(source, rows=tuple(replace(row, note=notes.get(row.note, row.note)) for row in source.rows)) for source in sources)
 

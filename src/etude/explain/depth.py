@@ -22,7 +22,6 @@ Start = Literal["he", "default"]
 
 NETWORKS: dict[Network, str] = {"plain": "plain20", "residual": "resnet20", "preactivation": "preact_resnet110"}
 OMITTED = "pre-activation without BN: the network has no option for it"
-DEPTHS = (8, 20, 56, 110)
 
 
 @dataclass(frozen=True)
