@@ -28,6 +28,7 @@ COMMANDS = {
     "reproduce": "reproduce",
     "runs": "runs",
     "show": "show",
+    "studio": "studio",
     "train": "train",
     "verify": "verify",
 }

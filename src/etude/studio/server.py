@@ -1,0 +1,54 @@
+"""Starts the studio, says where it is, and ends it."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+import threading
+import webbrowser
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+
+from etude.errors import EtudeError
+from etude.studio.app import studio
+from etude.studio.guard import Door
+
+PORT, TRIED = 8517, 50  # and how many behind it, where it is taken
+
+
+def serve(folder: Path, host: str, port: int, browser: bool, say: Callable[[str], None]) -> None:
+    """Serve until Ctrl-C. Raises EtudeError where no port is free."""
+    with bound(host, port) as listening:
+        door = Door.new(host, listening.getsockname()[1])
+
+        @contextlib.asynccontextmanager
+        async def lifespan(app: Starlette) -> AsyncIterator[None]:
+            say(f"The studio of {folder} is open: {door.address}")
+            say("Whoever has this address can use it. Ctrl-C ends it.")
+            if browser:
+                threading.Thread(target=webbrowser.open, args=[door.address], daemon=True).start()
+            yield
+
+        config = uvicorn.Config(
+            studio(folder, door, lifespan), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket on that port, or on the next that is free."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for candidate in range(port, min(port + TRIED, 65_536)):
+        listening = socket.socket(family)
+        try:
+            listening.bind((host, candidate))
+            return listening
+        except OSError as error:
+            listening.close()
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise EtudeError(f"{host}: cannot be listened on ({error.strerror}); leave out --host for this machine only") from error
+    raise EtudeError(f"no port from {port} to {min(port + TRIED, 65_536) - 1} is free; choose another with --port")
