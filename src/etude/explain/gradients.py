@@ -24,7 +24,7 @@ from etude.errors import UsageError
 from etude.explain.graph import DoesNotRun, GraphRecorder, closes_over_itself, device_of, initialised, reason
 from etude.explain.nodes import Graph, Node
 from etude.explain.operators import OPERATORS, add, operands
-from etude.explain.outline import Dominators
+from etude.explain.outline import Dominators, layers_between
 from etude.explain.recorder import Call, Function, tensors_in
 
 CONTAINERS = {nn.Sequential, nn.ModuleList, nn.ModuleDict}
@@ -324,18 +324,11 @@ class Watcher(GraphRecorder):
         tree = Dominators(Graph(tuple(self.batch.shape[1:]), tuple(self.nodes), (), 0))
         for index, sides in self.additions.items():
             start = tree.common([side.origin for side in sides])
-            (fewer, shortcut), (more, branch) = sorted((self.layers_between(start, side.origin), place) for place, side in enumerate(sides))
+            (fewer, shortcut), (more, branch) = sorted(
+                (layers_between(self.nodes, self.weighty, start, side.origin), place) for place, side in enumerate(sides)
+            )
             if fewer < more and fewer <= 1 and {index, start} <= self.edges.keys():
                 yield Sum(index, start, fewer == 1, sides[shortcut].value, sides[branch].value)
-
-    def layers_between(self, start: int, end: int) -> int:
-        """The most layers on one way from the result of `start` to that of `end`."""
-        longest = {start: 0}
-        for node in self.nodes[start + 1 : end + 1]:
-            ways = [longest[index] for index in node.inputs if index in longest]
-            if ways:
-                longest[node.index] = max(ways) + (node.index in self.weighty)
-        return longest[end]
 
     def residual_block(self, one: Sum) -> ResidualBlock:
         at_sum = self.at_node[one.node]

@@ -5,7 +5,7 @@ them is a block with branches.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -123,6 +123,15 @@ class Dominators:
         if node.path in self.blocks:
             return node.path
         return node.path.rpartition(".")[0] or node.path
+
+
+def layers_between(nodes: Sequence[Node], layers: Container[int], start: int, end: int) -> int:
+    """The most layers, given by their indices, on one way from the result of `start` to that of `end`."""
+    longest = {start: 0}
+    for node in nodes[start + 1 : end + 1]:
+        if ways := [longest[index] for index in node.inputs if index in longest]:
+            longest[node.index] = max(ways) + (node.index in layers)
+    return longest[end]
 
 
 def _parts(tree: Dominators, trunk: list[Node], start: int) -> list[Part]:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import importlib
 import socket
 import threading
 import webbrowser
@@ -30,6 +31,7 @@ def serve(folder: Path, host: str, port: int, browser: bool, say: Callable[[str]
             say("Whoever has this address can use it. Ctrl-C ends it.")
             if browser:
                 threading.Thread(target=webbrowser.open, args=[door.address], daemon=True).start()
+            threading.Thread(target=importlib.import_module, args=["torch"], daemon=True).start()  # while somebody reads the first page
             yield
 
         config = uvicorn.Config(
