@@ -65,9 +65,9 @@ class Workbook:
         raise UsageError(f"no exercises here; `etude practice start` writes them to ./{USUAL}, `etude practice start FOLDER` elsewhere")
 
     @classmethod
-    def near(cls) -> "Workbook | None":
-        """The same; None where there is none."""
-        working = Path.cwd()
+    def near(cls, folder: Path | None = None) -> "Workbook | None":
+        """The same, or as one finds it from another folder; None where there is none."""
+        working = (folder or Path.cwd()).resolve()
         return next((cls(folder) for folder in (working, *working.parents, working / USUAL) if (folder / STATE).exists()), None)
 
     def file(self, name: str) -> Path:
