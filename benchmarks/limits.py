@@ -87,10 +87,10 @@ def server_is_faster() -> float:
     def seconds(server: apart.Server | None) -> float:
         begin = time.perf_counter()
         for _ in range(3):
-            (server.call if server else apart.call)("etude.practice.check:check", arguments)
+            (server.call if server else apart.call)("etude.practice.judging:check", arguments)
         return time.perf_counter() - begin
 
-    with apart.Server(["etude.practice.check"]) as server:
+    with apart.Server(["etude.practice.judging"]) as server:
         return seconds(None) / seconds(server)
 
 

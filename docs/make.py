@@ -20,6 +20,7 @@ import etude
 from etude.audit.audit import Audited
 from etude.explain.depth import DepthComparison
 from etude.files import write_text
+from etude.lessons.pages import FOLDER
 from etude.models import registry
 from etude.papers import load
 from etude.report.diagram import diagram
@@ -32,9 +33,9 @@ from etude.views.depth import depth_rows, depth_words
 
 ROOT = Path(__file__).parent.parent
 BUDGETS = ("laptop", "paper")
-LESSONS = tuple(str(page.relative_to(ROOT)) for page in sorted((ROOT / "docs" / "lessons").glob("[1-7]-*.md")))
+LESSONS = tuple(str(page.relative_to(ROOT)) for page in sorted(FOLDER.glob("[1-7]-*.md")))
 PAGES = ("README.md", "docs/performance.md", "docs/audit.md", *LESSONS)
-FIGURES = ROOT / "docs" / "lessons" / "figures"
+FIGURES = FOLDER / "figures"
 
 README_ROWS = (("torchvision", "resnet50"), ("pytorchcv", "resnet50"), ("bearpaw/pytorch-classification", "resnet110"))
 
@@ -237,7 +238,7 @@ TABLES = {
 }
 
 
-def picture() -> str:
+def lecture() -> str:
     """The curves of the two networks that the lecture gives results of."""
     curves = load("lecture").curves
     rows = [row for row in record("docs/records/lecture-laptop.json")["trained"] if row["published"]]
@@ -255,7 +256,7 @@ def figures() -> dict[str, str]:
     for name, (network, options, block) in BLOCKS.items():
         graph = etude.graph(without_weights(network, **options), registry.row(network).input)
         drawn[name] = diagram(graph, only=block, title=f"{network}, {block}")
-    return drawn | {"depth": depth_figure(depths())}
+    return drawn | {"depth": depth_figure(depths()), "lecture": lecture()}
 
 
 def measure() -> None:
@@ -272,6 +273,5 @@ if __name__ == "__main__":
         measure()
     for name in PAGES:
         write_text(ROOT / name, page(name))
-    write_text(ROOT / "docs" / "lecture.svg", picture())
     for name, drawn in figures().items():
         write_text(FIGURES / f"{name}.svg", drawn)

@@ -36,7 +36,7 @@ def whole(request: pytest.FixtureRequest) -> Whole:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A process that has imported all that checks need; counting and optimisers import the last on their first use."""
-    with Server(["etude.verification.request", "etude.practice.check", "torch._dynamo"]) as warm:
+    with Server(["etude.verification.request", "etude.practice.judging", "torch._dynamo"]) as warm:
         yield warm
 
 

@@ -5,10 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from etude.lessons.pages import FOLDER, pages
 from places import ROOT
 
-LESSONS = sorted((ROOT / "docs" / "lessons").glob("[1-7]-*.en.md"))
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+LESSONS = pages("en")
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(FOLDER.glob("*.md"))]
 spec = importlib.util.spec_from_file_location("make", ROOT / "docs" / "make.py")
 assert spec is not None
 assert spec.loader is not None

@@ -13,16 +13,22 @@
     etude.load("lecture_residual.lecture")            what Etude brings trained
     etude.verify(model, against="resnet20")           hold anybody's module against a paper
     etude.identify(model)                             which network it is, or is nearest to
+    etude.command("explain googlenet --shapes")       what that command shows, in a cell
+    etude.practice.check("residual_block", MyBlock)   what is wrong with an answer to an exercise
 
+Whatever comes back shows itself in a notebook, and in the same words on a terminal.
 Nothing heavy is imported before it is used.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from etude.shown import Face, Shown
 from etude.version import VERSION
 
 if TYPE_CHECKING:
+    import etude.practice as practice
+    from etude.cli.cell import command
     from etude.explain.graph import graph
     from etude.models.registry import build, names
     from etude.models.weights import load_torchvision
@@ -37,6 +43,7 @@ __version__ = VERSION
 __all__ = [
     "__version__",
     "build",
+    "command",
     "facts",
     "fit",
     "graph",
@@ -45,6 +52,7 @@ __all__ = [
     "load_torchvision",
     "look",
     "names",
+    "practice",
     "read",
     "show",
     "verify",
@@ -52,14 +60,16 @@ __all__ = [
 
 _HOMES = {
     "build": "etude.models.registry:build",
+    "command": "etude.cli.cell:command",
     "facts": "etude.verification.facts:facts_of",
-    "fit": "etude.train.engine:fit",
+    "fit": "etude.report.notebook:fit",
     "graph": "etude.explain.graph:graph",
     "identify": "etude.verification.identify:identify",
     "load": "etude.train.trained:load",
     "load_torchvision": "etude.models.weights:load_torchvision",
     "look": "etude.report.notebook:look",
     "names": "etude.models.registry:names",
+    "practice": "etude.practice",
     "read": "etude.report.notebook:read",
     "show": "etude.report.notebook:show",
     "verify": "etude.verification.judge:verify",
@@ -70,8 +80,17 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'etude' has no attribute {name!r}")
     module, _, attribute = _HOMES[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    home = importlib.import_module(module)
+    return getattr(home, attribute) if attribute else home
 
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def _face(value: Shown) -> Face:
+    face: Face = importlib.import_module("etude.report.notebook").cell_of(value)
+    return face
+
+
+Shown.face = staticmethod(_face)

@@ -34,8 +34,10 @@ class Script:
 
     @classmethod
     def read(cls, file: Path) -> "Script":
-        """Raises  EtudeError for what is not there or is no text of Python."""
+        """A file, or a cell of a live session, which has a name like one. Raises EtudeError for what is not there or is no Python."""
         if not file.is_file():
+            if str(file) in linecache.cache:
+                return cls(file, "".join(linecache.getlines(str(file))))
             raise EtudeError(f"{file}: no such file")
         try:
             if file.suffix == NOTEBOOK:

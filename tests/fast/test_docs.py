@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from etude.cli.app import COMMANDS
 from etude.cli.app import etude as command
+from etude.lessons.pages import FOLDER
 from etude.models.registry import names
 from etude.practice.exercises import names as exercises
 from etude.reproduce.verdict import judge
@@ -20,10 +21,6 @@ from places import ROOT
 @pytest.mark.parametrize("name", make.PAGES)
 def test_the_tables_of_the_pages_are_made_from_the_records(name: str) -> None:
     assert (ROOT / name).read_text(encoding="utf-8") == make.page(name), "run: python docs/make.py"
-
-
-def test_the_picture_is_made_from_the_record() -> None:
-    assert (ROOT / "docs" / "lecture.svg").read_text(encoding="utf-8") == make.picture(), "run: python docs/make.py"
 
 
 @pytest.mark.parametrize("budget", make.BUDGETS)
@@ -86,7 +83,7 @@ def in_chinese(page: Path) -> Path:
 
 def test_there_are_seven_lessons_in_both_languages() -> None:
     assert [page.name[0] for page in LESSONS] == list("1234567")
-    assert len(list((ROOT / "docs" / "lessons").glob("[1-7]-*.md"))) == 14
+    assert len(list(FOLDER.glob("[1-7]-*.md"))) == 14
 
 
 @pytest.mark.parametrize("page", LESSONS, ids=lambda page: page.name)

@@ -234,7 +234,7 @@ def test_what_runs_apart_knows_no_language(server: Server, tmp_path: Path) -> No
     """It says what happened in values; each language has its own words for them, phrases within them included."""
     source = edited("residual_block", "y = self.conv1(x)", "y = x.tanh()")
     arguments = {"name": "residual_block", "file": str(written(tmp_path, "a", source))}
-    (found,) = server.call("etude.practice.check:check", arguments)["findings"]
+    (found,) = server.call("etude.practice.judging:check", arguments)["findings"]
     assert found == {
         "key": "operator",
         "values": {

@@ -21,6 +21,7 @@ COMMANDS = {
     "data": "data",
     "explain": "explain",
     "identify": "identify",
+    "lessons": "lessons",
     "ls": "listing",
     "practice": "practice",
     "predict": "predict",

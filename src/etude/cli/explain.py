@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etude.cli.render import say, show
+from etude.cli.render import draw, say, show
 from etude.errors import UsageError
-from etude.files import write_text
-from etude.report.pictures import svg_of
 from etude.targets.candidates import named
 from etude.targets.target import Target
 from etude.values import read_settings, read_shape
@@ -80,9 +78,7 @@ def explain(
     pointed = named(Target.read(target).with_options(read_settings(changes)))
     with opened(pointed, image, source, run, run_all) as subject:
         if diagram:
-            drawn = diagram_of(subject, block)
-            write_text(diagram, svg_of(drawn))
-            say(f"{diagram}: {drawn.title}")
+            draw(diagram, diagram_of(subject, block))
         if asked or html or not diagram:
             view = network_view(subject, asked or FIRST) if asked or not html else whole_view(subject)
             show(view, html, json_)

@@ -6,13 +6,14 @@ import click
 
 from etude.cli.classroom import MARKS, check_class
 from etude.cli.render import as_json, table
-from etude.cli.results import language_option, show_hint, show_next, show_progress, show_result, shown, wrapped
+from etude.cli.results import language_option, show_hint, show_next, show_progress, show_result, shown
 from etude.cli.watching import watch
 from etude.errors import UsageError
 from etude.practice.checker import SECONDS, Checked, checked, side_by_side
 from etude.practice.exercises import Language, exercise, names
 from etude.practice.words import language_here, say
 from etude.practice.workbook import Workbook
+from etude.report.terminal import wrapped
 
 
 @click.group()

@@ -1,24 +1,28 @@
 """What the commands share in showing things: a view by any of its faces, and progress on a terminal or line by line."""
 
+import contextlib
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from etude.files import write_text
+from etude.report.live import line
 from etude.report.plain import json_of
 from etude.report.terminal import WIDTH, filled, table_of, text_of
+from etude.views.view import View
 from etude.wording import percent
 
 if TYPE_CHECKING:
     from etude.train.job import Progress
-    from etude.views.view import View
+    from etude.views.view import Diagram
 
-__all__ = ["WIDTH", "as_json", "end_line", "faces", "filled", "percent", "say", "show", "table", "watcher"]
+__all__ = ["WIDTH", "as_json", "draw", "end_line", "faces", "filled", "percent", "say", "show", "table", "taken", "watcher"]
 
 LINE_SECONDS = 10.0
 
@@ -32,9 +36,25 @@ def faces(command: Command) -> Command:
     return click.option("--html", type=page, metavar="FILE.html", help="Write a page of it.")(command)
 
 
+_taken: "ContextVar[list[View] | None]" = ContextVar("taken", default=None)
+
+
+@contextlib.contextmanager
+def taken() -> "Iterator[list[View]]":
+    """The views that commands show within the context, which does not show them."""
+    views: list[View] = []
+    before = _taken.set(views)
+    try:
+        yield views
+    finally:
+        _taken.reset(before)
+
+
 def show(view: "View", html: Path | None = None, json_: bool = False) -> None:
-    """Write the view as a page, or print it as JSON or as text."""
-    if html:
+    """Write the view as a page, or print it as JSON or as text; where views are taken, give it."""
+    if (views := _taken.get()) is not None:
+        views.append(view)
+    elif html:
         from etude.report.web import page_of
 
         write_text(html, page_of(view))
@@ -43,6 +63,17 @@ def show(view: "View", html: Path | None = None, json_: bool = False) -> None:
         as_json(view.plain)
     else:
         click.echo(text_of(view, *terminal()), nl=False)
+
+
+def draw(file: Path, picture: "Diagram") -> None:
+    """Write a picture; where views are taken, give it instead."""
+    if (views := _taken.get()) is not None:
+        views.append(View(picture.title, "", (picture,), None))
+    else:
+        from etude.report.pictures import svg_of
+
+        write_text(file, svg_of(picture))
+        say(f"{file}: {picture.title}")
 
 
 def terminal() -> tuple[int | None, bool]:
@@ -96,16 +127,3 @@ def watcher() -> Callable[[str, "Progress"], None]:
             click.echo(text, err=True)
 
     return watch
-
-
-def line(progress: "Progress") -> str:
-    return (
-        f"{progress.epoch:.2f}/{progress.epochs:g} epochs  {clock(progress.seconds_left)} left  loss {progress.loss:.4f}  "
-        f"accuracy {percent(progress.accuracy)}  test {percent(progress.test_accuracy)}  {progress.images_per_second:,.0f} images/s  "
-        f"step {progress.step}/{progress.steps}"
-    )
-
-
-def clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes}:{seconds:02d}"

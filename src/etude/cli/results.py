@@ -4,33 +4,26 @@ from pathlib import Path
 
 import click
 
-from etude.cli.render import WIDTH
 from etude.practice.checker import Checked
 from etude.practice.exercises import LANGUAGES, Language, exercise, names
 from etude.practice.words import say
 from etude.practice.workbook import Workbook
+from etude.report.terminal import wrapped
 
 language_option = click.option("--lang", type=click.Choice(LANGUAGES), help="English or Chinese; by default as begun, or as your locale.")
 
 
 def show_result(result: Checked, language: Language) -> None:
     """What a check found, and what the code printed."""
-    if result.passed:
-        click.echo(wrapped(say(language, "passed", name=result.exercise, seconds=result.seconds)))
-    else:
-        click.echo(say(language, "not_yet", name=result.exercise, seconds=result.seconds))
-    for diagnosis in result.diagnoses:
-        key = "cell_line" if diagnosis.cell else "line"
-        placed = say(language, key, **vars(diagnosis)) if diagnosis.line else diagnosis.message
-        click.echo(wrapped(placed, "  "))
-    if result.made:
-        click.echo(wrapped(say(language, "made", call=result.made), "  "))
+    click.echo(wrapped(result.verdict))
+    for sentence in result.sentences:
+        click.echo(wrapped(sentence, "  "))
     if result.printed:
         click.echo("  " + say(language, "printed"))
         for line in result.printed:
             click.echo(f"    {line}")
-    if not result.passed:
-        click.echo(say(language, "help", name=result.exercise))
+    if result.help:
+        click.echo(result.help)
 
 
 def show_next(book: Workbook, language: Language, name: str | None = None) -> None:
@@ -59,12 +52,3 @@ def show_progress(book: Workbook, language: Language) -> None:
 def shown(path: Path) -> str:
     """A path as short as it can be said."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def wrapped(text: str, indent: str = "") -> str:
-    """In lines as wide as is read well; Chinese is broken anywhere, by its double width."""
-    from rich.console import Console
-    from rich.text import Text
-
-    lines = Text(text).wrap(Console(width=WIDTH), WIDTH - len(indent))
-    return "\n".join(indent + line.plain.rstrip() for line in lines)

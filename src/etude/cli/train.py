@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from etude.cli.render import percent, say, watcher
+from etude.cli.render import say, watcher
 from etude.errors import UsageError
 
 
@@ -49,15 +49,12 @@ def train(
         run = Store(runs or Path("runs")).new(job)
 
     from etude.train import engine
+    from etude.views.runs import in_short
 
     watch = watcher()
     means = Means(device, data_dir, lambda job, progress: watch(str(job.recipe.model), progress), say)
     result = engine.resume(run, means) if resume else engine.run_job(job, run, means)
-    right = round(result.test_accuracy * result.test_images)
-    click.echo(
-        f"{result.recipe.model}: {percent(result.test_accuracy)} of the test images right ({right:,} of {result.test_images:,}) after "
-        f"{result.recipe.length}, {result.seconds:.1f} s, seed {result.seed}"
-    )
+    click.echo(in_short(result))
     if run.environment().get("reencoded"):
         click.echo(f"data: {run.environment()['images']}")
     click.echo(f"run: {result.folder}")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from etude.explain.graph import GraphRecorder, graph, images, on_a_copy, reason, whole_output
 from etude.explain.nodes import Graph, Node, Shape
 from etude.explain.outline import stages
+from etude.shown import Shown
 
 BYTES = 4  # float32
 
@@ -34,8 +35,8 @@ class StageCost:
     side: bool
 
 
-@dataclass(frozen=True)
-class Cost:
+@dataclass(frozen=True, repr=False)
+class Cost(Shown):
     """The whole, of one image.
 
     parameters  of the module, used or not, auxiliary heads included

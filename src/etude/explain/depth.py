@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from etude.errors import UsageError
 from etude.models import registry
+from etude.shown import Shown
 
 Network = Literal["plain", "residual", "preactivation"]
 Start = Literal["he", "default"]
@@ -51,8 +52,8 @@ class DepthCell:
     last: Norms
 
 
-@dataclass(frozen=True)
-class DepthComparison:
+@dataclass(frozen=True, repr=False)
+class DepthComparison(Shown):
     """All cells, each measured on the same `images` images with one network for every seed.
 
     omitted  what there is no cell for, and why

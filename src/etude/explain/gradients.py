@@ -26,6 +26,7 @@ from etude.explain.nodes import Graph, Node
 from etude.explain.operators import OPERATORS, add, operands
 from etude.explain.outline import Dominators, layers_between
 from etude.explain.recorder import Call, Function, tensors_in
+from etude.shown import Shown
 
 CONTAINERS = {nn.Sequential, nn.ModuleList, nn.ModuleDict}
 
@@ -107,8 +108,8 @@ class BlockGradient:
     gradient: float
 
 
-@dataclass(frozen=True)
-class GradientReport:
+@dataclass(frozen=True, repr=False)
+class GradientReport(Shown):
     """Everything in order of execution; `loss` is a mean over `images` images."""
 
     images: int

@@ -4,6 +4,7 @@ import functools
 from dataclasses import dataclass
 
 from etude.operator import Operator, Shape
+from etude.shown import Shown
 
 __all__ = ["Graph", "Node", "Shape"]
 
@@ -22,8 +23,8 @@ class Node(Operator):
     memory: int | None = None
 
 
-@dataclass(frozen=True)
-class Graph:
+@dataclass(frozen=True, repr=False)
+class Graph(Shown):
     """The operators of one run, in order.
 
     outputs     indices of the nodes that the module returns: the logits, and of auxiliary heads theirs

@@ -26,18 +26,21 @@ from etude.targets.opening import part_of
 Named = tuple[str, ...]  # a mistake, or two
 
 
-def judged(exercise: Exercise, make: Callable[..., Any], file: Path) -> tuple[list[Finding], str]:
-    """What is wrong with the learner's module, nothing where it is right; and how it was made where that was seen, if with arguments."""
-    judge = Judge(exercise, make, file)
+def judged(exercise: Exercise, make: Callable[..., Any], file: Path, name: str) -> tuple[list[Finding], str]:
+    """What is wrong with the learner's module, nothing where it is right; and how it was made where that was seen, if with arguments.
+
+    name  of the class or function that makes it, in that file
+    """
+    judge = Judge(exercise, make, file, name)
     found = judge.findings()
     arguments = exercise.cases[judge.at].arguments
     shown = bool(arguments) and not judge.ruled
-    return found, f"{exercise.callables[0]}({', '.join(map(repr, arguments))})" if shown else ""
+    return found, f"{name}({', '.join(map(repr, arguments))})" if shown else ""
 
 
 class Judge:
-    def __init__(self, exercise: Exercise, make: Callable[..., Any], file: Path) -> None:
-        self.exercise, self.make, self.file = exercise, make, file
+    def __init__(self, exercise: Exercise, make: Callable[..., Any], file: Path, name: str) -> None:
+        self.exercise, self.make, self.file, self.name = exercise, make, file, name
         self.at = 0  # the case that is spoken of
         self.ruled = False  # whether the function is right in all of them
         self.known: dict[tuple[str, int], Candidate] = {}
@@ -156,8 +159,8 @@ class Judge:
             if made:
                 return [Finding("forbidden", {"op": event.name.strip("_")}, line)]
         if self.exercise.shorter:
-            files = (self.exercise.folder / "start.py", self.file)
-            start, have = (words(part_of(file, *self.exercise.callables).source) for file in files)
+            start = words(part_of(self.exercise.folder / "start.py", self.exercise.callables[0]).source)
+            have = words(part_of(self.file, self.name).source)
             most = int(self.exercise.shorter * start)
             if have > most:
                 return [Finding("too_long", {"have": have, "start": start, "most": most})]

@@ -11,19 +11,20 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Literal
 
-from etude.errors import UsageError
+from etude.errors import EtudeError, UsageError
 from etude.explain.endless import never_ends
 from etude.explain.findings import Finding
 from etude.practice.exercises import LANGUAGES, Language, exercise
 from etude.practice.printed import shown
-from etude.practice.words import Diagnosis, diagnosis
+from etude.practice.words import Diagnosis, diagnosis, say
+from etude.shown import Shown
 from etude.source import NOTEBOOK, Script
 from etude.verification.apart import Failed, Server, call
 
-CHILD = "etude.practice.check"
+CHILD = "etude.practice.judging"
 SECONDS, MEGABYTES = 30.0, 4_096
 ENDS = ("time", "memory", "died")  # of a process, after which its output is that of the learner's code alone
-Status = Literal["pass", "fail", "error"]
+Status = Literal["pass", "fail", "error", "not attempted"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Outcome:
     untouched  whether it is a starting file as it came
     made       how the learner's module was made where that was seen
     printed    what the code printed, in short
+    cell       the number of the cell of a live session in which it stands
     """
 
     exercise: str
@@ -43,27 +45,74 @@ class Outcome:
     untouched: bool = False
     made: str = ""
     printed: tuple[str, ...] = ()
+    cell: int | None = None
 
     def said(self, language: Language) -> "Checked":
-        diagnoses = tuple(placed(diagnosis(exercise(self.exercise), finding, language), self.file) for finding in self.findings)
-        return Checked(self.exercise, self.status, diagnoses, self.seconds, self.untouched, self.made, self.printed)
+        said = (replace(diagnosis(exercise(self.exercise), finding, language), cell=self.cell) for finding in self.findings)
+        diagnoses = tuple(placed(one, self.file) for one in said)
+        return Checked(self.exercise, self.status, diagnoses, self.seconds, language, self.untouched, self.made, self.printed)
 
 
-@dataclass(frozen=True)
-class Checked:
-    """What a check found, in the learner's language."""
+class Mistaken(EtudeError):
+    """What a check found, raised since somebody has asked for that."""
+
+
+@dataclass(frozen=True, repr=False)
+class Checked(Shown):
+    """What a check found, in the learner's language; true where it has passed.
+
+    live  whether it was asked for in a notebook, where help is a call and no command
+    """
 
     exercise: str
     status: Status
     diagnoses: tuple[Diagnosis, ...]
     seconds: float
+    language: Language
     untouched: bool = False
     made: str = ""
     printed: tuple[str, ...] = ()
+    live: bool = False
 
     @property
     def passed(self) -> bool:
         return self.status == "pass"
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    @property
+    def verdict(self) -> str:
+        """The first sentence: whether it has passed."""
+        key = {"pass": self.key("passed"), "not attempted": "not_attempted"}.get(self.status, "not_yet")
+        return say(self.language, key, name=self.exercise, seconds=self.seconds)
+
+    @property
+    def help(self) -> str:
+        """Where to go on after a mistake."""
+        return "" if self.passed else say(self.language, self.key("help"), name=self.exercise)
+
+    def key(self, of: str) -> str:
+        return f"{of}_live" if self.live else of
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What is wrong, each at its place; and how that was seen."""
+        made = (say(self.language, "made", call=self.made),) if self.made else ()
+        return (*(one.placed(self.language) for one in self.diagnoses), *made)
+
+    @property
+    def message(self) -> str:
+        return "\n".join((self.verdict, *self.sentences))
+
+    def raise_for_mistake(self) -> None:
+        """Raises  Mistaken unless it has passed."""
+        if not self.passed:
+            raise Mistaken("; ".join((self.verdict, *self.sentences)))
+
+    def json(self) -> dict[str, Any]:
+        """The same as `etude practice check --json` prints, as values."""
+        return self.plain()
 
     def plain(self) -> dict[str, Any]:
         """For JSON: a line stands there where there is one, a cell in a notebook, and what was printed where something was."""
@@ -73,26 +122,36 @@ class Checked:
 
 
 def checked(
-    name: str, file: Path, language: Language, server: Server | None = None, seconds: float = SECONDS, *, run_all: bool = False
+    name: str,
+    file: Path,
+    language: Language,
+    server: Server | None = None,
+    seconds: float = SECONDS,
+    *,
+    run_all: bool = False,
+    called: str = "",
 ) -> Checked:
     """The result for one script or notebook, which may take so many seconds; with a `server` (see `warm`) without the start of Python.
 
     run_all  whether all of the file runs, and not only what the exercise asks for
+    called   how the file calls what the exercise asks for, where that is another name
     Raises   UsageError for an unknown exercise, and for a file that is not there.
     """
     exercise(name)
     if not file.is_file():
         raise UsageError(f"{file}: no such file; `etude practice reset {name}` writes it anew")
-    return outcome(name, file, server, seconds, run_all=run_all).said(language)
+    return outcome(name, file, server, seconds, run_all=run_all, called=called).said(language)
 
 
-def outcome(name: str, file: Path, server: Server | None = None, seconds: float = SECONDS, *, run_all: bool = False) -> Outcome:
+def outcome(
+    name: str, file: Path, server: Server | None = None, seconds: float = SECONDS, *, run_all: bool = False, called: str = ""
+) -> Outcome:
     """The same, of whatever is there under that path."""
     began = time.monotonic()
     if problem := unreadable(file):
         return Outcome(name, file, "error", (problem,), 0.0)
     starts = [exercise(name).starting_file(one) for one in LANGUAGES]
-    arguments = {"name": name, "file": str(file.resolve()), "run_all": run_all}
+    arguments = {"name": name, "file": str(file.resolve()), "run_all": run_all, "called": called}
     try:
         answer = (server.call if server else call)(f"{CHILD}:check", arguments, seconds=seconds, megabytes=MEGABYTES)
     except Failed as error:
@@ -108,14 +167,17 @@ def ended(error: Failed, seconds: float, file: Path) -> Finding:
     said = str(error)
     line = int(found.group(1)) if (found := re.search(r"\.py line (\d+)\)", said)) else None
     if error.kind == "time":
-        if endless := never_ends(file.read_text(encoding="utf-8", errors="replace"), line):
-            return endless
-        return Finding("time", {"seconds": f"{seconds:g}"}, line)
+        return out_of_time(file.read_text(encoding="utf-8", errors="replace"), line, seconds)
     if error.kind == "memory":
         return Finding("memory", {"megabytes": f"{MEGABYTES:,}"}, line)
     if found := re.search(r"died of signal (\d+)|exit code (-?\d+)", said):
         return Finding("killed", {"signal": found.group(1)}, line) if found.group(1) else Finding("left", {"code": found.group(2)}, line)
     return Finding("died", {"text": said}, line)
+
+
+def out_of_time(source: str, line: int | None, seconds: float) -> Finding:
+    """Of code that was at that line when its time was up."""
+    return never_ends(source, line) or Finding("time", {"seconds": f"{seconds:g}"}, line)
 
 
 def unreadable(file: Path) -> Finding | None:

@@ -11,9 +11,8 @@ from etude.practice.exercises import Exercise
 from etude.practice.sources import loaded, wrong_answers
 
 
-def judged(exercise: Exercise, function: Callable[..., Any], file: Path) -> list[Finding]:
-    """What is wrong with the learner's function; nothing where it is right."""
-    name = exercise.callables[0]
+def judged(exercise: Exercise, function: Callable[..., Any], file: Path, name: str) -> list[Finding]:
+    """What is wrong with the learner's function of that name; nothing where it is right."""
     expected = values_of(exercise.reference_source, exercise)
     values = []
     for case in exercise.cases:

@@ -58,6 +58,10 @@ class Diagnosis:
     line: int | None = None
     cell: int | None = None
 
+    def placed(self, language: Language) -> str:
+        """The message behind its place, where there is one."""
+        return say(language, "cell_line" if self.cell else "line", **vars(self)) if self.line else self.message
+
 
 def diagnosis(task: Exercise, finding: Finding, language: Language) -> Diagnosis:
     """A finding in words: a mistake's are the exercise's own."""

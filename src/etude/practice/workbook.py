@@ -23,7 +23,7 @@ USUAL = "practice"
 class Work:
     """On one exercise.
 
-    passed         whether the last check passed; `digest` is that of the code which did
+    passed         whether the last check passed; `digest` is that of the file which did, "" where it was a cell of a notebook
     checks, hints  how often it was checked, how many hints were read
     solved         whether it has ever passed, so that the solution may be seen
     """
@@ -42,13 +42,19 @@ class Workbook:
     @classmethod
     def begun(cls, folder: Path, language: Language) -> "Workbook":
         """Write the starting files that are not there; what is there stays. Raises OSError."""
+        book = cls.empty(folder, language)
+        for name in names():
+            if not book.file(name).exists():
+                write_text(book.file(name), exercise(name).starting_file(language))
+        return book
+
+    @classmethod
+    def empty(cls, folder: Path, language: Language) -> "Workbook":
+        """A folder for progress alone; what is there of it stays. Raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         book = cls(folder)
         with book.locked():
             book.save(language, book.works())
-        for name in names():
-            if not book.file(name).exists():
-                write_text(book.file(name), exercise(name).starting_file(language))
         return book
 
     @classmethod
@@ -59,9 +65,9 @@ class Workbook:
         raise UsageError(f"no exercises here; `etude practice start` writes them to ./{USUAL}, `etude practice start FOLDER` elsewhere")
 
     @classmethod
-    def near(cls) -> "Workbook | None":
-        """The same; None where there is none."""
-        working = Path.cwd()
+    def near(cls, folder: Path | None = None) -> "Workbook | None":
+        """The same, or as one finds it from another folder; None where there is none."""
+        working = (folder or Path.cwd()).resolve()
         return next((cls(folder) for folder in (working, *working.parents, working / USUAL) if (folder / STATE).exists()), None)
 
     def file(self, name: str) -> Path:

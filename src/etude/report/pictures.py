@@ -1,6 +1,6 @@
 """The pictures of a view, as SVG."""
 
-from etude.views.view import DepthPicture, Diagram, GradientPicture, Picture
+from etude.views.view import CurvePicture, DepthPicture, Diagram, GradientPicture, Picture
 
 
 def svg_of(picture: Picture) -> str:
@@ -18,3 +18,7 @@ def svg_of(picture: Picture) -> str:
             from etude.report.gradients import depth_figure
 
             return depth_figure(comparison)
+        case CurvePicture(title, metrics, curve):
+            from etude.report.figures import Line, run_curves
+
+            return run_curves(title, [Line(metrics, "this run", curve=curve)], None)

@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
 
 from etude.views.view import Block, Drawing, Passage, Points, Remarks, Table, Terms, Text, View
 from etude.wording import shortened
@@ -56,7 +57,18 @@ def lines(block: Block, width: int | None, colour: bool) -> Iterator[str]:
 def filled(text: str, begin: str) -> str:
     """The text at most WIDTH wide, every line indented as far as the first."""
     indent = " " * max(len(begin), 4) if begin else ""
+    if any(east_asian_width(sign) in "WF" for sign in text):  # which take two places each
+        return begin + wrapped(text, indent).removeprefix(indent)
     return textwrap.fill(text, WIDTH, initial_indent=begin, subsequent_indent=indent, break_on_hyphens=False)
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """In lines as wide as is read well, each indented; Chinese is broken anywhere, by its double width."""
+    from rich.console import Console
+    from rich.text import Text as Rich
+
+    lines = Rich(text).wrap(Console(width=WIDTH), WIDTH - len(indent))
+    return "\n".join(indent + line.plain.rstrip() for line in lines)
 
 
 def terms(rows: Sequence[tuple[str, str]]) -> Iterator[str]:

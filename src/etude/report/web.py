@@ -49,8 +49,8 @@ def section(view: View) -> Markup:
 
 
 def heading(view: View, level: int) -> Markup:
-    command = filled('<p class="command">{}</p>\n', view.command) if view.command else ""
-    return joined(filled("<h{0}>{1}</h{0}>\n", level, view.title), command)
+    title = filled("<h{0}>{1}</h{0}>\n", level, view.title) if view.title else ""
+    return joined(title, filled('<p class="command">{}</p>\n', view.command) if view.command else "")
 
 
 def html_of(block: Block) -> Markup:

@@ -23,6 +23,7 @@ from etude.reproduce.claims import Claims, OrderClaim
 from etude.reproduce.orders import Order, judge_orders
 from etude.reproduce.plan import Plan, Planned, PlannedOrder, command, plan
 from etude.reproduce.verdict import Sample, Verdict, judge
+from etude.shown import Shown
 from etude.train import engine, machine
 from etude.train.job import Job, Means
 from etude.train.recipe import Recipe, as_table
@@ -133,8 +134,8 @@ class JudgedOrder:
         }
 
 
-@dataclass(frozen=True)
-class Reproduction:
+@dataclass(frozen=True, repr=False)
+class Reproduction(Shown):
     """Everything a reproduction found; tables and pages are drawn from it.
 
     command          that does it again

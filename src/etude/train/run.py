@@ -4,12 +4,13 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from etude.errors import EtudeError
 from etude.files import write_text
+from etude.shown import Shown
 from etude.train import recipe as recipes
 from etude.train.job import Job
 from etude.train.recipe import Recipe
@@ -19,8 +20,8 @@ FORMAT = 2  # of the folder: 1 had mean and spread of the data in the recipe, an
 BEHIND_NUMBERS = ("source", "torch", "processor", "cpu_capability", "device", "device_name", "threads", "data")
 
 
-@dataclass(frozen=True)
-class RunResult:
+@dataclass(frozen=True, repr=False)
+class RunResult(Shown):
     """A finished run.
 
     test_accuracy   fraction of the test images, after the last step, or where the recipe says otherwise
@@ -36,7 +37,7 @@ class RunResult:
     test_accuracy: float
     test_images: int
     seconds: float
-    curve: tuple[dict[str, Any], ...] = field(repr=False)
+    curve: tuple[dict[str, Any], ...]
     warning: str = ""
     diverged: int | None = None
 
@@ -53,8 +54,8 @@ class RunResult:
         return self.test_accuracy if self.diverged is not None else float(self.metrics[-1]["fitted_accuracy"])
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(Shown):
     """The folder of one run, started or not."""
 
     folder: Path

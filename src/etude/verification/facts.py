@@ -2,22 +2,32 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from etude.explain.nodes import Graph, Node
 from etude.models import registry
 from etude.models.network import Network
 from etude.operator import Operator
 from etude.papers import Architecture, Count, Paper, Step, expand, load
+from etude.shown import Shown
 from etude.targets.target import Target
 
 COSTLY_MACS, MANY_STEPS = 4e9, 2_000  # from here on five minutes: ResNet-50, and one of 600 layers
 
 
-def facts_of(name: str) -> tuple[Paper, Architecture]:
+class PaperAndNetwork(NamedTuple):
+    paper: Paper
+    network: Architecture
+
+
+class Facts(Shown, PaperAndNetwork):
+    """What a paper says, and what it says of one network: a pair."""
+
+
+def facts_of(name: str) -> Facts:
     """The paper of a registered network, and its architecture there. Raises UsageError for an unknown name."""
     paper = load(registry.row(name).paper)
-    return paper, paper.networks[name]
+    return Facts(paper, paper.networks[name])
 
 
 def count_of(name: str, /, **options: Any) -> Count | None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from etude.shown import Shown
+
 State = Literal["pass", "fail", "n/a"]
 Word = Literal["faithful", "departs", "could not judge"]
 Identity = Literal["found", "nearest", "could not judge"]
@@ -24,8 +26,8 @@ class Level:
     evidence: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Verification:
+@dataclass(frozen=True, repr=False)
+class Verification(Shown):
     """A module held against a network of a paper.
 
     verdict    faithful, departs, or could not judge
@@ -76,8 +78,8 @@ class Nearest:
     alike: float
 
 
-@dataclass(frozen=True)
-class Identification:
+@dataclass(frozen=True, repr=False)
+class Identification(Shown):
     """Which registered network a module is.
 
     verdict     found, nearest, or could not judge

@@ -22,8 +22,11 @@ def depth_view(depths: str, source: str) -> View:
     from etude.explain.images import real_images
 
     found = depth_comparison(wanted, *real_images((3, 32, 32), IMAGES, source), seeds=SEEDS)
-    parts = (Text(depth_words(found)), depth_rows(found), DepthPicture(found))
-    return View("Gradients over depth", f"etude explain --depth {depths}", parts, found)
+    return view_of_depths(found, f"etude explain --depth {depths}")
+
+
+def view_of_depths(found: "DepthComparison", command: str = "") -> View:
+    return View("Gradients over depth", command, (Text(depth_words(found)), depth_rows(found), DepthPicture(found)), found)
 
 
 def depth_words(found: "DepthComparison") -> str:

@@ -1,17 +1,21 @@
 """A fact of a paper in words, and all facts of one. No torch."""
 
 from etude.papers import Fact, Paper
-from etude.verification.facts import facts_of
+from etude.verification.facts import Facts, facts_of
 from etude.views.view import Terms, Text, View, command
 from etude.wording import number
 
 
 def facts_view(name: str) -> View:
     """Every fact of a registered network's paper. Raises UsageError for an unknown name."""
-    paper, _ = facts_of(name)
-    facts = tuple(paper.facts.values())
+    return view_of_facts(facts_of(name), command("show", name, {}, "--facts"))
+
+
+def view_of_facts(found: Facts, shown_by: str = "") -> View:
+    """All that the paper says, where that is no table."""
+    paper, facts = found.paper, tuple(found.paper.facts.values())
     parts = (Text(source_of(paper)), Terms(tuple((fact.id, fact_words(fact)) for fact in facts)))
-    return View(f"Facts of {paper.title}", command("show", name, {}, "--facts"), parts, facts)
+    return View(f"Facts of {paper.title}", shown_by, parts, facts)
 
 
 def source_of(paper: Paper) -> str:

@@ -73,6 +73,14 @@ def diagram_of(subject: Subject, block: str = "") -> Diagram:
     return Diagram(subject.graph, called(subject.name, subject.options) + f", {block}" * bool(block), block)
 
 
+def view_of_graph(graph: "Graph") -> View:
+    """A graph by itself: what flows through it, and its picture."""
+    from etude.explain.outline import outline
+
+    words = Text(f"one image of {size(graph.input)}; {graph.parameters:,} parameters, {graph.macs:,} multiply-adds")
+    return View("Graph", "", (words, *outlined(outline(graph)), Diagram(graph, "Graph")), graph)
+
+
 # ── Shapes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -91,10 +99,13 @@ HEADS = "* not on the way to the logits: its MACs are not in the sum, its parame
 def cost_view(subject: Subject) -> View:
     from etude.explain.cost import cost_of
 
-    cost = cost_of(subject.module, subject.graph)
+    return view_of_cost(cost_of(subject.module, subject.graph), subject.with_flag("--cost"))
+
+
+def view_of_cost(cost: "Cost", command: str = "") -> View:
     heads = (Remarks((HEADS,)),) if any(stage.side for stage in cost.stages) else ()
     plain = dataclasses.asdict(cost) | {"flops": cost.flops}
-    return View("Cost", subject.with_flag("--cost"), (cost_table(cost), cost_sums(cost), *heads), plain)
+    return View("Cost", command, (cost_table(cost), cost_sums(cost), *heads), plain)
 
 
 def cost_table(cost: "Cost") -> Table:
@@ -129,10 +140,13 @@ SHARES = "shortcut and branch: norm of each summand over that of their sum; back
 def gradients_view(subject: Subject) -> View:
     from etude.explain.gradients import gradients
 
-    report = gradients(subject.make(), *real_images_for(subject))
+    return view_of_gradients(gradients(subject.make(), *real_images_for(subject)), subject.with_flag("--gradients"))
+
+
+def view_of_gradients(report: "GradientReport", command: str = "") -> View:
     words = Text(f"loss {report.loss:.4f} on {report.images} images, one training step at rest: nothing is changed")
     parts = (words, layer_table(report), *block_tables(report), GradientPicture(report))
-    return View("Gradients", subject.with_flag("--gradients"), parts, report)
+    return View("Gradients", command, parts, report)
 
 
 def real_images_for(subject: Subject) -> "tuple[Tensor, Tensor]":

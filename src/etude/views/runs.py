@@ -4,9 +4,9 @@ from typing import Any
 
 from etude.errors import EtudeError
 from etude.train.recipe import to_toml
-from etude.train.run import Run
+from etude.train.run import Run, RunResult
 from etude.train.store import Store
-from etude.views.view import Drawing, Table, Text, View
+from etude.views.view import CurvePicture, Drawing, Remarks, Table, Text, View
 from etude.wording import UNKNOWN, number, percent
 
 
@@ -49,9 +49,29 @@ def run_view(run: Run) -> View:
     tests = Table(("epoch", "step", "training loss", "test loss", "test accuracy"), rows, (0, 1, 2, 3, 4))
     end = end_of(run)
     stands_on = Table((), tuple((key, in_words(value)) for key, value in environment.items()))
-    parts = (Drawing(to_toml(job.recipe)), Text("What it stands on:"), stands_on, tests, *((Text(end),) if end else ()))
-    plain = {"recipe": to_toml(job.recipe), "environment": environment, "curve": run.curve(), "state": state_of(run)}
+    curve = run.curve()
+    picture = (CurvePicture(str(job.recipe.model), metrics, curve),) if metrics else ()
+    parts = (Drawing(to_toml(job.recipe)), Text("What it stands on:"), stands_on, tests, *picture, *((Text(end),) if end else ()))
+    plain = {"recipe": to_toml(job.recipe), "environment": environment, "curve": curve, "state": state_of(run)}
     return View(str(job), f"etude runs show {run.folder}", parts, plain)
+
+
+def view_of_result(found: RunResult) -> View:
+    """How a run has ended, and the way there."""
+    title, command = f"{found.recipe.title} seed {found.seed}", f"etude runs show {found.folder}"
+    said = (f"run: {found.folder}", *((found.warning,) if found.warning else ()))
+    picture = CurvePicture(str(found.recipe.model), found.metrics, found.curve)
+    plain = {"run": str(found.folder), "accuracy": found.test_accuracy, "seconds": found.seconds, "curve": found.curve}
+    return View(title, command, (Text(in_short(found)), Remarks(said), picture), plain)
+
+
+def in_short(found: RunResult) -> str:
+    """How a run has ended, in a sentence."""
+    right = round(found.test_accuracy * found.test_images)
+    return (
+        f"{found.recipe.model}: {percent(found.test_accuracy)} of the test images right ({right:,} of {found.test_images:,}) after "
+        f"{found.recipe.length}, {found.seconds:.1f} s, seed {found.seed}"
+    )
 
 
 def end_of(run: Run) -> str:

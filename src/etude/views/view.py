@@ -1,6 +1,6 @@
 """What views are made of. Neither a terminal nor a page is known here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +107,16 @@ class DepthPicture:
     comparison: "DepthComparison"
 
 
-Picture = Diagram | GradientPicture | DepthPicture
+@dataclass(frozen=True)
+class CurvePicture:
+    """Accuracy and loss of one run over its epochs, to be drawn; `metrics` are its tests, `curve` all lines of it."""
+
+    title: str
+    metrics: Sequence[Mapping[str, Any]]
+    curve: Sequence[Mapping[str, Any]]
+
+
+Picture = Diagram | GradientPicture | DepthPicture | CurvePicture
 Block = Text | Remarks | Terms | Points | Table | Drawing | Passage | Picture
 
 

@@ -1,0 +1,27 @@
+"""A command in a cell of a notebook, where what it shows appears in its place."""
+
+import shlex
+
+import click
+
+from etude.cli.app import etude
+from etude.cli.render import taken
+from etude.errors import UsageError
+from etude.report.notebook import Cell
+from etude.views.view import View
+
+
+def command(text: str) -> Cell:
+    """What a command shows: `etude.command("explain googlenet --shapes")`; of pictures no file is written.
+
+    Raises  EtudeError as the command says it, and UsageError for a command that shows nothing, such as `train`
+    """
+    words = shlex.split(text, comments=True)
+    with taken() as views:
+        try:
+            etude.main(words[words[:1] == ["etude"] :], prog_name="etude", standalone_mode=False)
+        except click.ClickException as error:
+            raise UsageError(error.format_message()) from error
+    if not views:
+        raise UsageError(f"`etude {text}` shows nothing that stands in a cell; in a notebook, !etude {text} runs it as on a terminal")
+    return Cell(views[0] if len(views) == 1 else View("", f"etude {text}", tuple(views), [view.plain for view in views]))

@@ -1,0 +1,61 @@
+"""The pages of the lessons: what there is, and what their commands do in a notebook. No torch."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from etude.practice.exercises import Language
+
+FOLDER = Path(__file__).parent
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", flags=re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Of a page either prose, or "python" with what it prints, or a "shell"'s commands."""
+
+    kind: str
+    text: str
+    output: str = ""
+
+
+def pages(language: Language) -> list[Path]:
+    """The seven lessons, in order."""
+    return sorted(FOLDER.glob(f"[1-7]-*.{language}.md"))
+
+
+def pieces(page: Path) -> Iterator[Piece]:
+    """A page from top to bottom."""
+    text, end = page.read_text(encoding="utf-8"), 0
+    for fence in FENCE.finditer(text):
+        yield Piece("prose", text[end : fence.start()].strip())
+        yield Piece(fence.group(1) or "shell", fence.group(2), fence.group(3) or "")
+        end = fence.end()
+    yield Piece("prose", text[end:].strip())
+
+
+def commands(text: str) -> list[str]:
+    """The commands in a fence; of one with its output that command alone."""
+    lines = text.splitlines()
+    return [lines[0].removeprefix("$ ")] if text.startswith("$ ") else lines
+
+
+def exercise_of(command: str) -> str | None:
+    """Which exercise a command checks."""
+    return command.split()[3] if command.startswith("etude practice check ") else None
+
+
+def in_a_cell(command: str) -> str | None:
+    """A command as Python that shows the same in its place; None for what takes long, or a file that a reader has or has not.
+
+    Real images are drawn strokes there, so that nothing has to be downloaded.
+    """
+    words, _, comment = command.removeprefix("etude ").partition("  #")
+    given = shlex.split(words)
+    if any(word.startswith(("--depth", "--seeds")) or ".py" in word or ".ipynb" in word for word in given):
+        return None
+    text = words.strip() + (" --data strokes" if "--gradients" in given or given[0] == "reproduce" else "")
+    quoted = f"'{text}'" if '"' in text else f'"{text}"'
+    return f"etude.command({quoted})" + (f"  # {comment.strip()}" if comment else "")
