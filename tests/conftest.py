@@ -91,9 +91,11 @@ def client(tmp_path: Path) -> "TestClient":
     pytest.importorskip("starlette", reason="the studio is an extra: pip install 'etude-cnn[studio]'")
     from starlette.testclient import TestClient
 
+    from etude.cli.cell import command
     from etude.studio.app import studio
+    from etude.studio.frame import Places
     from etude.studio.guard import Door
 
     us, door = "http://127.0.0.1:8517", Door("127.0.0.1", 8517, "the-secret-of-this-start")
     headers = {"Origin": us, "Sec-Fetch-Site": "same-origin", "Accept": "application/json"}
-    return TestClient(studio(tmp_path, door), base_url=us, headers=headers, cookies={door.cookie: door.secret})
+    return TestClient(studio(Places(tmp_path, command), door), base_url=us, headers=headers, cookies={door.cookie: door.secret})

@@ -8,7 +8,9 @@ pytest.importorskip("starlette", reason="the studio is an extra: pip install 'et
 
 from starlette.testclient import TestClient
 
+from etude.cli.cell import command
 from etude.studio.app import studio
+from etude.studio.frame import Places
 from etude.studio.guard import MEGABYTE, Door
 
 PORT = 8517
@@ -24,7 +26,7 @@ def door() -> Door:
 @pytest.fixture
 def stranger(tmp_path: Path, door: Door) -> TestClient:
     """Somebody who has only the address."""
-    return TestClient(studio(tmp_path, door), base_url=US, follow_redirects=False)
+    return TestClient(studio(Places(tmp_path, command), door), base_url=US, follow_redirects=False)
 
 
 @pytest.fixture
@@ -86,7 +88,7 @@ def test_another_name_is_refused(owner: TestClient, host: str) -> None:
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::1]"])
 def test_our_own_names(tmp_path: Path, door: Door, name: str) -> None:
-    client = TestClient(studio(tmp_path, door), base_url=f"http://{name}:{PORT}", cookies={door.cookie: door.secret})
+    client = TestClient(studio(Places(tmp_path, command), door), base_url=f"http://{name}:{PORT}", cookies={door.cookie: door.secret})
     assert client.get("/en/").status_code == 200
 
 

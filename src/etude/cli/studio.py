@@ -18,6 +18,8 @@ def studio(folder: Path, port: int, host: str, no_browser: bool) -> None:
     for package in ("starlette", "uvicorn"):
         if importlib.util.find_spec(package) is None:
             raise EtudeError(f'the studio needs {package}, which is not installed: pip install "etude-cnn[studio]"')
+    from etude.cli.cell import command
+    from etude.studio.frame import Places
     from etude.studio.server import serve
 
-    serve(folder.resolve(), host, port, not no_browser, click.echo)
+    serve(Places(folder.resolve(), command), host, port, not no_browser, click.echo)

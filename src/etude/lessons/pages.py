@@ -48,14 +48,20 @@ def exercise_of(command: str) -> str | None:
 
 
 def in_a_cell(command: str) -> str | None:
-    """A command as Python that shows the same in its place; None for what takes long, or a file that a reader has or has not.
+    """A command as Python that shows the same in its place; None where nothing can."""
+    text = in_place(command)
+    comment = command.partition("  #")[2].strip()
+    quoted = f"'{text}'" if text and '"' in text else f'"{text}"'
+    return f"etude.command({quoted})" + (f"  # {comment}" if comment else "") if text else None
+
+
+def in_place(command: str) -> str | None:
+    """What stands behind `etude` to be shown in its place; None for what takes long, or a file that a reader has or has not.
 
     Real images are drawn strokes there, so that nothing has to be downloaded.
     """
-    words, _, comment = command.removeprefix("etude ").partition("  #")
+    words = command.removeprefix("etude ").partition("  #")[0].strip()
     given = shlex.split(words)
     if any(word.startswith(("--depth", "--seeds")) or ".py" in word or ".ipynb" in word for word in given):
         return None
-    text = words.strip() + (" --data strokes" if "--gradients" in given or given[0] == "reproduce" else "")
-    quoted = f"'{text}'" if '"' in text else f'"{text}"'
-    return f"etude.command({quoted})" + (f"  # {comment.strip()}" if comment else "")
+    return words + (" --data strokes" if "--gradients" in given or given[0] == "reproduce" else "")

@@ -18,17 +18,20 @@ from etude.errors import EtudeError, UsageError
 from etude.practice.words import language_here
 from etude.studio.frame import Places, answer, language_of, page, places
 from etude.studio.guard import Door, Guard
-from etude.studio.rooms import digit
+from etude.studio.rooms import digit, figures, lessons
 from etude.studio.words import LANGUAGES, say
 
 STATIC = Path(__file__).with_name("static")
 
 
-def studio(folder: Path, door: Door, lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]] | None = None) -> ASGIApp:
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+
+
+def studio(where: Places, door: Door, lifespan: Lifespan | None = None) -> ASGIApp:
     """The application that serves one folder through one door."""
     errors = {EtudeError: mendable, HTTPException: no_page, Exception: broken}
     app = Starlette(routes=routes(), exception_handlers=errors, lifespan=lifespan)
-    app.state.places = Places(folder)
+    app.state.places = where
     return Guard(app, door)
 
 
@@ -38,7 +41,7 @@ def routes() -> list[Route | Mount]:
     ace = [Path(place, "static/django_ace/ace") for place in (editor.submodule_search_locations or ())] if editor else []
     return [
         Route("/", first),
-        *(Mount(f"/{language}", routes=[Route("/", home), *digit.routes]) for language in LANGUAGES),
+        *(Mount(f"/{language}", routes=[Route("/", home), *lessons.routes, *figures.routes, *digit.routes]) for language in LANGUAGES),
         *(Mount("/static/ace", StaticFiles(directory=place)) for place in ace),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]

@@ -2,15 +2,17 @@
 
 import functools
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from etude.errors import EtudeError
 from etude.practice.workbook import STATE, USUAL, Workbook
 from etude.report.web import content
 from etude.report.web import templates as templates_of_report
@@ -19,14 +21,21 @@ from etude.train.store import Store
 from etude.version import VERSION
 from etude.views.view import View
 
+if TYPE_CHECKING:
+    from etude.report.notebook import Cell
+
 ROOMS = ("lessons", "practice", "networks", "digit", "training")
 
 
 @dataclass(frozen=True)
 class Places:
-    """The folder that the studio was opened on; nothing is written outside of it."""
+    """The folder that the studio was opened on; nothing is written outside of it.
+
+    command  gives what a command shows: `explain googlenet --shapes`
+    """
 
     folder: Path
+    command: "Callable[[str], Cell]"
 
     @property
     def book(self) -> Workbook:
@@ -97,6 +106,14 @@ def places(request: Request) -> Places:
 def shown(view: View) -> Markup:
     """A view within a page: its parts, without its title."""
     return content(view)
+
+
+async def sent(request: Request) -> Any:
+    """The values that a script of ours has sent. Raises EtudeError for what is no JSON."""
+    try:
+        return await request.json()
+    except ValueError as error:
+        raise EtudeError(f"expected JSON, found something else ({error})") from error
 
 
 def answer(value: Any, status: int = 200) -> Response:

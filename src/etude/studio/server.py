@@ -8,26 +8,26 @@ import socket
 import threading
 import webbrowser
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
 
 from etude.errors import EtudeError
 from etude.studio.app import studio
+from etude.studio.frame import Places
 from etude.studio.guard import Door
 
 PORT, TRIED = 8517, 50  # and how many behind it, where it is taken
 
 
-def serve(folder: Path, host: str, port: int, browser: bool, say: Callable[[str], None]) -> None:
+def serve(where: Places, host: str, port: int, browser: bool, say: Callable[[str], None]) -> None:
     """Serve until Ctrl-C. Raises EtudeError where no port is free."""
     with bound(host, port) as listening:
         door = Door.new(host, listening.getsockname()[1])
 
         @contextlib.asynccontextmanager
         async def lifespan(app: Starlette) -> AsyncIterator[None]:
-            say(f"The studio of {folder} is open: {door.address}")
+            say(f"The studio of {where.folder} is open: {door.address}")
             say("Whoever has this address can use it. Ctrl-C ends it.")
             if browser:
                 threading.Thread(target=webbrowser.open, args=[door.address], daemon=True).start()
@@ -35,7 +35,7 @@ def serve(folder: Path, host: str, port: int, browser: bool, say: Callable[[str]
             yield
 
         config = uvicorn.Config(
-            studio(folder, door, lifespan), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
+            studio(where, door, lifespan), log_level="critical", access_log=False, server_header=False, timeout_graceful_shutdown=1
         )
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))

@@ -10,12 +10,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from etude.errors import UsageError
-from etude.explain.conv1x1 import cost_comparison, worked_example
+from etude.explain.conv1x1 import WEIGHTS, Way, cost_comparison, worked_example
 from etude.models.network import Network
 from etude.studio.frame import answer
 from etude.views.depth import STARTS
 from etude.views.view import command
 
+FIGURES = {"1-conv1x1": ("conv1x1", "cost"), "2-inception": ("receptive",), "3-degradation": ("depth",)}  # of a lesson, behind its code
 LOOKED_THROUGH = ("lecture_inception", "lecture_residual", "resnet20", "resnet18", "googlenet")
 MAPS = ("conv", "max_pool", "avg_pool", "concat", "add")  # operators after which a unit is shown
 DEPTHS, IMAGES = (8, 20, 32, 56), 16
@@ -24,8 +25,9 @@ DEPTHS, IMAGES = (8, 20, 32, 56), 16
 def conv1x1(request: Request) -> Response:
     """At ?weights=0.5,0.3,0.2 or without: the worked example."""
     given = request.query_params.get("weights")
-    options = {"weights": [number(text) for text in given.split(",")]} if given else {}
-    return answer(dataclasses.asdict(worked_example(**options)) | {"command": command("explain", "conv1x1", options)})
+    weights = [number(text) for text in given.split(",")] if given else WEIGHTS
+    options = {"weights": weights} if given else {}
+    return answer(dataclasses.asdict(worked_example(weights=weights)) | {"command": command("explain", "conv1x1", options)})
 
 
 def cost(request: Request) -> Response:
@@ -33,9 +35,12 @@ def cost(request: Request) -> Response:
     known = {"in_channels", "reduce", "out_channels", "kernel", "height", "width"}
     options = {name: int(number(text)) for name, text in request.query_params.items() if name in known}
     found = cost_comparison(**options)
-    ways = {"direct": found.direct, "reduced": found.reduced}
-    plain = {name: dataclasses.asdict(way) | {"multiplications": way.multiplications, "parameters": way.parameters} for name, way in ways.items()}
-    return answer({**plain, "ratio": found.ratio, "command": command("explain", "conv1x1", options)})
+    ways = {"direct": plain(found.direct), "reduced": plain(found.reduced)}
+    return answer({**ways, "ratio": found.ratio, "command": command("explain", "conv1x1", options)})
+
+
+def plain(way: Way) -> dict[str, Any]:
+    return dataclasses.asdict(way) | {"multiplications": way.multiplications, "parameters": way.parameters}
 
 
 def number(text: str) -> float:
@@ -61,7 +66,8 @@ def fields_of(name: str) -> Mapping[str, Any]:
     network = Network(name)
     found = graph(network.build(), network.input)
     layers = [
-        {"place": node.path, "op": node.op, "kernel": node.kernel, "shape": node.shape, "size": field.size, "jump": field.jump, "first": field.first}
+        {key: getattr(node, key) for key in ("path", "op", "kernel", "shape")}
+        | {key: getattr(field, key) for key in ("size", "jump", "first")}
         for node, field in zip(found.nodes, receptive_fields(found), strict=True)
         if node.op in MAPS and len(node.shape) == 3 and node.index in found.inference
     ]
@@ -79,9 +85,8 @@ def gradients() -> Mapping[str, Any]:
     from etude.explain.images import real_images
 
     found = depth_comparison(DEPTHS, *real_images((3, 32, 32), IMAGES, "strokes"), seeds=[0])
-    cells = [
-        {"network": cell.network, "depth": cell.depth, "start": cell.start, "norm": cell.norm, "gradient": cell.first.mean} for cell in found.cells
-    ]
+    told = ("network", "depth", "start", "norm")
+    cells = [{key: getattr(cell, key) for key in told} | {"gradient": cell.first.mean} for cell in found.cells]
     return {"cells": cells, "starts": STARTS, "command": f"etude explain --depth {','.join(map(str, DEPTHS))} --data strokes"}
 
 

@@ -130,7 +130,7 @@ const figures = {
         drawn("rect", { class: "field", x: begin[1], y: begin[0], width: one.size[1], height: one.size[0] }),
       );
       const op = `${one.kernel ? `${one.kernel}×${one.kernel} ` : ""}${one.op.replace("_", " ")}`;
-      sentence.textContent = said("sees", { place: one.place || "·", op, height: one.shape[1], width: one.shape[2], rows: one.size[0], columns: one.size[1], step: one.jump[0] });
+      sentence.textContent = said("sees", { place: one.path || "·", op, height: one.shape[1], width: one.shape[2], rows: one.size[0], columns: one.size[1], step: one.jump[0] });
       picture.setAttribute("aria-label", sentence.textContent);
     }
     const choose = (event) => {

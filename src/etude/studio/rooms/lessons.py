@@ -1,0 +1,180 @@
+"""The seven lessons: their code runs and can be changed, their commands show their pictures in place, their figures move."""
+
+import functools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from etude.errors import EtudeError
+from etude.lessons.pages import FOLDER, commands, exercise_of, in_place, pages, pieces
+from etude.studio.frame import answer, language_of, page, places, sent, shown
+from etude.studio.rooms.figures import FIGURES
+from etude.studio.words import say, words_of
+from etude.verification.apart import Failed, call
+
+SECONDS, MEGABYTES, LONGEST = 60, 4_096, 100_000
+
+
+@dataclass(frozen=True)
+class Part:
+    """Of a lesson as a page: "prose", "code", "command" (its text, and a number by which it is asked for where it can be shown)."""
+
+    kind: str
+    text: str = ""
+    html: str = ""
+    output: str = ""
+    number: int | None = None
+    exercise: str | None = None
+
+
+def lessons(request: Request) -> Response:
+    language = language_of(request)
+    titles = [(stem_of(file), title_of(file)) for file in pages(language)]
+    return page(request, "lessons", say(language, "lessons", "title"), room="lessons", lessons=titles)
+
+
+def lesson(request: Request) -> Response:
+    file, language = asked_for(request), language_of(request)
+    all_ = pages(language)
+    at = all_.index(file)
+    around = [(stem_of(all_[place]), title_of(all_[place])) for place in (at - 1, at + 1) if 0 <= place < len(all_)]
+    told = {key: words[language] for key, words in words_of("lessons").items()}
+    figures = {key: words[language] for key, words in words_of("figures").items()}
+    live = FIGURES.get(stem_of(file), ())
+    return page(
+        request,
+        "lesson",
+        title_of(file),
+        room="lessons",
+        parts=parts_of(file),
+        around=around,
+        live=live,
+        figures=figures,
+        told=told,
+    )
+
+
+def asked_for(request: Request) -> Path:
+    """The page of the address. 404 where there is none."""
+    for file in pages(language_of(request)):
+        if stem_of(file) == request.path_params["name"]:
+            return file
+    raise HTTPException(404)
+
+
+def stem_of(file: Path) -> str:
+    """`2-inception` of `2-inception.zh.md`."""
+    return file.name.split(".")[0]
+
+
+def title_of(file: Path) -> str:
+    return file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+
+
+@functools.cache
+def parts_of(file: Path) -> list[Part]:
+    """A lesson from top to bottom; below its title stands the way to the other pages, which is left out."""
+    head, *rest = pieces(file)
+    made = [Part("prose", html=html(head.text.split("\n\n", 2)[2]))]
+    for piece in rest:
+        if piece.kind == "prose":
+            made.append(Part("prose", html=html(piece.text)))
+        elif piece.kind == "python":
+            made.append(Part("code", piece.text, output=piece.output))
+        else:
+            made += commands_of(piece.text, len(shown_commands(made)))
+    return made
+
+
+def shown_commands(parts: list[Part]) -> list[Part]:
+    return [part for part in parts if part.number is not None]
+
+
+def commands_of(text: str, count: int) -> Iterator[Part]:
+    """The commands of a fence, and what the lesson shows below one."""
+    output = text.partition("\n")[2] if text.startswith("$ ") else ""
+    for line in commands(text):
+        exercise = exercise_of(line)
+        number = None if exercise or not in_place(line) else count
+        count += number is not None
+        yield Part("command", line, output=output, number=number, exercise=exercise)
+
+
+def html(text: str) -> Markup:
+    return Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(relinked(text)))
+
+
+CHINESE = "[\u3000-\u9fff\uff00-\uffef]"
+CHANGES = (
+    (r"<!--.*?-->\n?", ""),  # marks for `make docs`
+    (rf"(?<=(?:{CHINESE}|\)))\n *(?=\[?{CHINESE})", ""),  # there are no spaces where lines of Chinese break
+    (r"\n\n[^\n]+\]\(\d-[\w-]+\.\w+\.md\)\s*$", ""),  # the way to the next lesson, which the page has as buttons
+    (r"\]\((\d-[\w-]+)\.(\w+)\.md\)", r"](/\2/lessons/\1/)"),
+    (r"\]\((?:\.\./)*(?:figures/)?([\w-]+\.svg)\)", r"](/en/lessons/pictures/\1)"),
+    (r"(?<!!)\[([^\]]+)\]\((?!/|https?:)[^)]*\)", r"\1"),  # what lies elsewhere in the repository becomes its name
+)
+
+
+def relinked(text: str) -> str:
+    """Prose of a page as it stands here."""
+    for pattern, instead in CHANGES:
+        text = re.sub(pattern, instead, text, flags=re.DOTALL)
+    return text
+
+
+# ── What a lesson's script asks for ──────────────────────────────────────────────────────────────────────────────────
+
+
+def show(request: Request) -> Response:
+    """What the command with that number shows, as HTML. In the words of the terminal."""
+    parts = shown_commands(parts_of(asked_for(request)))
+    number = int(request.path_params["number"])
+    if number >= len(parts):
+        raise HTTPException(404)
+    text = in_place(parts[number].text)
+    assert text
+    return answer({"html": shown(places(request).command(text).view)})
+
+
+async def run(request: Request) -> Response:
+    """What a changed code prints. One at a time; it may take a minute."""
+    asked_for(request)
+    given = await sent(request)
+    code = given.get("code") if isinstance(given, dict) else None
+    if not isinstance(code, str) or len(code) > LONGEST:
+        raise EtudeError(f"expected the code, a text of at most {LONGEST:,} letters")
+    return answer(await run_in_threadpool(ran, code))
+
+
+def ran(code: str) -> Any:
+    try:
+        return call("etude.studio.cells:run", {"code": code}, seconds=SECONDS, megabytes=MEGABYTES)
+    except Failed as error:
+        return {"printed": "", "error": str(error), "line": None}
+
+
+def picture(request: Request) -> Response:
+    """A picture of the lessons."""
+    file = FOLDER / "figures" / request.path_params["name"]
+    if file.parent != FOLDER / "figures" or file.suffix != ".svg" or not file.is_file():
+        raise HTTPException(404)
+    return FileResponse(file)
+
+
+routes = [
+    Route("/lessons/", lessons),
+    Route("/lessons/pictures/{name}", picture),
+    Route("/lessons/{name}/", lesson),
+    Route("/lessons/{name}/show/{number:int}", show),
+    Route("/lessons/{name}/run", run, methods=["POST"]),
+]

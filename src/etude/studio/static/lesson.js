@@ -1,0 +1,61 @@
+// A lesson: its code runs, its commands show what they show.
+
+import { ask } from "./studio.js";
+
+const told = JSON.parse(document.getElementById("told").textContent);
+
+for (const cell of document.querySelectorAll("[data-cell]")) {
+  const [text, output, button] = ["textarea", ".output", "[data-run]"].map((one) => cell.querySelector(one));
+  const [first, printed] = [text.value, output.textContent];
+  const run = async () => {
+    if (button.disabled) return;
+    button.disabled = true;
+    button.textContent = told.running;
+    try {
+      const found = await ask("run", { code: text.value });
+      const error = found.error && (found.line ? told.at_line.replace("{line}", found.line).replace("{error}", found.error) : found.error);
+      output.textContent = [found.printed.trimEnd(), error].filter(Boolean).join("\n");
+    } catch (error) {
+      output.textContent = error.message;
+    }
+    cell.querySelector("[data-about]").textContent = told.prints;
+    button.disabled = false;
+    button.textContent = told.run;
+  };
+  button.addEventListener("click", run);
+  text.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      run();
+    }
+  });
+  cell.querySelector("[data-back]").addEventListener("click", () => {
+    text.value = first;
+    output.textContent = printed;
+    cell.querySelector("[data-about]").textContent = told.shown_in_lesson;
+  });
+}
+
+for (const asked of document.querySelectorAll("[data-number]")) {
+  const button = asked.querySelector("[data-show]");
+  const place = asked.querySelector(".shown");
+  button.addEventListener("click", async () => {
+    if (!place.hidden) {
+      place.hidden = true;
+      button.textContent = told.show;
+      return;
+    }
+    if (!place.firstChild) {
+      button.disabled = true;
+      button.textContent = told.showing;
+      try {
+        place.innerHTML = (await ask(`show/${asked.dataset.number}`)).html;
+      } catch (error) {
+        place.textContent = error.message;
+      }
+      button.disabled = false;
+    }
+    place.hidden = false;
+    button.textContent = told.hide;
+  });
+}
