@@ -17,7 +17,7 @@ from typing import Any
 from torch import nn
 
 from etude.explain.graph import graph
-from etude.explain.nodes import Shape
+from etude.explain.nodes import Node, Shape
 from etude.explain.outline import stages
 from etude.models import pieces, registry
 from etude.papers import ArchitectureTable, Block, Step
@@ -130,7 +130,8 @@ def _passages(name: str, options: dict[str, Any]) -> Iterator[Passage]:
         users = ", ".join(other for user in reached if user is not one and user.mentions & {*one.names} for other in user.names)
         told = own or (f"used by {users}" if users else f"makes {name}",)
         file = Path(str(one.module.__file__)).name
-        used = tuple((use.path, use.operators) for use in places.get(of, ())) if own else ()
+        heirs = [there for kind, there in places.items() if of in kind.__mro__] if isinstance(of, type) else []
+        used = tuple((use.path, use.operators) for there in heirs for use in there)
         yield Passage(one.title, file, one.first, "\n".join(lines[one.module][one.first - 1 : one.last]), told, used)
 
 
@@ -194,12 +195,12 @@ def uses(name: str, **options: Any) -> dict[type[nn.Module], tuple[Use, ...]]:
     steps, within = steps_of(name, **options), located_steps(name, **options).within
     module, image = without_weights(name, **options), registry.row(name).input
     places = {path: type(part) for path, part in module.named_modules() if _ours(type(part))}
-    operators = _operators_at(places, [step.path for step in steps])
+    operators = operators_at(places, [step.path for step in steps])
     if unnamed := [path for path, found in operators.items() if not found]:  # the paper has no name for that place
-        operators |= _operators_at(unnamed, [node.path for node in graph(module, image).nodes])
+        operators |= operators_at(unnamed, [node.path for node in graph(module, image).nodes])
     found: dict[type[nn.Module], list[Use]] = {}
     for path, of in places.items():
-        found.setdefault(of, []).append(_use(path, operators[path], steps, within, image))
+        found.setdefault(of, []).append(use_of(path, operators[path], steps, within, image))
     return {of: tuple(there) for of, there in found.items()}
 
 
@@ -207,7 +208,7 @@ def _ours(of: type) -> bool:
     return of.__module__.startswith("etude.models.")
 
 
-def _operators_at(places: Iterable[str], paths: Sequence[str]) -> dict[str, list[int]]:
+def operators_at(places: Iterable[str], paths: Sequence[str]) -> dict[str, list[int]]:
     """The operators that run at a place or within it, by the paths they have."""
     found: dict[str, list[int]] = {place: [] for place in places}
     for index, path in enumerate(paths):
@@ -218,7 +219,10 @@ def _operators_at(places: Iterable[str], paths: Sequence[str]) -> dict[str, list
     return found
 
 
-def _use(path: str, operators: list[int], steps: Sequence[Step], within: Sequence[tuple[tuple[Block, str], ...]], image: Shape) -> Use:
+def use_of(
+    path: str, operators: list[int], steps: Sequence[Step | Node], within: Sequence[tuple[tuple[Block, str], ...]], image: Shape
+) -> Use:
+    """What stands at a place, by the operators there: of a table, or of a graph, which stands `within` no block."""
     inside = set(operators)
     sources = dict.fromkeys(one for index in operators for one in steps[index].inputs if one not in inside)
     before = tuple(steps[one].shape if one >= 0 else image for one in sources)
@@ -234,15 +238,20 @@ def _use(path: str, operators: list[int], steps: Sequence[Step], within: Sequenc
 def _notes_of_class(name: str, places: Sequence[Use]) -> Iterator[str]:
     """How often it is used, where and with which shapes, and the blocks of the paper that it realises."""
     paper, network = facts_of(name)
+    yield from told(places)
+    if not all(place.blocks for place in places):
+        yield cited(source_of_layers(paper, network), network)
+    for block in {block.id: block for place in places for block in place.blocks}.values():
+        yield cited(block, network)
+
+
+def told(places: Sequence[Use]) -> Iterator[str]:
+    """How often something is used, where and with which shapes."""
     if len(places) > 1:
         yield f"{len(places)} times, {places[0].path} … {places[-1].path}"
     lines = [_line(alike) for alike in _folded(places)]
     left = len(lines) - MOST_LINES
     yield from lines if left <= 0 else (*lines[: MOST_LINES - 1], f"… {left} more …", lines[-1])
-    if not all(place.blocks for place in places):
-        yield cited(source_of_layers(paper, network), network)
-    for block in {block.id: block for place in places for block in place.blocks}.values():
-        yield cited(block, network)
 
 
 def _folded(places: Sequence[Use]) -> list[list[Use]]:
