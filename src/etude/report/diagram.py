@@ -13,8 +13,8 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from etude.explain.nodes import Graph, Node, Shape
-from etude.explain.outline import FOLLOWERS, label
-from etude.report.items import INPUT, SIGNS, Group, Item, ItemReader, about, block, channels, factor, sizes_of
+from etude.explain.outline import FOLLOWERS, INPUT, label
+from etude.report.items import SIGNS, Group, Item, ItemReader, about, block, channels, factor, sizes_of
 from etude.report.layers import Layers, Slot
 from etude.report.sheet import (
     COLOURS,

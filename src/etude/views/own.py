@@ -102,30 +102,44 @@ def likely_image(module: "nn.Module") -> tuple[int, int, int]:
 
 def passages(part: "Part", module: "nn.Module", graph: Graph) -> Iterator[Passage]:
     """What the network needs of its file, imports aside: of a class also where it is used, and what flows through it."""
-    from etude.targets.statement import IMPORTS
     from etude.views.reading import told
 
-    lines = part.script.text.splitlines()
-    uses = uses_of(part, module, graph)
-    for statement in part.needed:
-        if isinstance(statement.node, IMPORTS):
-            continue
-        (first, last), name = statement.lines, title(statement)
+    script, uses = part.script, uses_of(part, module, graph)
+    for run in runs(part):
+        name, (first, last) = title(run), (run[0].lines[0], run[-1].lines[1])
         there = uses.get(name.removeprefix("class "), ())
-        cell, line = part.script.cell(first)
-        file = part.script.file.name if cell is None else f"{part.script.file.name}, cell {cell}"
-        text = "\n".join(lines[first - 1 : last])
+        cell, line = script.cell(first)
+        file = script.file.name if cell is None else f"{script.file.name}, cell {cell}"
+        text = "\n".join(script.text.splitlines()[first - 1 : last])
         yield Passage(name, file, line, text, tuple(told(there)) if there else (), tuple((use.path, use.operators) for use in there))
 
 
-def title(statement: "Statement") -> str:
-    """`class Net`, `def make`, or the names that it binds."""
-    match statement.node:
+def runs(part: "Part") -> Iterator[list["Statement"]]:
+    """The statements that are needed: a definition for itself, others together that follow each other in the file."""
+    from etude.targets.statement import DEFINITIONS, IMPORTS
+
+    found: list[Statement] = []
+    for statement in part.everything:
+        alone = isinstance(statement.node, (*DEFINITIONS, *IMPORTS)) or statement not in part.needed
+        if found and (alone or part.cell(found[-1]) != part.cell(statement)):
+            yield found
+            found = []
+        if statement in part.needed and isinstance(statement.node, DEFINITIONS):
+            yield [statement]
+        elif not alone:
+            found.append(statement)
+    if found:
+        yield found
+
+
+def title(run: Sequence["Statement"]) -> str:
+    """`class Net`, `def make`, or the names that they bind."""
+    match run[0].node:
         case ast.ClassDef(name=name):
             return f"class {name}"
         case ast.FunctionDef(name=name):
             return f"def {name}"
-    return ", ".join(sorted(statement.binds)) or "…"
+    return ", ".join(sorted({name for statement in run for name in statement.binds})) or "…"
 
 
 def uses_of(part: "Part", module: "nn.Module", graph: Graph) -> dict[str, tuple["Use", ...]]:

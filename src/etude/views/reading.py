@@ -275,7 +275,7 @@ def _line(places: Sequence[Use]) -> str:
     """`conv2_x.1 … 2: 256×56×56 → 256×56×56, 70,400 parameters each`."""
     first, last = places[0], places[-1]
     number = last.path.rpartition(".")[2]
-    where = first.path if first is last else f"{first.path} … {number if number.isdecimal() else last.path}"
+    where = first.path or "in all" if first is last else f"{first.path} … {number if number.isdecimal() else last.path}"
     before = " and ".join(sizes(one, other) for one, other in zip(first.before, last.before, strict=True))
     same = first.parameters == last.parameters
     counts = f"{first.parameters:,} parameters" if same else f"{first.parameters:,} … {last.parameters:,} parameters"

@@ -1,4 +1,4 @@
-"""A network to walk through, stop by stop: its stages, the blocks in them as its picture folds them, and the operators of each. No torch."""
+"""A network to walk through, stop by stop: its stages, their blocks as its picture folds them, and the operators of each. No torch."""
 
 import itertools
 from collections import Counter
@@ -45,7 +45,7 @@ class Stop:
     operators   of the graph, of all repeats, by their indices
     parameters, macs   of all repeats
     field       at its end
-    lines       operators of the first repeat; none of a stage, whose blocks are the stops with the keys `blocks`
+    lines       operators of the first repeat; none of a stage, whose blocks are the next `blocks` stops
     said        what the paper says of it, a sentence each
     side        only training sees it
     """
@@ -60,7 +60,7 @@ class Stop:
     field: Field
     count: int = 1
     lines: tuple[Line, ...] = ()
-    blocks: tuple[str, ...] = ()
+    blocks: int = 0
     said: tuple[str, ...] = ()
     side: bool = False
 
@@ -76,31 +76,33 @@ def walk_of(name: str, options: Mapping[str, Any]) -> tuple[Stop, ...]:
         row = [f"{source.at}: {printed_of(rows[place], network)}"] if place in rows else []
         blocks = list({block.id: block for index in operators for block, _ in within[index][-1:]}.values())
         facts = [f"{fact.id}: {fact_words(fact)}" for fact in facts_beside(blocks, paper)]
-        return (*row, *(cited(part, network) for part in blocks or [source]), *facts)
+        parts = [cited(part, network) for part in blocks] or [cited(source, network)]
+        return (*row, *parts, *facts)
 
     return walk(graph_of(name, **options), said)
 
 
 def walk(graph: Graph, said: Said = lambda place, operators: ()) -> tuple[Stop, ...]:
     """The stops of any graph, in order: a stage, then its blocks; a block that is alone in its stage stands for it."""
-    fields, parts = receptive_fields(graph), with_operators(graph)
-    keys = unique([part.place or label(repeats[0][0]) for part, repeats in parts])
-    blocks = [block(key, part, repeats, graph, fields) for key, (part, repeats) in zip(keys, parts, strict=True)]
+    fields = receptive_fields(graph)
+    blocks = [block(part, repeats, graph, fields) for part, repeats in with_operators(graph)]
     stops = list[Stop]()
     for top, run in itertools.groupby(blocks, lambda stop: stop.key.split(".")[0]):
         several = list(run)
-        whole = stage(top, several) if len(several) > 1 else several.pop()
-        stops += [replace(one, said=said(place, one.operators)) for place, one in ((top, whole), *((one.key, one) for one in several))]
-    return tuple(stops)
+        whole = [stage(top, several)] if len(several) > 1 and all("." in one.key for one in several) else []
+        places = [top] if len(several) == 1 else [one.key for one in (*whole, *several)]
+        stops += [replace(one, said=said(place, one.operators)) for place, one in zip(places, (*whole, *several), strict=True)]
+    return tuple(replace(stop, key=key) for stop, key in zip(stops, unique([stop.key for stop in stops]), strict=True))
 
 
-def block(key: str, part: Part, repeats: Sequence[Sequence[Node]], graph: Graph, fields: Sequence[Field]) -> Stop:
+def block(part: Part, repeats: Sequence[Sequence[Node]], graph: Graph, fields: Sequence[Field]) -> Stop:
     first, last = repeats[0], repeats[-1]
     lines = tuple(
         Line(node.index, node.path, label(node), node.shape, other.shape, node.parameters, node.macs, fields[node.index])
         for node, other in itertools.zip_longest(first, last[: len(first)], fillvalue=first[-1])
     )
-    title = f"{part.place} … {part.until.rpartition('.')[2]}" if part.count > 1 else part.place or key
+    key = part.place or label(first[0])
+    title = f"{part.place} … {part.until.rpartition('.')[2]}" if part.count > 1 else key
     operators = tuple(node.index for repeat in repeats for node in repeat)
     parameters, macs = (sum(getattr(graph.nodes[index], what) for index in operators) for what in ("parameters", "macs"))
     before, after = shape_before(first, graph), last[-1].shape
@@ -111,8 +113,7 @@ def stage(top: str, blocks: Sequence[Stop]) -> Stop:
     first, last = blocks[0], blocks[-1]
     operators = tuple(index for one in blocks for index in one.operators)
     parameters, macs = sum(one.parameters for one in blocks), sum(one.macs for one in blocks)
-    keys = tuple(one.key for one in blocks)
-    return Stop(top, top, first.before, last.after, operators, parameters, macs, last.field, blocks=keys, side=first.side)
+    return Stop(top, top, first.before, last.after, operators, parameters, macs, last.field, blocks=len(blocks), side=first.side)
 
 
 def shape_before(nodes: Sequence[Node], graph: Graph) -> Shape:
