@@ -17,8 +17,10 @@ from starlette.types import ASGIApp
 
 from etude.errors import EtudeError, UsageError
 from etude.practice.words import language_here
+from etude.studio.bench import Bench
 from etude.studio.frame import Places, answer, language_of, page, places
 from etude.studio.guard import Door, Guard
+from etude.studio.rooms import networks
 from etude.studio.words import LANGUAGES, say
 
 STATIC = Path(__file__).with_name("static")
@@ -42,6 +44,7 @@ def studio(folder: Path, door: Door, lifespan: Callable[[Starlette], AbstractAsy
     errors = {EtudeError: mendable, HTTPException: no_page, Exception: broken}
     app = Starlette(routes=routes(), exception_handlers=errors, lifespan=lifespan)
     app.state.places = Places(folder)
+    app.state.bench = Bench()
     return Guard(app, door)
 
 
@@ -51,6 +54,7 @@ def routes() -> list[Route | Mount]:
     return [
         Route("/", first),
         Route("/{_:language}/", home),
+        *networks.routes,
         *(Mount("/static/ace", StaticFiles(directory=place)) for place in ace),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from etude.errors import EtudeError
 from etude.explain.nodes import Graph, Node
+from etude.source import UNREADABLE, Script
 from etude.targets.target import Target
 from etude.views.view import Passage
 
@@ -56,21 +57,38 @@ def tupled(value: Any) -> Any:
 
 
 def look(target: str, input_shape: Sequence[int] | None) -> dict[str, Any]:
-    """An `Own` as a dict, of a target that is something in a file.
+    """An `Own` as a dict, of a target that is something in a file; of a file without a name that has not just one, what there is to name.
 
     input_shape  channels, height and width; or None for one that the module takes
     Raises       UsageError for names that are not there, EtudeError for code that cannot be run
     """
     from etude.explain.graph import graph
-    from etude.targets.candidates import named
     from etude.targets.opening import opened, part_of
     from etude.verification.prepare import bare, eagerly
 
-    pointed = named(Target.read(target))
+    pointed = Target.read(target)
+    if not pointed.name:
+        networks, blocks = named_in(Path(pointed.place))
+        if len(networks) != 1:
+            return {"networks": networks, "blocks": blocks}
+        pointed = dataclasses.replace(pointed, name=networks[0])
     with opened(pointed) as made, eagerly():
         part, module = part_of(Path(pointed.place), pointed.name, *pointed.names), bare(made.module)
         found = a_run(module) if input_shape is None else graph(module, tuple(input_shape))
         return dataclasses.asdict(Own(found, tuple(passages(part, module, found)), made.note))
+
+
+def named_in(file: Path) -> tuple[list[str], list[str]]:
+    """The networks and the blocks of a file. Raises EtudeError for what Python cannot read."""
+    from etude.targets.candidates import Contents
+    from etude.targets.opening import what_happened
+
+    script = Script.read(file)
+    try:
+        networks, blocks = Contents(script.tree).networks()
+    except UNREADABLE as error:
+        raise EtudeError(f"{file.name} cannot be read: {what_happened(error, script)}") from error
+    return list(networks), list(blocks)
 
 
 def a_run(module: "nn.Module") -> Graph:
