@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -26,19 +25,6 @@ from etude.studio.words import LANGUAGES, say
 STATIC = Path(__file__).with_name("static")
 
 
-class LanguageConvertor(Convertor[str]):
-    regex = "|".join(LANGUAGES)
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-register_url_convertor("language", LanguageConvertor())
-
-
 def studio(folder: Path, door: Door, lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]] | None = None) -> ASGIApp:
     """The application that serves one folder through one door."""
     errors = {EtudeError: mendable, HTTPException: no_page, Exception: broken}
@@ -49,12 +35,12 @@ def studio(folder: Path, door: Door, lifespan: Callable[[Starlette], AbstractAsy
 
 
 def routes() -> list[Route | Mount]:
+    """Every page has an address in each language."""
     editor = importlib.util.find_spec("django_ace")  # which brings the editor as files; its code is not run
     ace = [Path(place, "static/django_ace/ace") for place in (editor.submodule_search_locations or ())] if editor else []
     return [
         Route("/", first),
-        Route("/{_:language}/", home),
-        *networks.routes,
+        *(Mount(f"/{language}", routes=[Route("/", home), *networks.routes]) for language in LANGUAGES),
         *(Mount("/static/ace", StaticFiles(directory=place)) for place in ace),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]

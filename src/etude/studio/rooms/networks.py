@@ -21,6 +21,7 @@ from etude.views.listings import networks_by_paper
 from etude.views.options import choices
 from etude.views.view import Passage, View, called, command
 from etude.views.walk import walk_of
+from etude.wording import sizes
 
 KEPT = 64  # networks whose pictures and sources are kept
 LARGEST = 2_000  # number in an option: a deeper network takes minutes to expand
@@ -56,7 +57,8 @@ def one(request: Request) -> Response:
         paper=paper and shown(paper),
         card=shown(card_view(asked.name, asked.options)) if walk else "",
         picture=command("explain", asked.name, asked.options, f"--diagram {asked.name}.svg"),
-        source=command("read", asked.name, asked.options),
+        read=command("read", asked.name, asked.options),
+        sizes=sizes,
     )
 
 
@@ -105,7 +107,7 @@ def what_the_paper_says(network: Network) -> View:
     return View("", "", (head(found, recipes_of(network.name)), *counts(found, {})), None)
 
 
-PLACE = "/{_:language}/networks"
+PLACE = "/networks"
 routes = [
     Route(f"{PLACE}/", everything),
     *own.routes,

@@ -30,6 +30,7 @@ from etude.views.listings import networks_by_paper
 from etude.views.own import Own
 from etude.views.verification import identification_view, verification_view
 from etude.views.walk import walk
+from etude.wording import sizes
 
 IMAGES = ("3x224x224", "3x32x32", "1x28x28")  # to choose from
 IDENTIFY = "identify"  # in place of the network to hold it against
@@ -196,6 +197,8 @@ def one(request: Request) -> Response:
         papers=networks_by_paper(),
         verdict=verdict,
         judged=judged,
+        sizes=sizes,
+        read="",
         picture=shlex.join(["etude", "explain", *asked.command, "--diagram", f"{Path(asked.place).stem}.svg"]),
         check=shlex.join(["etude", *(["identify"] if asked.against == IDENTIFY else ["verify"]), *asked.command])
         + ("" if asked.against in ("", IDENTIFY) else f" --against {shlex.quote(asked.against)}"),
@@ -297,7 +300,7 @@ def placed(asked: Asked, line: int) -> tuple[str, int]:
     return (asked.file.name if cell is None else f"{asked.file.name}, cell {cell}"), within
 
 
-PLACE = "/{_:language}/networks/own"
+PLACE = "/networks/own"
 routes = [
     Route(PLACE, one),
     Route(f"{PLACE}/file", dropped, methods=["POST"]),
