@@ -1,6 +1,5 @@
 """Where somebody's code runs for the studio: apart, one piece of work at a time, each once, to be stopped at any time."""
 
-import contextlib
 import functools
 import hashlib
 import re
@@ -100,13 +99,13 @@ class Bench:
                 del self.pieces[key]
 
     def close(self) -> None:
-        """End what runs."""
+        """End what runs, and remove what was dropped."""
         for key in list(self.pieces):
             self.stop(key)
-        with self.turn, contextlib.suppress(Exception):
-            if self.server:
-                self.server.close()
-                self.server = None
+        if self.server and self.turn.acquire(timeout=1):
+            self.server.close()
+        if "folder" in vars(self):
+            self.folder.cleanup()
 
     # ── Files that were dropped ──────────────────────────────────────────────────────────────────────────────────────
 

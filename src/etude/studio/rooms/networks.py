@@ -14,7 +14,7 @@ from etude.studio.frame import answer, language_of, page, shown
 from etude.studio.rooms import own
 from etude.studio.rooms.walking import Walk, source_of
 from etude.studio.words import say
-from etude.values import read_settings, write_settings, write_value
+from etude.values import read_settings, write_settings
 from etude.verification.facts import graph_of
 from etude.views.card import card, card_view, counts, head, recipes_of
 from etude.views.listings import networks_by_paper
@@ -42,7 +42,7 @@ def one(request: Request) -> Response:
         if not asked.options:
             raise
         trouble = str(error)
-    values = {word: [write_value(value) for value in several] for word, several in choices(asked.name).items()}
+    values = {word: [written(word, value) for value in several] for word, several in choices(asked.name).items()}
     return page(
         request,
         "network",
@@ -51,7 +51,7 @@ def one(request: Request) -> Response:
         network=asked,
         about=asked.row.about,
         options=values,
-        chosen={word: write_value(asked.options[word]) if word in asked.options else own[0] for word, own in values.items()},
+        chosen={word: written(word, asked.options[word]) if word in asked.options else own[0] for word, own in values.items()},
         trouble=trouble,
         walk=walk,
         paper=paper and shown(paper),
@@ -60,6 +60,11 @@ def one(request: Request) -> Response:
         read=command("read", asked.name, asked.options),
         sizes=sizes,
     )
+
+
+def written(word: str, value: Any) -> str:
+    """As it stands behind its word in an address, and behind --set."""
+    return write_settings({word: value})[0].removeprefix(f"{word}=")
 
 
 def source(request: Request) -> Response:

@@ -77,10 +77,6 @@ class Asked:
         """For a process that works in another folder; the rest as it was typed, so that quotes stay."""
         return str(self.file.resolve()) + self.typed.removeprefix(self.place)
 
-    @property
-    def command(self) -> list[str]:
-        return [self.typed, *(["--input", self.image] if self.image else [])]
-
     @functools.cached_property
     def digest(self) -> str:
         """Of the file as it is now. Raises EtudeError where it is not there, or too large."""
@@ -179,7 +175,8 @@ def one(request: Request) -> Response:
     seen = Own.from_dict(look.value) if look.state == "done" and "graph" in look.value else None
     walked = walked_through(seen.graph) if seen else None
     judged = Judged.of(verdict.value, asked, walked, language_of(request)) if verdict and verdict.state == "done" else None
-    query = dict(request.query_params)
+    query, image = dict(request.query_params), "x".join(map(str, walked.graph.input)) if walked else ""
+    how = ["identify", asked.typed] if asked.against == IDENTIFY else ["verify", asked.typed, "--against", asked.against]
     return page(
         request,
         "own",
@@ -199,9 +196,8 @@ def one(request: Request) -> Response:
         judged=judged,
         sizes=sizes,
         read="",
-        picture=shlex.join(["etude", "explain", *asked.command, "--diagram", f"{Path(asked.place).stem}.svg"]),
-        check=shlex.join(["etude", *(["identify"] if asked.against == IDENTIFY else ["verify"]), *asked.command])
-        + ("" if asked.against in ("", IDENTIFY) else f" --against {shlex.quote(asked.against)}"),
+        picture=shlex.join(["etude", "explain", asked.typed, "--input", image, "--diagram", f"{Path(asked.place).stem}.svg"]),
+        check=shlex.join(["etude", *how, *(["--input", asked.image] if asked.image else [])]),
     )
 
 

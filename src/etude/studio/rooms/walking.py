@@ -39,8 +39,9 @@ class Walk:
         return [stop for stop in self.stops if stop.count > 1]
 
     def at(self, path: str) -> tuple[int, ...]:
-        """The operators at a place, in the names of the network; of those that are folded away, the ones that are drawn for them."""
-        found = [node.index for node in self.graph.nodes if node.path == path or (path and node.path.startswith(f"{path}."))]
+        """The operators at a place, or else within it; of those that are folded away, the ones that are drawn for them."""
+        found = [node.index for node in self.graph.nodes if node.path == path]
+        found = found or [node.index for node in self.graph.nodes if path and node.path.startswith(f"{path}.")]
         return tuple(dict.fromkeys(map(self.drawn, found)))
 
     def drawn(self, operator: int) -> int:

@@ -33,6 +33,7 @@ for (const what of ["stop", "again"]) {
 const options = document.getElementById("options");
 options?.addEventListener("change", () => {
   for (const select of options.querySelectorAll("select")) select.disabled = select.value === select.dataset.own;
+  options.action = location.pathname + location.hash; // the block stays chosen
   options.submit();
 });
 
@@ -95,8 +96,7 @@ function walk() {
       const inner = things.filter(({ element }) => group.contains(element));
       group.classList.toggle("chosen", inner.length > 0 && inner.every(({ nodes }) => nodes.some((one) => operators.has(one))));
     }
-    const target = things.find(({ element }) => element.classList.contains(node === null ? "chosen" : "here"));
-    if (target) bring(target.element);
+    bring([...svg.querySelectorAll(node === null ? "[data-nodes].chosen" : ".here")]);
     markSource();
   }
 
@@ -283,16 +283,18 @@ function walk() {
     return other ? Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY) : 0;
   }
 
-  // Scrolls the pane, not the page, so that a thing is well within it.
-  function bring(element) {
-    const box = element.getBoundingClientRect();
+  // Scrolls the pane, not the page, so that these things are well within it; of what is larger, its beginning.
+  function bring(elements) {
+    if (!elements.length) return;
+    const boxes = elements.map((element) => element.getBoundingClientRect());
     const frame = pane.getBoundingClientRect();
-    const edge = 40;
-    const [dx, dy] = [
-      [box.left - frame.left, box.right - frame.right, pane.clientWidth, box.width],
-      [box.top - frame.top, box.bottom - frame.bottom, pane.clientHeight, box.height],
-    ].map(([before, behind, room, size]) => (before < edge || behind > -edge ? before - (room - size) / 3 : 0));
-    pane.scrollBy(dx, dy);
+    const edge = 30;
+    const along = (first, last, room) => {
+      const before = Math.min(...boxes.map((box) => box[first])) - frame[first];
+      const size = Math.max(...boxes.map((box) => box[last])) - frame[first] - before;
+      return before >= edge && before + size <= room - edge ? 0 : before - Math.max(edge, (room - size) / 2);
+    };
+    pane.scrollBy(along("left", "right", pane.clientWidth), along("top", "bottom", pane.clientHeight));
   }
 
   fit();
