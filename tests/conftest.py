@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -86,7 +86,7 @@ def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> "TestClient":
+def client(tmp_path: Path) -> "Iterator[TestClient]":
     """A page of the studio on `tmp_path`, with what a browser sends beside its requests."""
     pytest.importorskip("starlette", reason="the studio is an extra: pip install 'etude-cnn[studio]'")
     from starlette.testclient import TestClient
@@ -98,4 +98,6 @@ def client(tmp_path: Path) -> "TestClient":
 
     us, door = "http://127.0.0.1:8517", Door("127.0.0.1", 8517, "the-secret-of-this-start")
     headers = {"Origin": us, "Sec-Fetch-Site": "same-origin", "Accept": "application/json"}
-    return TestClient(studio(Places(tmp_path, command), door), base_url=us, headers=headers, cookies={door.cookie: door.secret})
+    app: Any = studio(Places(tmp_path, command), door)
+    yield TestClient(app, base_url=us, headers=headers, cookies={door.cookie: door.secret})
+    app.app.state.bench.close()

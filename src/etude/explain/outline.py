@@ -5,7 +5,7 @@ them is a block with branches.
 """
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -26,6 +26,7 @@ WINDOWS = {"conv": "conv", "max_pool": "max pool", "avg_pool": "average pool"}
 JOINS = {"add": " + ", "concat": " | ", "multiply": " · "}
 FOLLOWERS = {"batch_norm", "relu", "sigmoid", "dropout", "local_response_norm", "scale", "one_minus"}
 LONGEST_INLINE = 12
+INPUT = -1
 
 
 @dataclass(frozen=True)
@@ -274,3 +275,57 @@ def _family(place: str) -> str:
 def _parents(path: str) -> list[str]:
     parts = path.split(".")
     return [".".join(parts[:end]) for end in range(1, len(parts))]
+
+
+# ── Which operators a part is made of ────────────────────────────────────────────────────────────────────────────────
+
+
+def with_operators(graph: Graph) -> list[tuple[Part, list[list[Node]]]]:
+    """Every part with all its operators, repeat by repeat; without those that no output needs."""
+    tree, parts = Dominators(graph), outline(graph)
+    heads = ([node for node in tree.trunk(output, INPUT) if node.index not in graph.inference] for output in graph.outputs[1:])
+    ways = [tree.trunk(graph.outputs[0], INPUT), *filter(None, heads)]
+    found, taken = list[tuple[Part, list[list[Node]]]](), set[int]()
+    for own, way in zip(by_way(parts), ways, strict=True):
+        for part, repeats in with_nodes(own, way):
+            whole = []
+            for repeat in repeats:
+                needed = ancestors(graph, (node.index for node in repeat), taken)
+                taken |= needed
+                whole.append([graph.nodes[index] for index in sorted(needed)])
+            found.append((part, whole))
+    return found
+
+
+def ancestors(graph: Graph, outputs: Iterable[int], without: Collection[int] = ()) -> set[int]:
+    """The operators that `outputs` need, themselves included, on ways that pass none of `without`."""
+    needed: set[int] = set()
+    waiting = list(outputs)
+    while waiting:
+        index = waiting.pop()
+        if index != INPUT and index not in needed and index not in without:
+            needed.add(index)
+            waiting += graph.nodes[index].inputs
+    return needed
+
+
+def by_way(parts: Sequence[Part]) -> list[list[Part]]:
+    """The parts of the trunk, then those of every head."""
+    return [[part for part in parts if not part.side], *([part] for part in parts if part.side)]
+
+
+def with_nodes(parts: Sequence[Part], way: Sequence[Node]) -> Iterator[tuple[Part, list[list[Node]]]]:
+    """Every part with its operators on the way that it describes, repeat by repeat."""
+    nodes = iter(way)
+    for part in parts:
+        yield part, [list(spelt(part, nodes)) for _ in range(part.count)]
+
+
+def spelt(part: Part, nodes: Iterator[Node]) -> Iterator[Node]:
+    """The operators whose labels make the lines of a part."""
+    for line in part.lines:
+        words: list[str] = []
+        while line.role != "branch" and ", ".join(words) != line.text:
+            node = next(nodes)
+            words.append(label(node))
+            yield node

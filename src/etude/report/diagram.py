@@ -2,6 +2,8 @@
 
 Data flows from top to bottom along the trunk, the operators through which everything passes (`explain/outline.py`). What lies between
 two of them stands in layers: every branch is a column of its own, and a tensor that is used further down runs beside the boxes as a line.
+For pages on which one points at it, a box names its operators by their indices (`data-nodes`), and what stands at one place its path
+(`data-block`).
 """
 
 import math
@@ -11,8 +13,8 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from etude.explain.nodes import Graph, Node, Shape
-from etude.explain.outline import FOLLOWERS, label
-from etude.report.items import INPUT, SIGNS, Group, Item, ItemReader, about, block, channels, factor, sizes_of
+from etude.explain.outline import FOLLOWERS, INPUT, label
+from etude.report.items import SIGNS, Group, Item, ItemReader, about, block, channels, factor, sizes_of
 from etude.report.layers import Layers, Slot
 from etude.report.sheet import (
     COLOURS,
@@ -26,6 +28,7 @@ from etude.report.sheet import (
     circle,
     document,
     in_one_line,
+    printable,
     rectangle,
     shortened,
     text_width,
@@ -132,7 +135,9 @@ class Column:
             sheet.text(shortened(group.name), sheet.left - GAP, top + (2 if group.framed else 3) * GAP, TEXT, "end", "soft")
         if group.count > 1:
             sheet.text(f"×{group.count}", sheet.right + GAP, (top + self.y) / 2, TITLE, "start", "strong")
-        self.sheet.paste(sheet)
+        pasted = self.sheet.paste(sheet)
+        if group.place:
+            pasted.set("data-block", printable(group.place))
 
     def step(self, sheet: "Sheet", end: Item | None, inner: tuple[Item, ...]) -> None:
         """Draw an item of the trunk, and before it what leads there."""
@@ -300,6 +305,8 @@ class Column:
         bottom = self.begins[item.key] = top + self.height(item)
         left = x - width / 2
         thing = sheet.thing(f"join {item.op}" if item.joins else "box", about(item))
+        if item.op != "input":
+            thing.set("data-nodes", " ".join(str(node.index) for node in item.nodes))
         if item.op in SIGNS:
             circle(thing, x, top + RADIUS, RADIUS)
             sheet.text(SIGNS[item.op], x, top + RADIUS + 6, TITLE, "middle", "", thing)

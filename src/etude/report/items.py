@@ -6,12 +6,12 @@ The same parts as `explain/outline.py` has them in its table.
 import itertools
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from etude.errors import UsageError, nearest
 from etude.explain.nodes import Graph, Node, Shape
-from etude.explain.outline import FOLLOWERS, Dominators, Part, label, outline
+from etude.explain.outline import FOLLOWERS, INPUT, Dominators, Part, ancestors, by_way, label, outline, with_nodes
 from etude.wording import sizes
 
 KINDS = {  # operators, and what torch calls the functions of that kind which a graph keeps as "other"
@@ -24,7 +24,6 @@ KINDS = {  # operators, and what torch calls the functions of that kind which a 
     "other": (set(), ""),
 }
 SIGNS = {"add": "+", "multiply": "×"}
-INPUT = -1
 LABEL_WIDTH = 24  # characters
 UNFOLDED = 16  # so many repeats that grow are drawn one by one in the picture of their block
 
@@ -109,9 +108,13 @@ Step = tuple[Item | None, tuple[Item, ...]]  # an item that everything passes, N
 
 @dataclass(frozen=True)
 class Group:
-    """What stands at one place of the trunk, or `count` places alike of which the first is drawn."""
+    """What stands at one place of the trunk, or `count` places alike of which the first is drawn.
+
+    place  the path of that place; "" where it has none
+    """
 
     name: str
+    place: str
     steps: tuple[Step, ...]
     count: int = 1
 
@@ -193,10 +196,10 @@ class ItemReader:
             grows = any(line.last != line.shape for line in part.lines)
             if self.unfold and grows and part.count <= UNFOLDED:
                 self.drawn_for |= {node.index: node.index for repeat in repeats for node in repeat}
-                yield from (Group(common_path(steps), steps) for steps in drawn)
+                yield from (Group(path, path, steps) for steps in drawn for path in [common_path(steps)])
             else:
                 name = f"{part.place} … {part.until.rpartition('.')[2]}" if part.count > 1 else part.place
-                yield Group(name, grown(drawn[0], drawn[-1]), part.count)
+                yield Group(name, part.place, grown(drawn[0], drawn[-1]), part.count)
 
     def steps(self, trunk: Iterable[int], start: int) -> Iterator[Step]:
         for index in trunk:
@@ -220,41 +223,7 @@ class ItemReader:
         common = self.tree.common(self.graph.outputs)
         steps = tuple(self.steps((node.index for node in self.tree.trunk(common, INPUT)), INPUT))
         start = steps[-1][0].key if steps and steps[-1][0] else INPUT
-        return Group("", (*steps, (None, self.between(self.graph.outputs, start))))
-
-
-def ancestors(graph: Graph, outputs: Iterable[int]) -> set[int]:
-    """The operators that `outputs` need, themselves included."""
-    needed: set[int] = set()
-    waiting = list(outputs)
-    while waiting:
-        index = waiting.pop()
-        if index != INPUT and index not in needed:
-            needed.add(index)
-            waiting += graph.nodes[index].inputs
-    return needed
-
-
-def by_way(parts: Sequence[Part]) -> list[list[Part]]:
-    """The parts of the trunk, then those of every head."""
-    return [[part for part in parts if not part.side], *([part] for part in parts if part.side)]
-
-
-def with_nodes(parts: Sequence[Part], way: Sequence[Node]) -> Iterator[tuple[Part, list[list[Node]]]]:
-    """Every part with its operators on the way that it describes, repeat by repeat."""
-    nodes = iter(way)
-    for part in parts:
-        yield part, [list(spelt(part, nodes)) for _ in range(part.count)]
-
-
-def spelt(part: Part, nodes: Iterator[Node]) -> Iterator[Node]:
-    """The operators whose labels make the lines of a part."""
-    for line in part.lines:
-        words: list[str] = []
-        while line.role != "branch" and ", ".join(words) != line.text:
-            node = next(nodes)
-            words.append(label(node))
-            yield node
+        return Group("", "", (*steps, (None, self.between(self.graph.outputs, start))))
 
 
 def common_path(steps: Iterable[Step]) -> str:

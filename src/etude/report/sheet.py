@@ -57,12 +57,13 @@ class Sheet:
         self.left, self.right = min(self.left, left), max(self.right, right)
         self.bottom = max(self.bottom, bottom)
 
-    def paste(self, other: "Sheet", dx: float = 0.0, dy: float = 0.0) -> None:
-        """Put another sheet on top, moved."""
+    def paste(self, other: "Sheet", dx: float = 0.0, dy: float = 0.0) -> Element:
+        """Put another sheet on top, moved, as one group."""
         group = SubElement(self.things, "g", {"transform": f"translate({px(dx)} {px(dy)})"} if dx or dy else {})
         group.extend((*other.frames, *other.lines.values(), *other.things))
         self.cover(other.left + dx, dy, other.right + dx, other.bottom + dy)
         self.kinds |= other.kinds
+        return group
 
     def kind(self, node: Node) -> str:
         self.kinds.add(kind_of(node))

@@ -16,9 +16,10 @@ from starlette.types import ASGIApp
 
 from etude.errors import EtudeError, UsageError
 from etude.practice.words import language_here
+from etude.studio.bench import Bench
 from etude.studio.frame import Places, answer, language_of, page, places
 from etude.studio.guard import Door, Guard
-from etude.studio.rooms import digit, figures, lessons
+from etude.studio.rooms import digit, figures, lessons, networks
 from etude.studio.words import LANGUAGES, say
 
 STATIC = Path(__file__).with_name("static")
@@ -32,16 +33,18 @@ def studio(where: Places, door: Door, lifespan: Lifespan | None = None) -> ASGIA
     errors = {EtudeError: mendable, HTTPException: no_page, Exception: broken}
     app = Starlette(routes=routes(), exception_handlers=errors, lifespan=lifespan)
     app.state.places = where
+    app.state.bench = Bench()
     return Guard(app, door)
 
 
 def routes() -> list[Route | Mount]:
     """Every page has an address in each language."""
+    pages = [*lessons.routes, *figures.routes, *networks.routes, *digit.routes]
     editor = importlib.util.find_spec("django_ace")  # which brings the editor as files; its code is not run
     ace = [Path(place, "static/django_ace/ace") for place in (editor.submodule_search_locations or ())] if editor else []
     return [
         Route("/", first),
-        *(Mount(f"/{language}", routes=[Route("/", home), *lessons.routes, *figures.routes, *digit.routes]) for language in LANGUAGES),
+        *(Mount(f"/{language}", routes=[Route("/", home), *pages]) for language in LANGUAGES),
         *(Mount("/static/ace", StaticFiles(directory=place)) for place in ace),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]

@@ -141,6 +141,14 @@ class Server:
         send(self._channel, (str(folder), seconds), [output])
         return receive(self._channel)[0]
 
+    def stop(self) -> None:
+        """From another thread: end what runs, whose caller is told that it has died; the server has to be made anew.
+
+        Where there is no forking, what runs goes on until its time is up.
+        """
+        if self._process and self._process.stdin:
+            self._process.stdin.close()
+
     def close(self) -> None:
         """End it; nothing is left of what it has started, nor its folder."""
         if self._process:

@@ -37,11 +37,18 @@ NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 @dataclass(frozen=True)
 class Departure:
-    """place: in the paper's names; sentence: what is there, what the paper says and where; line: of the module's source, "FILE:NUMBER"."""
+    """One difference.
+
+    place     in the paper's names
+    sentence  what is there, what the paper says and where
+    line      of the module's source, "FILE:NUMBER"
+    yours     in the module's names: what it has there, or else the last that is as in the table
+    """
 
     place: str
     sentence: str
     line: str = ""
+    yours: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,10 +90,13 @@ class Words:
     def departures(self) -> Departures:
         edits, end = list(self.chained()), len(self.state.values)
         first = [(alike[0], self.sentence(alike)) for alike in self.folded(edits)]
-        told = [(self.place(edit), said, self.steps[edit.steps[0]].at, self.line(edit)) for edit, said in first]
+        told = [(self.place(edit), said, self.steps[edit.steps[0]].at, self.there(edit)) for edit, said in first]
         if end < len(self.steps):
-            told.append((self.layer(end), f"from {self.name(end)} on the table cannot be followed", self.steps[end].at, ""))
-        each = tuple(Departure(place, f"{sentence} ({at})", line) for place, sentence, at, line in told)
+            told.append((self.layer(end), f"from {self.name(end)} on the table cannot be followed", self.steps[end].at, None))
+        each = tuple(
+            Departure(place, f"{sentence} ({at})", event.line if event else "", event.path if event else "")
+            for place, sentence, at, event in told
+        )
         extra = sum(len(edit.events) for edit in edits if "extra" in edit.kind)
         changed = {i for edit in edits if "extra" not in edit.kind for i in edit.steps[: 1 if edit.kind == "shared" else None]}
         agreed = end - len(changed)
@@ -236,10 +246,10 @@ class Words:
         """Where it stands in the module's own names."""
         return self.events[edit.events[0]].path if edit.events else ""
 
-    def line(self, edit: Edit) -> str:
-        """Where the module's source calls what it has there, or else the last that is as in the table."""
+    def there(self, edit: Edit) -> Event | None:
+        """What the module has there, or else the last that is as in the table."""
         before = self.state.seen(self.steps[edit.steps[0]].inputs[0]) if len(self.state.places) > edit.steps[0] else ()
-        return next((self.events[i].line for i in (*edit.events, *before) if i >= 0), "")
+        return next((self.events[i] for i in (*edit.events, *before) if i >= 0), None)
 
     # ── One edit ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

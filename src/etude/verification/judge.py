@@ -169,6 +169,7 @@ class Judge:
             self.notes,
             places,
             parameters=self.parameters,
+            yours=tuple(one.yours for one in (*slips, *where)),
         )
 
     def level(self, id_: str, state: State, *evidence: str) -> None:

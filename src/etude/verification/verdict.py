@@ -34,6 +34,7 @@ class Verification(Shown):
     sentence   the verdict for a person, in one line: in how many operators it departs, which, and what is as in the paper
     place      where it departs first, in the paper's names: "conv3_x.0.conv1"
     departures every place in order, each with a sentence: what is there, what the paper says and where
+    yours      for each of these, the place in the module's own names, where it has one: what stands there, or the last in front of it
     line       of its source, where that was found: "/home/…/my_net.py:42"
     variant    the registered network, with options, that it is instead
     choices    what the paper leaves open and how the module has it
@@ -55,6 +56,7 @@ class Verification(Shown):
     notes: tuple[str, ...] = ()
     departures: tuple[tuple[str, str], ...] = ()
     parameters: int = 0
+    yours: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -64,7 +66,7 @@ class Verification(Shown):
     def from_dict(plain: dict[str, Any]) -> "Verification":
         """A report from `dataclasses.asdict`, after a way through JSON."""
         levels = tuple(Level(**{**level, "evidence": tuple(level["evidence"])}) for level in plain["levels"])
-        lists = {name: tuple(plain[name]) for name in ("choices", "adapted", "notes")}
+        lists = {name: tuple(plain[name]) for name in ("choices", "adapted", "notes", "yours")}
         departures = tuple((place, sentence) for place, sentence in plain["departures"])
         return Verification(**{**plain, "levels": levels, "departures": departures, **lists})
 

@@ -1,11 +1,16 @@
 """What there is: networks, recipes, data sets. No torch."""
 
 import fnmatch
+import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from etude.errors import UsageError
 from etude.models import registry
+from etude.models.registry import Row
+from etude.papers import Paper, load
+from etude.verification.facts import count_of, graph_of
 from etude.views.view import Table, Text, View
 from etude.wording import percent, size
 
@@ -18,6 +23,31 @@ def networks_view(pattern: str) -> View:
     rows = [registry.row(name) for name in registry.names(pattern)]
     found = [{"network": row.name, "paper": row.paper, "input": size(row.input), "about": row.about} for row in rows]
     return listing("Networks", pattern, found)
+
+
+@dataclass(frozen=True)
+class Sized:
+    """A registered network with its learned scalars, and its multiply-adds for one image."""
+
+    row: Row
+    parameters: int
+    macs: int
+
+
+@functools.cache
+def networks_by_paper() -> tuple[tuple[Paper, tuple[Sized, ...]], ...]:
+    """All registered networks, in the order of the registry."""
+    papers = dict.fromkeys(row.paper for row in registry.ROWS)
+    return tuple((load(paper), tuple(sized(row) for row in registry.ROWS if row.paper == paper)) for paper in papers)
+
+
+def sized(row: Row) -> Sized:
+    """As its paper's facts count it, or else its table."""
+    count = count_of(row.name)
+    if count and count.macs:
+        return Sized(row, count.parameters, count.macs)
+    table = graph_of(row.name)
+    return Sized(row, table.parameters, table.macs)
 
 
 def recipes_view(pattern: str) -> View:

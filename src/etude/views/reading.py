@@ -17,15 +17,15 @@ from typing import Any
 from torch import nn
 
 from etude.explain.graph import graph
-from etude.explain.nodes import Shape
+from etude.explain.nodes import Node, Shape
 from etude.explain.outline import stages
 from etude.models import pieces, registry
-from etude.papers import Architecture, ArchitectureTable, Block, Fact, Paper, Stage, Step
-from etude.papers.expand import Expansion, checked
+from etude.papers import ArchitectureTable, Block, Step
 from etude.verification.exact import without_weights
 from etude.verification.facts import facts_of, graph_of, steps_of
 from etude.views.card import card
 from etude.views.facts import fact_words
+from etude.views.located import cited, is_left_open_here, located_steps, printed_of, source_of_layers
 from etude.views.view import Passage, Points, Terms, Text, View, called, command
 from etude.wording import size, sizes
 
@@ -61,6 +61,7 @@ class Use:
     after       shape of what goes out
     parameters  learned scalars
     blocks      of the paper that stand there, or the innermost around it; none for a layer that no block holds
+    operators   of the table that run there, their indices
     """
 
     path: str
@@ -68,12 +69,14 @@ class Use:
     after: Shape
     parameters: int
     blocks: tuple[Block, ...]
+    operators: tuple[int, ...]
 
 
 def reading(name: str, /, **options: Any) -> Reading:
     """The source of a registered network with notes. Raises UsageError for an unknown name or option."""
     shown, (paper, network) = card(name, **options), facts_of(name)
     located = located_steps(name, **options)
+    left_open = (fact for fact in paper.facts.values() if is_left_open_here(fact, paper, network, located))
     return Reading(
         name=name,
         title=shown.title,
@@ -82,7 +85,7 @@ def reading(name: str, /, **options: Any) -> Reading:
         note=shown.note,
         departures=shown.departures,
         passages=tuple(_passages(name, options)),
-        left_open=tuple(f"{fact.id}: {fact_words(fact)}" for fact in paper.facts.values() if _concerns(fact, paper, network, located)),
+        left_open=tuple(f"{fact.id}: {fact_words(fact)}" for fact in left_open),
     )
 
 
@@ -122,11 +125,14 @@ def _passages(name: str, options: dict[str, Any]) -> Iterator[Passage]:
     end = ast.parse("\n".join(lines[model])).body[0].end_lineno
     yield Passage("about the file", f"{target[0]}.py", 1, "\n".join(lines[model][:end]))
     for one in reached:
-        own = notes.get(getattr(one.module, one.names[0]), ()) if one.title.startswith("class ") else ()
+        of = getattr(one.module, one.names[0])
+        own = notes.get(of, ()) if one.title.startswith("class ") else ()
         users = ", ".join(other for user in reached if user is not one and user.mentions & {*one.names} for other in user.names)
         told = own or (f"used by {users}" if users else f"makes {name}",)
         file = Path(str(one.module.__file__)).name
-        yield Passage(one.title, file, one.first, "\n".join(lines[one.module][one.first - 1 : one.last]), told)
+        heirs = [there for kind, there in places.items() if of in kind.__mro__] if isinstance(of, type) else []
+        used = tuple((use.path, use.operators) for there in heirs for use in there)
+        yield Passage(one.title, file, one.first, "\n".join(lines[one.module][one.first - 1 : one.last]), told, used)
 
 
 def _definitions(module: ModuleType) -> list[Definition]:
@@ -181,39 +187,6 @@ def _reached(model: ModuleType, target: str, used: set[type[nn.Module]]) -> list
 # ── Where the modules of a network stand in the paper ────────────────────────────────────────────────────────────────
 
 
-class Located(Expansion):
-    """An expansion that remembers in which blocks every operator stands, each with its path, outermost first."""
-
-    def __init__(self, paper: Paper, shape: Shape, at: str) -> None:
-        super().__init__(paper, shape, at)
-        self.around: tuple[tuple[Block, str], ...] = ()
-        self.within: list[tuple[tuple[Block, str], ...]] = []
-
-    def block(self, block: Block, position: int, path: str, words: Any) -> int:
-        outside, self.around = self.around, (*self.around, (block, path))
-        end = super().block(block, position, path, words)
-        self.around = outside
-        return end
-
-    def add(self, path: str, op: str, inputs: tuple[int, ...], shape: Shape, **facts: Any) -> int:
-        self.within.append(self.around)
-        return super().add(path, op, inputs, shape, **facts)
-
-
-def located_steps(name: str, **options: Any) -> Located:
-    """The expansion of a network's table, its operators in the order of `steps_of`."""
-    paper, network = facts_of(name)
-    source = _source_of(paper, network)
-    located = Located(paper, network.input, source.at)
-    located.run(source.layers, -1, "", checked(network, options, source.checks))
-    return located
-
-
-def _source_of(paper: Paper, network: Architecture) -> ArchitectureTable | Architecture:
-    """What holds the layers: a table that several networks share, or the network itself."""
-    return paper.tables[network.table] if network.table else network
-
-
 def uses(name: str, **options: Any) -> dict[type[nn.Module], tuple[Use, ...]]:
     """Where the classes that a network takes from Etude's files stand, by class, in order; the network itself is at "".
 
@@ -222,12 +195,12 @@ def uses(name: str, **options: Any) -> dict[type[nn.Module], tuple[Use, ...]]:
     steps, within = steps_of(name, **options), located_steps(name, **options).within
     module, image = without_weights(name, **options), registry.row(name).input
     places = {path: type(part) for path, part in module.named_modules() if _ours(type(part))}
-    operators = _operators_at(places, [step.path for step in steps])
+    operators = operators_at(places, [step.path for step in steps])
     if unnamed := [path for path, found in operators.items() if not found]:  # the paper has no name for that place
-        operators |= _operators_at(unnamed, [node.path for node in graph(module, image).nodes])
+        operators |= operators_at(unnamed, [node.path for node in graph(module, image).nodes])
     found: dict[type[nn.Module], list[Use]] = {}
     for path, of in places.items():
-        found.setdefault(of, []).append(_use(path, operators[path], steps, within, image))
+        found.setdefault(of, []).append(use_of(path, operators[path], steps, within, image))
     return {of: tuple(there) for of, there in found.items()}
 
 
@@ -235,7 +208,7 @@ def _ours(of: type) -> bool:
     return of.__module__.startswith("etude.models.")
 
 
-def _operators_at(places: Iterable[str], paths: Sequence[str]) -> dict[str, list[int]]:
+def operators_at(places: Iterable[str], paths: Sequence[str]) -> dict[str, list[int]]:
     """The operators that run at a place or within it, by the paths they have."""
     found: dict[str, list[int]] = {place: [] for place in places}
     for index, path in enumerate(paths):
@@ -246,14 +219,17 @@ def _operators_at(places: Iterable[str], paths: Sequence[str]) -> dict[str, list
     return found
 
 
-def _use(path: str, operators: list[int], steps: Sequence[Step], within: Sequence[tuple[tuple[Block, str], ...]], image: Shape) -> Use:
+def use_of(
+    path: str, operators: list[int], steps: Sequence[Step | Node], within: Sequence[tuple[tuple[Block, str], ...]], image: Shape
+) -> Use:
+    """What stands at a place, by the operators there: of a table, or of a graph, which stands `within` no block."""
     inside = set(operators)
     sources = dict.fromkeys(one for index in operators for one in steps[index].inputs if one not in inside)
     before = tuple(steps[one].shape if one >= 0 else image for one in sources)
     there = [block for index in operators for block, place in within[index] if path and f"{place}.".startswith(f"{path}.")]
     blocks = there or [within[index][-1][0] for index in operators if path and within[index]]
     distinct = tuple({block.id: block for block in blocks}.values())
-    return Use(path, before, steps[operators[-1]].shape, sum(steps[index].parameters for index in operators), distinct)
+    return Use(path, before, steps[operators[-1]].shape, sum(steps[index].parameters for index in operators), distinct, tuple(operators))
 
 
 # ── Notes ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -262,15 +238,20 @@ def _use(path: str, operators: list[int], steps: Sequence[Step], within: Sequenc
 def _notes_of_class(name: str, places: Sequence[Use]) -> Iterator[str]:
     """How often it is used, where and with which shapes, and the blocks of the paper that it realises."""
     paper, network = facts_of(name)
+    yield from told(places)
+    if not all(place.blocks for place in places):
+        yield cited(source_of_layers(paper, network), network)
+    for block in {block.id: block for place in places for block in place.blocks}.values():
+        yield cited(block, network)
+
+
+def told(places: Sequence[Use]) -> Iterator[str]:
+    """How often something is used, where and with which shapes."""
     if len(places) > 1:
         yield f"{len(places)} times, {places[0].path} … {places[-1].path}"
     lines = [_line(alike) for alike in _folded(places)]
     left = len(lines) - MOST_LINES
     yield from lines if left <= 0 else (*lines[: MOST_LINES - 1], f"… {left} more …", lines[-1])
-    if not all(place.blocks for place in places):
-        yield _cited(_source_of(paper, network), network)
-    for block in {block.id: block for place in places for block in place.blocks}.values():
-        yield _cited(block, network)
 
 
 def _folded(places: Sequence[Use]) -> list[list[Use]]:
@@ -294,7 +275,7 @@ def _line(places: Sequence[Use]) -> str:
     """`conv2_x.1 … 2: 256×56×56 → 256×56×56, 70,400 parameters each`."""
     first, last = places[0], places[-1]
     number = last.path.rpartition(".")[2]
-    where = first.path if first is last else f"{first.path} … {number if number.isdecimal() else last.path}"
+    where = first.path or "in all" if first is last else f"{first.path} … {number if number.isdecimal() else last.path}"
     before = " and ".join(sizes(one, other) for one, other in zip(first.before, last.before, strict=True))
     same = first.parameters == last.parameters
     counts = f"{first.parameters:,} parameters" if same else f"{first.parameters:,} … {last.parameters:,} parameters"
@@ -302,71 +283,16 @@ def _line(places: Sequence[Use]) -> str:
     return f"{where}: {before} → {sizes(first.after, last.after)}{told}"
 
 
-def _cited(source: Block | ArchitectureTable | Architecture, network: Architecture) -> str:
-    """A part of the paper: its place, how sure it is, how it was read, and what it is called in our facts.
-
-    In a network that departs from the paper it is the part that the network departs from.
-    """
-    sure = f"{network.at} (departs)" if network.kind == "departs" else f"{source.at} ({source.kind}, {source.read})"
-    return f"{sure}: {source.id}" + (f"; {source.note}" if source.note else "")
-
-
 def _notes_of_network(name: str, whole: Use, options: dict[str, Any]) -> Iterator[str]:
     """The network's table, row by row, beside the sizes and costs that the paper prints."""
     paper, network = facts_of(name)
-    source = _source_of(paper, network)
+    source = source_of_layers(paper, network)
     yield f"{size(whole.before[0])} → {size(whole.after)}, {whole.parameters:,} parameters"
-    yield _cited(source, network)
-    printed = {stage.place: _printed(stage, network) for stage in source.stages} if isinstance(source, ArchitectureTable) else {}
+    yield cited(source, network)
+    printed = {stage.place: f"; {printed_of(stage, network)}" for stage in source.stages} if isinstance(source, ArchitectureTable) else {}
     table = graph_of(name, **options)
     for place, nodes in stages(table):
         before = table.nodes[nodes[0].inputs[0]].shape if nodes[0].inputs[0] >= 0 else table.input
         count = sum(node.parameters for node in nodes)
         told = f", {count:,} parameters" if count else ""
         yield f"{place}: {size(before)} → {size(nodes[-1].shape)}{told}{printed.get(place, '')}"
-
-
-def _printed(stage: Stage, network: Architecture) -> str:
-    """What the paper's table prints of a row: its size, and its cost where the network is the paper's."""
-    costs = ((stage.printed_parameters, "parameters"), (stage.printed_macs, "multiply-adds"))
-    told = [f"{number:,.0f} {what}" for number, what in costs if number and network.kind != "departs"]
-    return f"; the table prints {', '.join([size(stage.output), *told])}" + (f": {stage.note}" if told and stage.note else "")
-
-
-# ── Facts that are left open ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _concerns(fact: Fact, paper: Paper, network: Architecture, located: Located) -> bool:
-    """Whether a fact that the paper leaves open or contradicts is about this network.
-
-    It is not where it is named after an operator, a block or a table that the network does without, or where it stands at a place of
-    such a block or table. A place that belongs to none of them is about every network of the paper.
-    """
-    if fact.kind not in ("silent", "contradictory"):
-        return False
-    own = {block.id: block for around in located.within for block, _ in around}
-    others = {id: block for id, block in paper.blocks.items() if id not in own}
-    has = {*own, *(step.op for step in located.steps), *_first_words([network.table])}
-    lacks = {*others, *_ops_of(paper), *_first_words(paper.tables)} - has
-    if any(fact.id.startswith(f"{word}_") for word in lacks):
-        return False
-    claimed = _places([*(block.at for block in others.values()), *(table.at for table in paper.tables.values())])
-    used = _places([network.at, _source_of(paper, network).at, *(block.at for block in own.values())])
-    return not _places([fact.at]) & (claimed - used)
-
-
-def _first_words(ids: Iterable[str]) -> set[str]:
-    return {id.split("_")[0] for id in ids}
-
-
-def _ops_of(paper: Paper) -> set[str]:
-    """The operators of all the paper's tables and blocks."""
-    layers = [layer for table in paper.tables.values() for layer in table.layers]
-    layers += [layer for block in paper.blocks.values() for branch in block.branches for layer in branch.layers]
-    return {layer.op for layer in layers}
-
-
-def _places(citations: Iterable[str]) -> set[str]:
-    """ "section 3.3, options A and B; Figure 4d" as {"section 3.3", "Fig. 4d"}."""
-    parts = (part.strip() for at in citations for part in at.replace("Figure", "Fig.").split(";"))
-    return {part.split(",")[0].split(":")[0].split("(")[0].strip() for part in parts}

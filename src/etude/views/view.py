@@ -71,6 +71,7 @@ class Passage:
     title  "class Bottleneck"
     file   "resnet.py"; `line` is the number of its first line
     notes  what the paper says of it and what flows through it, a sentence each
+    uses   of a class: where the network has it, and the operators that run there, by their indices in its graph
     """
 
     title: str
@@ -78,6 +79,7 @@ class Passage:
     line: int
     text: str
     notes: tuple[str, ...] = ()
+    uses: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     @property
     def place(self) -> str:

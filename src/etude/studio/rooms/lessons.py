@@ -17,10 +17,10 @@ from starlette.routing import Route
 
 from etude.errors import EtudeError
 from etude.lessons.pages import FOLDER, commands, exercise_of, in_place, pages, pieces
+from etude.studio.bench import Bench, Piece
 from etude.studio.frame import answer, language_of, page, places, sent, shown
 from etude.studio.rooms.figures import FIGURES
 from etude.studio.words import say, words_of
-from etude.verification.apart import Failed, call
 
 SECONDS, MEGABYTES, LONGEST = 60, 4_096, 100_000
 
@@ -153,14 +153,13 @@ async def run(request: Request) -> Response:
     code = given.get("code") if isinstance(given, dict) else None
     if not isinstance(code, str) or len(code) > LONGEST:
         raise EtudeError(f"expected the code, a text of at most {LONGEST:,} letters")
-    return answer(await run_in_threadpool(ran, code))
+    return answer(await run_in_threadpool(ran, request.app.state.bench, code))
 
 
-def ran(code: str) -> Any:
-    try:
-        return call("etude.studio.cells:run", {"code": code}, seconds=SECONDS, megabytes=MEGABYTES)
-    except Failed as error:
-        return {"printed": "", "error": str(error), "line": None}
+def ran(bench: Bench, code: str) -> Any:
+    work = bench.piece(object(), Piece("etude.studio.cells:run", {"code": code}, SECONDS, MEGABYTES))  # each time anew
+    work.ended.wait()
+    return work.value or {"printed": "", "error": work.message or work.state, "line": None}
 
 
 def picture(request: Request) -> Response:
