@@ -4,9 +4,9 @@ import contextlib
 import datetime
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -26,7 +26,7 @@ from etude.reproduce.verdict import Sample, Verdict, judge
 from etude.train import engine, machine
 from etude.train.job import Job, Means
 from etude.train.recipe import Recipe, as_table
-from etude.train.run import RunResult
+from etude.train.run import Run, RunResult
 from etude.train.store import Store
 from etude.verification import exact
 from etude.verification.exact import Check, LayerCheck
@@ -131,6 +131,9 @@ class JudgedOrder:
             "verdict": self.verdict.word,
             "why": self.verdict.why,
         }
+
+
+AnyJudged = TypeVar("AnyJudged", Judged, JudgedOrder)
 
 
 @dataclass(frozen=True)
@@ -248,6 +251,30 @@ def trained(planned: Plan, store: Store, means: Means) -> tuple[dict[Job, RunRes
                 means.say(str(error))
                 missing[job.recipe.data] = str(error).splitlines()[0]
     return results, missing
+
+
+def so_far(planned: Plan, store: Store) -> tuple[tuple[Judged, ...], tuple[JudgedOrder, ...]]:
+    """The claims by the finished runs that are there. One is judged when it has all its runs, an order when its family has."""
+    results = {job: run.result() for job, run in runs_there(planned, store).items() if run.finished}
+    values = tuple(unless_waiting(judged(one, planned, results, {}), one.jobs, results) for one in planned.values)
+    families: dict[str, list[Job]] = {}
+    for one in planned.orders:
+        families.setdefault(one.claim.family, []).extend(job for pair in one.pairs for job in pair)
+    orders = judged_orders(planned.orders, results, {})
+    return values, tuple(unless_waiting(order, families[order.claim.family], results) for order in orders)
+
+
+def runs_there(planned: Plan, store: Store) -> dict[Job, Run]:
+    """By job its run, or the folder for one. How many threads it had is not asked: those of this process need not be a training's."""
+    now = machine.environment(machine.choose_device(None))
+    del now["threads"]
+    return {job: store.found(job, now | {"source": machine.source_digest(job.recipe.model)}) for job in planned.jobs}
+
+
+def unless_waiting(one: AnyJudged, jobs: Sequence[Job], results: Mapping[Job, RunResult]) -> AnyJudged:
+    """What was judged, without its verdict while runs are missing."""
+    there = sum(job in results for job in jobs)
+    return one if there == len(jobs) else replace(one, verdict=Verdict("not judged", f"{there} of {len(jobs)} runs are there"))
 
 
 def gradients_at_start(drawn: Mapping[Network, Recipe], data_dir: Path | None) -> dict[Network, GradientReport]:

@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -19,22 +18,10 @@ from etude.errors import EtudeError, UsageError
 from etude.practice.words import language_here
 from etude.studio.frame import Places, answer, language_of, page, places
 from etude.studio.guard import Door, Guard
+from etude.studio.rooms import training
 from etude.studio.words import LANGUAGES, say
 
 STATIC = Path(__file__).with_name("static")
-
-
-class LanguageConvertor(Convertor[str]):
-    regex = "|".join(LANGUAGES)
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-register_url_convertor("language", LanguageConvertor())
 
 
 def studio(folder: Path, door: Door, lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]] | None = None) -> ASGIApp:
@@ -46,11 +33,12 @@ def studio(folder: Path, door: Door, lifespan: Callable[[Starlette], AbstractAsy
 
 
 def routes() -> list[Route | Mount]:
+    """Every page has an address in each language."""
     editor = importlib.util.find_spec("django_ace")  # which brings the editor as files; its code is not run
     ace = [Path(place, "static/django_ace/ace") for place in (editor.submodule_search_locations or ())] if editor else []
     return [
         Route("/", first),
-        Route("/{_:language}/", home),
+        *(Mount(f"/{language}", routes=[Route("/", home), *training.routes]) for language in LANGUAGES),
         *(Mount("/static/ace", StaticFiles(directory=place)) for place in ace),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]

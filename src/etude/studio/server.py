@@ -14,6 +14,8 @@ from starlette.applications import Starlette
 
 from etude.errors import EtudeError
 from etude.studio.app import studio
+from etude.studio.background import Background
+from etude.studio.frame import Places
 from etude.studio.guard import Door
 
 PORT, TRIED = 8517, 50  # and how many behind it, where it is taken
@@ -37,6 +39,8 @@ def serve(folder: Path, host: str, port: int, browser: bool, say: Callable[[str]
         )
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+    if task := Background.of(Places(folder).store.root).running():
+        say(f"Still running: {task.command}; `etude studio` here finds it again, and can stop it.")
 
 
 def bound(host: str, port: int) -> socket.socket:
