@@ -5,6 +5,7 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,6 +19,9 @@ from etude.verification import apart
 from etude.verification.apart import Server
 from shell import run
 from whole import DEEPEST, SHALLOWER, Whole
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
 
 settings.register_profile("etude", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # others may compute
 settings.load_profile("etude")
@@ -79,3 +83,17 @@ def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert run(capsys, "practice", "start")[0] == 0
     monkeypatch.chdir(tmp_path / "practice")
     return tmp_path / "practice"
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> "TestClient":
+    """A page of the studio on `tmp_path`, with what a browser sends beside its requests."""
+    pytest.importorskip("starlette", reason="the studio is an extra: pip install 'etude-cnn[studio]'")
+    from starlette.testclient import TestClient
+
+    from etude.studio.app import studio
+    from etude.studio.guard import Door
+
+    us, door = "http://127.0.0.1:8517", Door("127.0.0.1", 8517, "the-secret-of-this-start")
+    headers = {"Origin": us, "Sec-Fetch-Site": "same-origin", "Accept": "application/json"}
+    return TestClient(studio(tmp_path, door), base_url=us, headers=headers, cookies={door.cookie: door.secret})

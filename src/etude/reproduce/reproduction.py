@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
@@ -133,9 +133,6 @@ class JudgedOrder:
         }
 
 
-AnyJudged = TypeVar("AnyJudged", Judged, JudgedOrder)
-
-
 @dataclass(frozen=True)
 class Reproduction:
     """Everything a reproduction found; tables and pages are drawn from it.
@@ -254,14 +251,24 @@ def trained(planned: Plan, store: Store, means: Means) -> tuple[dict[Job, RunRes
 
 
 def so_far(planned: Plan, store: Store) -> tuple[tuple[Judged, ...], tuple[JudgedOrder, ...]]:
-    """The claims by the finished runs that are there. One is judged when it has all its runs, an order when its family has."""
+    """The claims by the finished runs that are there. One is judged when it has all its runs; orders, which share a level, all together."""
     results = {job: run.result() for job, run in runs_there(planned, store).items() if run.finished}
-    values = tuple(unless_waiting(judged(one, planned, results, {}), one.jobs, results) for one in planned.values)
-    families: dict[str, list[Job]] = {}
-    for one in planned.orders:
-        families.setdefault(one.claim.family, []).extend(job for pair in one.pairs for job in pair)
-    orders = judged_orders(planned.orders, results, {})
-    return values, tuple(unless_waiting(order, families[order.claim.family], results) for order in orders)
+    values = tuple(judged(one, planned, results, {}) for one in planned.values)
+    values = tuple(replace(one, verdict=waiting(one.planned.jobs, results) or one.verdict) for one in values)
+    if not (waits := waiting((job for one in planned.orders for pair in one.pairs for job in pair), results)):
+        return values, judged_orders(planned.orders, results, {})
+    pairs = pairs_of(planned.orders, results)
+    there = {one.claim.id for one in planned.orders if pairs[one.claim.id] and pairs.get(one.claim.by_less_than or one.claim.id)}
+    measured = {one.claim.id: measured_order(one, pairs) for one in planned.orders if one.claim.id in there}
+    orders = (JudgedOrder(one, pairs[one.claim.id], measured.get(one.claim.id), waits) for one in planned.orders)
+    return values, tuple(orders)
+
+
+def waiting(jobs: Iterable[Job], results: Mapping[Job, RunResult]) -> Verdict | None:
+    """That nothing is judged yet, while runs are missing."""
+    wanted = set(jobs)
+    there = len(wanted & results.keys())
+    return None if there == len(wanted) else Verdict("not judged", f"{there} of {len(wanted)} runs are there")
 
 
 def runs_there(planned: Plan, store: Store) -> dict[Job, Run]:
@@ -269,12 +276,6 @@ def runs_there(planned: Plan, store: Store) -> dict[Job, Run]:
     now = machine.environment(machine.choose_device(None))
     del now["threads"]
     return {job: store.found(job, now | {"source": machine.source_digest(job.recipe.model)}) for job in planned.jobs}
-
-
-def unless_waiting(one: AnyJudged, jobs: Sequence[Job], results: Mapping[Job, RunResult]) -> AnyJudged:
-    """What was judged, without its verdict while runs are missing."""
-    there = sum(job in results for job in jobs)
-    return one if there == len(jobs) else replace(one, verdict=Verdict("not judged", f"{there} of {len(jobs)} runs are there"))
 
 
 def gradients_at_start(drawn: Mapping[Network, Recipe], data_dir: Path | None) -> dict[Network, GradientReport]:
@@ -305,7 +306,7 @@ def results_of(jobs: Iterable[Job], results: Mapping[Job, RunResult]) -> tuple[R
 
 def judged_orders(planned: Sequence[PlannedOrder], results: Mapping[Job, RunResult], missing: Mapping[str, str]) -> tuple[JudgedOrder, ...]:
     """The claimed orders with their runs and verdicts, each family judged together."""
-    pairs = {one.claim.id: tuple((results[a], results[b]) for a, b in one.pairs if a in results and b in results) for one in planned}
+    pairs = pairs_of(planned, results)
     told = {one.claim.id: why for one in planned if (why := _no_order(one, pairs, missing))}
     orders = {one.claim.id: measured_order(one, pairs) for one in planned if one.claim.id not in told}
     verdicts = {name: Verdict("not judged", why) for name, why in told.items()}
@@ -314,6 +315,11 @@ def judged_orders(planned: Sequence[PlannedOrder], results: Mapping[Job, RunResu
         found = judge_orders([orders[one.claim.id] for one in together], together[0].worse.budget) if together else ()
         verdicts |= dict(zip((one.claim.id for one in together), found, strict=True))
     return tuple(JudgedOrder(one, pairs[one.claim.id], orders.get(one.claim.id), verdicts[one.claim.id]) for one in planned)
+
+
+def pairs_of(planned: Sequence[PlannedOrder], results: Mapping[Job, RunResult]) -> dict[str, tuple[tuple[RunResult, RunResult], ...]]:
+    """By order the pairs of which both runs are there."""
+    return {one.claim.id: tuple((results[a], results[b]) for a, b in one.pairs if a in results and b in results) for one in planned}
 
 
 def _no_order(planned: PlannedOrder, pairs: Mapping[str, Sequence[object]], missing: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from etude.errors import EtudeError
 from etude.practice.workbook import STATE, USUAL, Workbook
 from etude.report.web import content
 from etude.report.web import templates as templates_of_report
@@ -102,3 +103,11 @@ def shown(view: View) -> Markup:
 def answer(value: Any, status: int = 200) -> Response:
     """To a script of ours."""
     return JSONResponse(value, status, {"Cache-Control": "no-store"})
+
+
+async def sent(request: Request) -> Any:
+    """The values that a script of ours has sent. Raises EtudeError for what is no JSON."""
+    try:
+        return await request.json()
+    except ValueError as error:
+        raise EtudeError(f"expected JSON, found something else ({error})") from error

@@ -35,7 +35,7 @@ def serve(folder: Path, host: str, port: int, browser: bool, say: Callable[[str]
             yield
 
         config = uvicorn.Config(
-            studio(folder, door, lifespan), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
+            studio(folder, door, lifespan), log_level="critical", access_log=False, server_header=False, timeout_graceful_shutdown=1
         )
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))

@@ -3,8 +3,8 @@
 import contextlib
 import datetime
 import functools
-import json
 import shlex
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +22,7 @@ from etude.report.plain import finite
 from etude.reproduce import claims, cost
 from etude.reproduce.plan import Plan, command, plan
 from etude.studio.background import Background
-from etude.studio.frame import Places, answer, language_of, page, places, shown, templates
+from etude.studio.frame import Places, answer, language_of, page, places, sent, shown, templates
 from etude.studio.words import say, words_of
 from etude.train import recipe as recipes
 from etude.train.job import Job
@@ -37,6 +37,7 @@ FIRST = {"recipe": "lecture_residual.lecture", "budget": "laptop", "seed": "0", 
 MOST = 100  # runs of the list, the newest
 TOGETHER = 8  # runs over each other
 MOST_SEEDS = 100
+computing = threading.Lock()  # gradients, of one run at a time
 
 
 def words(request: Request, key: str, **values: Any) -> str:
@@ -91,13 +92,19 @@ def told(request: Request, asked: Mapping[str, str]) -> dict[str, str]:
     recipe, expected = job.recipe, cost.seconds(job.recipe, cost.rates(places(request).store))
     images = words(request, "some_images", count=f"{recipe.images:,}") if recipe.images else words(request, "all_images")
     text = words(request, "takes", length=length(request, recipe), images=images, data=recipe.data)
-    text += words(request, "time", time=duration(expected)) if expected is not None else words(request, "no_time")
+    text += words(request, "time", time=time_in_words(request, expected)) if expected is not None else words(request, "no_time")
     return {"command": shlex.join(["etude", *arguments(asked)]), "text": text, "error": ""}
 
 
 def length(request: Request, recipe: Recipe) -> str:
-    key, count = ("steps", f"{recipe.steps:,}") if recipe.epochs is None else ("epochs", f"{recipe.epochs:g}")
-    return words(request, key, count=count)
+    if recipe.epochs is None:
+        return words(request, "steps", count=f"{recipe.steps:,}")
+    return words(request, "one_epoch" if recipe.epochs == 1 else "epochs", count=f"{recipe.epochs:g}")
+
+
+def time_in_words(request: Request, seconds: float) -> str:
+    number, unit = duration(seconds).split(" ")
+    return words(request, f"unit_{unit}", number=number)
 
 
 def job_of(asked: Mapping[str, str]) -> Job:
@@ -230,7 +237,7 @@ def run(request: Request) -> Response:
     states = [state_of(one, where) for one in runs]
     if "gone" in states:
         raise UsageError(words(request, "no_run", name=names[states.index("gone")][:100]))
-    lines = [line_of(one, where, index) for index, one in enumerate(runs)]
+    lines = [line_of(request, one, index) for index, one in enumerate(runs)]
     first = runs[0]
     one = len(runs) == 1
     return page(
@@ -249,24 +256,23 @@ def run(request: Request) -> Response:
         command=shlex.join(["etude", "runs", "show", from_here(first, where)]),
         go_on=shlex.join(["etude", "train", "--resume", from_here(first, where)]),
         whole="whole" in request.query_params,
-        other="?" + urlencode([("run", name) for name in names] + ([] if "whole" in request.query_params else [("whole", "1")])),
+        otherwise="?" + urlencode([("run", name) for name in names] + ([] if "whole" in request.query_params else [("whole", "1")])),
         said=said(request),
     )
 
 
-def line_of(run: Run, where: Places, index: int) -> dict[str, Any]:
+def line_of(request: Request, run: Run, index: int) -> dict[str, Any]:
     """What the script draws of a run, without its points."""
-    name = name_of(run, where)
+    name = name_of(run, places(request))
+    line = {"name": name, "title": name, "colour": index, "epochs": 0, "published": None, "query": urlencode({"run": name})}
     if not run.started:
-        return {"name": name, "title": name, "colour": index, "epochs": 0, "published": None, "query": urlencode({"run": name})}
-    job, curve = run.job(), published_curve(run.recipe())
-    return {
-        "name": name,
-        "title": str(job) + f", {job.recipe.budget}",
-        "colour": index,
+        return line
+    job = run.job()
+    curve = published_curve(job.recipe)
+    return line | {
+        "title": words(request, "run_title", recipe=job.recipe.title, seed=job.seed, budget=job.recipe.budget),
         "epochs": epochs(job.recipe, run.curve()),
         "published": curve and {"at": curve.at, "points": [asdict(point) for point in curve.points], "id": curve.id},
-        "query": urlencode({"run": name}),
     }
 
 
@@ -308,30 +314,36 @@ def status(request: Request, state: str, now: Pace | None) -> str:
         said += words(request, "step_of", step=f"{now.step:,}", steps=f"{now.steps:,}")
     if now.images_per_second and state in ("running", "elsewhere", "stopping"):
         said += words(request, "speed", speed=f"{now.images_per_second:,.0f}")
-        said += words(request, "left", time=duration(now.seconds_left)) if now.seconds_left is not None else ""
+        said += words(request, "left", time=time_in_words(request, now.seconds_left)) if now.seconds_left is not None else ""
     return said
 
 
 def gradients(request: Request) -> Response:
-    """At the last checkpoint, computed now."""
-    from etude.train import checkpoint
-    from etude.views.network import network_view, trained_subject
-
-    where, name = places(request), request.query_params.get("run", "")
-    one = run_of(request, name)
-    recipe = one.recipe()
-    view = network_view(trained_subject(one), ["gradients"])
-    typed = ["etude", "explain", str(recipe.model), "--gradients", "--run", from_here(one, where), "--data", recipe.data]
+    """The page, at once; what it shows is computed when its script asks."""
+    where, one = places(request), run_of(request, request.query_params.get("run", ""))
+    job = one.job()
+    typed = ["etude", "explain", str(job.recipe.model), "--gradients", "--run", from_here(one, where), "--data", job.recipe.data]
     return page(
         request,
         "training_gradients",
-        words(request, "gradients_of", name=str(one.job())),
+        words(request, "gradients_of", recipe=job.recipe.title, seed=job.seed),
         room="training",
-        query=urlencode({"run": name}),
-        step=f"{checkpoint.read(one.checkpoint)[1]['step']:,}",
+        query=urlencode({"run": name_of(one, where)}),
         command=shlex.join(typed),
-        view=shown(view),
+        said=said(request),
     )
+
+
+def gradients_now(request: Request) -> Response:
+    """At the last checkpoint."""
+    from etude.train import checkpoint
+    from etude.views.network import network_view, trained_subject
+
+    one = run_of(request, request.query_params.get("run", ""))
+    with computing:
+        view = network_view(trained_subject(one), ["gradients"])
+        step = checkpoint.read(one.checkpoint)[1]["step"]
+    return answer({"html": filled(request, "training_gradients_now", view=shown(view), step=f"{step:,}")})
 
 
 # ── A reproduction ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -449,10 +461,7 @@ def posted(act: Callable[[Request, dict[str, str]], str]) -> Callable[[Request],
     """An endpoint that takes a table of texts and gives the page to go to."""
 
     async def endpoint(request: Request) -> Response:
-        try:
-            given = json.loads(await request.body())
-        except ValueError as error:
-            raise EtudeError("expected JSON") from error
+        given = await sent(request)
         if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
             raise EtudeError("expected a table of texts")
         return answer({"page": f"/{language_of(request)}/{await run_in_threadpool(act, request, given)}"})
@@ -512,6 +521,7 @@ routes = [
     Route("/training/run", run),
     Route("/training/rows", rows),
     Route("/training/gradients", gradients),
+    Route("/training/gradients_now", gradients_now),
     Route("/training/reproduction", reproduction),
     Route("/training/table", table),
     Route("/training/page", finished_page),

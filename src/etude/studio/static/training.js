@@ -70,7 +70,7 @@ function curves(place) {
 
   function lines(test, training) {
     return runs.flatMap((run) => {
-      const className = `c${run.colour}`;
+      const className = `line${run.colour}`;
       const tests = run.rows.filter(isTest);
       const between = run.rows.filter((row) => !isTest(row) && row[training]); // of a network with auxiliary heads 0: nothing is known
       const title = (row) => fill(said.js_accuracy, { title: run.title, value: (100 * row.test_accuracy).toFixed(2), epoch: Number(row.epoch.toFixed(2)) });
@@ -209,6 +209,17 @@ if (reproduction) {
       wrong(error);
     }
   }, 3000);
+}
+
+const gradients = document.getElementById("gradients");
+if (gradients) {
+  ask(`gradients_now?${gradients.dataset.query}`).then(
+    ({ html }) => (gradients.innerHTML = html),
+    (error) => {
+      gradients.replaceChildren();
+      wrong(error);
+    },
+  );
 }
 
 const place = document.getElementById("curves");
