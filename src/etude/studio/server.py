@@ -50,6 +50,7 @@ def bound(host: str, port: int) -> socket.socket:
         listening = socket.socket(family)
         try:
             listening.bind((host, candidate))
+            listening.listen()  # so that a browser which comes before the server is ready waits, and is not refused
             return listening
         except OSError as error:
             listening.close()

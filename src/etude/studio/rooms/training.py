@@ -37,6 +37,7 @@ FIRST = {"recipe": "lecture_residual.lecture", "budget": "laptop", "seed": "0", 
 MOST = 100  # runs of the list, the newest
 TOGETHER = 8  # runs over each other
 MOST_SEEDS = 100
+SHOW, GO_ON = ("runs", "show"), ("train", "--resume")
 computing = threading.Lock()  # gradients, of one run at a time
 
 
@@ -192,6 +193,7 @@ def run_of(request: Request, name: str) -> Run:
     root = places(request).store.root
     try:
         folder, inside = (root / name).resolve(), root.resolve()
+        (root / name).exists()  # which says what is wrong with a name
         if folder != inside and folder.is_relative_to(inside) and name_of(Run(folder), places(request)) == name:
             return Run(root / name)
     except (OSError, ValueError):  # longer than a name may be, or with a zero in it
@@ -253,8 +255,10 @@ def run(request: Request) -> Response:
         query=urlencode({"run": names[0]}),
         details=shown(run_view(first)) if one and first.started else "",
         checkpoint=one and first.checkpoint.exists(),
-        command=shlex.join(["etude", "runs", "show", from_here(first, where)]),
-        go_on=shlex.join(["etude", "train", "--resume", from_here(first, where)]),
+        commands=[
+            shlex.join(["etude", *(GO_ON if state == "unfinished" else SHOW), from_here(run, where)])
+            for run, state in zip(runs, states, strict=True)
+        ],
         whole="whole" in request.query_params,
         otherwise="?" + urlencode([("run", name) for name in names] + ([] if "whole" in request.query_params else [("whole", "1")])),
         said=said(request),
