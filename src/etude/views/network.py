@@ -1,7 +1,6 @@
 """What is shown of any network: what flows through it, what it costs, its gradients, what it sees; each measured once."""
 
 import dataclasses
-import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from etude.errors import UsageError, nearest
 from etude.models import registry
 from etude.train.run import Run
 from etude.views.shapes import outlined
-from etude.views.view import Diagram, GradientPicture, Remarks, Table, Text, View, called, command
+from etude.views.view import Diagram, GradientPicture, Remarks, Table, Text, View, called
 from etude.wording import UNKNOWN, mebibytes, share, shortened, significant, size
 
 if TYPE_CHECKING:
@@ -53,11 +52,8 @@ def trained_subject(run: Run) -> Subject:
     from etude.train.trained import load
 
     recipe, trained = run.recipe(), load(run.folder)
-    called_so = command("explain", recipe.model.name, recipe.model.options, "--run", shlex.quote(str(run.folder)), "--data", recipe.data)
     made = graph(trained.module, trained.image)
-    return Subject(
-        recipe.model.name, recipe.model.options, trained.module, made, trained.image, recipe.data, lambda: trained.module, called_so
-    )
+    return Subject(recipe.model.name, recipe.model.options, trained.module, made, trained.image, recipe.data, lambda: trained.module)
 
 
 def network_view(subject: Subject, names: Collection[str], before: Iterable[View] = (), after: Iterable[View] = ()) -> View:

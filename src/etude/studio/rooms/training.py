@@ -341,11 +341,11 @@ def gradients(request: Request) -> Response:
 def gradients_now(request: Request) -> Response:
     """At the last checkpoint."""
     from etude.train import checkpoint
-    from etude.views.network import network_view, trained_subject
+    from etude.views.network import gradients_view, trained_subject
 
     one = run_of(request, request.query_params.get("run", ""))
     with computing:
-        view = network_view(trained_subject(one), ["gradients"])
+        view = gradients_view(trained_subject(one))
         step = checkpoint.read(one.checkpoint)[1]["step"]
     return answer({"html": filled(request, "training_gradients_now", view=shown(view), step=f"{step:,}")})
 
@@ -368,6 +368,7 @@ def reproduction(request: Request) -> Response:
         command=command(name, asked["budget"], int(asked["seeds"]), asked["data"] or None),
         plan=shown(plan_view(name, planned, where.store, "")),
         table=table_of(request, planned, asked),
+        page=page_file(where, asked).exists(),
         said=said(request),
     )
 
