@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there, and locks."""
 
 import contextlib
 import os
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 WEIGHTS = (".safetensors", ".pth", ".pt", ".th", ".tar", ".bin", ".pkl", ".ckpt")  # how files of weights end
+
+LOOK_SECONDS = 1.0  # how long to try for a lock: whoever asks whether it is held has it for an instant
 
 
 @contextlib.contextmanager
@@ -31,3 +33,20 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def is_held(lock: Path) -> bool:
+    """Whether a process holds that lock; the system lets go of it when the process dies. Nobody holds one that is not there."""
+    if not lock.exists():
+        return False
+    import filelock  # which takes its time
+
+    look = filelock.FileLock(lock)
+    try:
+        look.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    except OSError:  # not ours to write, so none of our processes holds it
+        return False
+    look.release()
+    return False

@@ -28,5 +28,9 @@ def test_train_says_where_the_run_is_and_resumes(capsys: pytest.CaptureFixture[s
     assert "images/s" in err
     assert "\r" not in err, "no terminal: progress goes line by line"
     assert run(capsys, "train", "--resume", str(folder))[:2] == (0, out)
+    in_it = (*arguments[:-2], "--run", str(folder))
+    assert run(capsys, *in_it)[:2] == (0, out), "the run that is there"
+    code, _, err = run(capsys, *in_it, "--seed", "1")
+    assert (code, "another recipe or seed" in err) == (1, True)
     assert run(capsys, *arguments)[0] == 0
     assert (folder.parent / "seed-0-2").is_dir()

@@ -1,6 +1,7 @@
 """`etude studio`: the same in a browser."""
 
 import importlib.util
+import os
 from pathlib import Path
 
 import click
@@ -23,3 +24,4 @@ def studio(folder: Path, port: int, host: str, no_browser: bool) -> None:
     from etude.studio.server import serve
 
     serve(Places(folder.resolve(), command), host, port, not no_browser, click.echo)
+    os._exit(0)  # whatever is still computed for a page that nobody sees is not waited for

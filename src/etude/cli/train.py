@@ -17,6 +17,9 @@ from etude.errors import UsageError
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Your folder with the official files of the data set.")
 @click.option("--device", help="cpu, cuda or mps; by default the best there is.")
 @click.option("--runs", type=click.Path(path_type=Path), help="Where the run's folder is made; by default runs.")
+@click.option(
+    "--run", "folder", type=click.Path(path_type=Path), help="This folder for the run; where it holds the same one, that goes on."
+)
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Continue the run in this folder.")
 def train(
     recipe_name: str | None,
@@ -27,6 +30,7 @@ def train(
     data_dir: Path | None,
     device: str | None,
     runs: Path | None,
+    folder: Path | None,
     resume: Path | None,
 ) -> None:
     """Train a network by RECIPE: a name of `etude ls --recipes`, or a .toml file."""
@@ -36,7 +40,7 @@ def train(
     from etude.train.store import Store
 
     if resume is not None:
-        if recipe_name or budget or settings or data or runs or seed is not None:
+        if recipe_name or budget or settings or data or runs or folder or seed is not None:
             raise UsageError("--resume continues a run as it was started; beside it only --device and --data-dir make sense")
         run = Run(resume)
         run.job()
@@ -46,7 +50,7 @@ def train(
         recipe = recipes.load(recipe_name, budget or "laptop")
         job = Job(recipes.change(recipe.on(data) if data else recipe, settings), seed or 0)
         job.recipe.model.without_weights()  # a wrong option is said before a folder is made
-        run = Store(runs or Path("runs")).new(job)
+        run = Run(folder) if folder else Store(runs or Path("runs")).new(job)
 
     from etude.train import engine
     from etude.views.runs import in_short

@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from etude.shown import Shown
 from etude.train import engine, machine
 from etude.train.job import Job, Means
 from etude.train.recipe import Recipe, as_table
-from etude.train.run import RunResult
+from etude.train.run import Run, RunResult
 from etude.train.store import Store
 from etude.verification import exact
 from etude.verification.exact import Check, LayerCheck
@@ -251,6 +251,34 @@ def trained(planned: Plan, store: Store, means: Means) -> tuple[dict[Job, RunRes
     return results, missing
 
 
+def so_far(planned: Plan, store: Store) -> tuple[tuple[Judged, ...], tuple[JudgedOrder, ...]]:
+    """The claims by the finished runs that are there. One is judged when it has all its runs; orders, which share a level, all together."""
+    results = {job: run.result() for job, run in runs_there(planned, store).items() if run.finished}
+    values = tuple(judged(one, planned, results, {}) for one in planned.values)
+    values = tuple(replace(one, verdict=waiting(one.planned.jobs, results) or one.verdict) for one in values)
+    if not (waits := waiting((job for one in planned.orders for pair in one.pairs for job in pair), results)):
+        return values, judged_orders(planned.orders, results, {})
+    pairs = pairs_of(planned.orders, results)
+    there = {one.claim.id for one in planned.orders if pairs[one.claim.id] and pairs.get(one.claim.by_less_than or one.claim.id)}
+    measured = {one.claim.id: measured_order(one, pairs) for one in planned.orders if one.claim.id in there}
+    orders = (JudgedOrder(one, pairs[one.claim.id], measured.get(one.claim.id), waits) for one in planned.orders)
+    return values, tuple(orders)
+
+
+def waiting(jobs: Iterable[Job], results: Mapping[Job, RunResult]) -> Verdict | None:
+    """That nothing is judged yet, while runs are missing."""
+    wanted = set(jobs)
+    there = len(wanted & results.keys())
+    return None if there == len(wanted) else Verdict("not judged", f"{there} of {len(wanted)} runs are there")
+
+
+def runs_there(planned: Plan, store: Store) -> dict[Job, Run]:
+    """By job its run, or the folder for one. How many threads it had is not asked: those of this process need not be a training's."""
+    now = machine.environment(machine.choose_device(None))
+    del now["threads"]
+    return {job: store.found(job, now | {"source": machine.source_digest(job.recipe.model)}) for job in planned.jobs}
+
+
 def gradients_at_start(drawn: Mapping[Network, Recipe], data_dir: Path | None) -> dict[Network, GradientReport]:
     """Of the untrained networks, as far as there is data."""
     found = {}
@@ -279,7 +307,7 @@ def results_of(jobs: Iterable[Job], results: Mapping[Job, RunResult]) -> tuple[R
 
 def judged_orders(planned: Sequence[PlannedOrder], results: Mapping[Job, RunResult], missing: Mapping[str, str]) -> tuple[JudgedOrder, ...]:
     """The claimed orders with their runs and verdicts, each family judged together."""
-    pairs = {one.claim.id: tuple((results[a], results[b]) for a, b in one.pairs if a in results and b in results) for one in planned}
+    pairs = pairs_of(planned, results)
     told = {one.claim.id: why for one in planned if (why := _no_order(one, pairs, missing))}
     orders = {one.claim.id: measured_order(one, pairs) for one in planned if one.claim.id not in told}
     verdicts = {name: Verdict("not judged", why) for name, why in told.items()}
@@ -288,6 +316,11 @@ def judged_orders(planned: Sequence[PlannedOrder], results: Mapping[Job, RunResu
         found = judge_orders([orders[one.claim.id] for one in together], together[0].worse.budget) if together else ()
         verdicts |= dict(zip((one.claim.id for one in together), found, strict=True))
     return tuple(JudgedOrder(one, pairs[one.claim.id], orders.get(one.claim.id), verdicts[one.claim.id]) for one in planned)
+
+
+def pairs_of(planned: Sequence[PlannedOrder], results: Mapping[Job, RunResult]) -> dict[str, tuple[tuple[RunResult, RunResult], ...]]:
+    """By order the pairs of which both runs are there."""
+    return {one.claim.id: tuple((results[a], results[b]) for a, b in one.pairs if a in results and b in results) for one in planned}
 
 
 def _no_order(planned: PlannedOrder, pairs: Mapping[str, Sequence[object]], missing: Mapping[str, str]) -> str:

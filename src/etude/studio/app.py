@@ -19,7 +19,7 @@ from etude.practice.words import language_here
 from etude.studio.bench import Bench
 from etude.studio.frame import Places, answer, language_of, page, places
 from etude.studio.guard import Door, Guard
-from etude.studio.rooms import digit, figures, lessons, networks
+from etude.studio.rooms import digit, figures, lessons, networks, training
 from etude.studio.words import LANGUAGES, say
 
 STATIC = Path(__file__).with_name("static")
@@ -39,7 +39,7 @@ def studio(where: Places, door: Door, lifespan: Lifespan | None = None) -> ASGIA
 
 def routes() -> list[Route | Mount]:
     """Every page has an address in each language."""
-    pages = [*lessons.routes, *figures.routes, *networks.routes, *digit.routes]
+    pages = [*lessons.routes, *figures.routes, *networks.routes, *digit.routes, *training.routes]
     editor = importlib.util.find_spec("django_ace")  # which brings the editor as files; its code is not run
     ace = [Path(place, "static/django_ace/ace") for place in (editor.submodule_search_locations or ())] if editor else []
     return [

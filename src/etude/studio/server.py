@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 
 from etude.errors import EtudeError
 from etude.studio.app import studio
+from etude.studio.background import Background
 from etude.studio.frame import Places
 from etude.studio.guard import Door
 
@@ -40,6 +41,8 @@ def serve(where: Places, host: str, port: int, browser: bool, say: Callable[[str
         )
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+    if task := Background.of(where.store.root).running():
+        say(f"Still running: {task.command}; `etude studio` here finds it again, and can stop it.")
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -49,6 +52,7 @@ def bound(host: str, port: int) -> socket.socket:
         listening = socket.socket(family)
         try:
             listening.bind((host, candidate))
+            listening.listen()  # so that a browser which comes before the server is ready waits, and is not refused
             return listening
         except OSError as error:
             listening.close()

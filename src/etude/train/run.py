@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from etude.errors import EtudeError
-from etude.files import write_text
+from etude.files import LOOK_SECONDS, is_held, write_text
 from etude.shown import Shown
 from etude.train import recipe as recipes
 from etude.train.job import Job
@@ -75,6 +75,15 @@ class Run(Shown):
     @property
     def finished(self) -> bool:
         return (self.folder / "result.json").exists()
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / ".lock"
+
+    @property
+    def running(self) -> bool:
+        """Whether a process writes there now."""
+        return is_held(self.lock)
 
     def job(self) -> Job:
         """What is done here. Raises EtudeError when the folder is no run, or one of another version."""
@@ -171,8 +180,8 @@ class Run(Shown):
 
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.folder / ".lock")
-            lock.acquire(timeout=0)
+            lock = filelock.FileLock(self.lock)
+            lock.acquire(timeout=LOOK_SECONDS)
         except filelock.Timeout as error:
             raise EtudeError(f"{self.folder}: another process is writing this run; wait for it or choose another folder") from error
         except OSError as error:

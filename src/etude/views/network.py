@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from etude.errors import UsageError, nearest
 from etude.models import registry
+from etude.train.run import Run
 from etude.views.shapes import outlined
 from etude.views.view import Diagram, GradientPicture, Remarks, Table, Text, View, called
 from etude.wording import UNKNOWN, mebibytes, share, shortened, significant, size
@@ -43,6 +44,16 @@ class Subject:
 
     def with_flag(self, flag: str) -> str:
         return f"{self.command} {flag}" if self.command else ""
+
+
+def trained_subject(run: Run) -> Subject:
+    """What a run has trained, at its last checkpoint, on images of its data. Raises EtudeError where there is none yet."""
+    from etude.explain.graph import graph
+    from etude.train.trained import load
+
+    recipe, trained = run.recipe(), load(run.folder)
+    made = graph(trained.module, trained.image)
+    return Subject(recipe.model.name, recipe.model.options, trained.module, made, trained.image, recipe.data, lambda: trained.module)
 
 
 def network_view(subject: Subject, names: Collection[str], before: Iterable[View] = (), after: Iterable[View] = ()) -> View:

@@ -108,9 +108,25 @@ def reproduction_view(found: "Reproduction") -> View:
     parts: list[Block] = [exact_table(found), Remarks(tuple(exact_remarks(found)))]
     if shown := found.shown:
         parts += [trained_table(shown), Remarks(tuple(map(why, shown)))]
-    if found.orders:
-        parts += [order_table(found.orders), Remarks(tuple(f"{one.claim.id}: {order_words(one)}" for one in found.orders))]
+    parts += order_parts(found.orders)
     return View(found.claims.title, found.command, tuple(parts), found.as_dict())
+
+
+def so_far_view(planned: Plan, store: Store) -> View:
+    """What took training, by the runs that are there; the exact facts are checked when it is done."""
+    from etude.reproduce.reproduction import so_far
+
+    values, orders = so_far(planned, store)
+    shown = [judged for judged in values if judged.planned.trained or judged.results]
+    parts: list[Block] = [trained_table(shown), Remarks(tuple(map(why, shown)))] if shown else []
+    plain = {"trained": [judged.as_dict() for judged in shown], "orders": [judged.as_dict() for judged in orders]}
+    return View("So far", "", (*parts, *order_parts(orders)), plain)
+
+
+def order_parts(orders: Sequence["JudgedOrder"]) -> list[Block]:
+    """The claimed orders and what is said of each; nothing where there are none."""
+    words = tuple(f"{one.claim.id}: {order_words(one)}" for one in orders)
+    return [order_table(orders), Remarks(words)] if orders else []
 
 
 def recipes_of(found: "Reproduction") -> tuple[Recipe, ...]:

@@ -1,13 +1,21 @@
 """What was trained: all runs of a store, or one. No torch."""
 
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from etude.errors import EtudeError
-from etude.train.recipe import to_toml
+from etude.papers import Curve
+from etude.papers import load as load_paper
+from etude.train import recipe as recipes
+from etude.train.recipe import Recipe, to_toml
 from etude.train.run import Run, RunResult
 from etude.train.store import Store
 from etude.views.view import CurvePicture, Drawing, Remarks, Table, Text, View
 from etude.wording import UNKNOWN, number, percent
+
+LINES_OF_PACE = 10  # a tenth of a run, or less
 
 
 def runs_view(store: Store) -> View:
@@ -36,7 +44,7 @@ def summary(run: Run) -> dict[str, Any]:
 
 
 def state_of(run: Run) -> str:
-    return "finished" if run.finished else "unfinished" if run.started else "to do"
+    return "finished" if run.finished else "running" if run.running else "unfinished" if run.started else "to do"
 
 
 def run_view(run: Run) -> View:
@@ -77,9 +85,47 @@ def in_short(found: RunResult) -> str:
 def end_of(run: Run) -> str:
     """What is to be said of how a run ended; "" where nothing is."""
     if not run.finished:
-        return f"unfinished; continue with: etude train --resume {run.folder}"
+        return "running" if run.running else f"unfinished; continue with: etude train --resume {run.folder}"
     found = run.result()
     return found.warning if found.diverged is None else f"diverged at step {found.diverged}; beside others it counts as guessing"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How far a run is by its last line, and how fast it was over the last few; None for what is not known yet."""
+
+    step: int
+    steps: int | None
+    images_per_second: float | None
+    seconds_left: float | None
+
+
+def pace(recipe: Recipe, rows: Sequence[Mapping[str, Any]]) -> Pace:
+    """By the metrics of a run; interruptions count for nothing there, tests do."""
+    step = rows[-1]["step"] if rows else 0
+    steps = recipe.steps
+    if steps is None and step:
+        steps = max(1, round((recipe.epochs or 0) * rows[-1]["step"] / rows[-1]["epoch"]))
+    before = next((row for row in rows[-LINES_OF_PACE:] if row["step"] < step), None)
+    if before is None or (seconds := rows[-1]["seconds"] - before["seconds"]) <= 0:
+        return Pace(step, steps, None, None)
+    rate = (step - before["step"]) / seconds
+    return Pace(step, steps, rate * recipe.batch, None if steps is None else (steps - step) / rate)
+
+
+def published_curve(recipe: Recipe) -> Curve | None:
+    """Of that network, in its paper; none for a run on other data than the paper's, or on a part, whose epochs are shorter."""
+    curves = load_paper(recipe.model.row.paper).curves.values()
+    if recipe.images or recipe.data not in data_of(recipe.model.name):
+        return None
+    return next((curve for curve in curves if curve.network == str(recipe.model)), None)
+
+
+@functools.cache
+def data_of(network: str) -> frozenset[str]:
+    """What the recipes for a network train on."""
+    known = (recipes.read(recipes.FOLDER / f"{name}.toml") for name in recipes.files())
+    return frozenset(file.data for file in known if network in file.models)
 
 
 def in_words(value: Any) -> str:
