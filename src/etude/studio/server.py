@@ -31,6 +31,7 @@ def serve(folder: Path, host: str, port: int, browser: bool, say: Callable[[str]
             if browser:
                 threading.Thread(target=webbrowser.open, args=[door.address], daemon=True).start()
             yield
+            app.state.desk.close()
 
         config = uvicorn.Config(
             studio(folder, door, lifespan), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
