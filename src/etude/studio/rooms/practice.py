@@ -95,10 +95,10 @@ async def save(request: Request) -> Response:
 
 
 def check(request: Request) -> Response:
-    """Answers when the check has ended."""
+    """Answers when the check has ended; one that was stopped has taken its process with it."""
     task, book, _ = here(request)
     done = desk(request).check(book, task.name)
-    return answer({"stopped": not done, **state_of(request)})
+    return warming(request, answer({"stopped": not done}))
 
 
 def stop(request: Request) -> Response:

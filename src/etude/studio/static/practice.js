@@ -15,7 +15,7 @@ let base = first.digest; // of the file that the text here was begun with
 let clean = code.text; // and its text, as the editor has it
 let seen = first; // the file as it was looked at last
 
-const unsaved = () => code.text !== clean;
+const unsaved = () => code.text !== clean || !seen.digest;
 
 function show_saved() {
   at("saved").textContent = unsaved() ? words.unsaved : words.saved;
@@ -25,18 +25,20 @@ function show_saved() {
 
 function adopt(state) {
   base = state.digest;
-  if (code.text !== state.text) code.text = state.text;
+  if (code.text !== state.text) {
+    code.text = state.text;
+    code.mark([]);
+  }
   clean = code.text;
   show_saved();
 }
 
 // What is to be said of a file that is not the one that the text here was begun with.
 function compare(state) {
-  if (state.digest === base) {
-    if (!at("theirs").hidden) notice();
-  } else if (!state.digest) {
-    clean = null;
+  if (!state.digest) {
     notice(words.gone);
+  } else if (state.digest === base) {
+    if (!at("choice").hidden) notice();
   } else if (code.text === state.text) {
     adopt(state);
     notice();
@@ -51,7 +53,7 @@ function compare(state) {
 function notice(text = "", choose = false) {
   at("notice").hidden = !text;
   at("notice").firstElementChild.textContent = text;
-  at("theirs").hidden = at("mine").hidden = !choose;
+  at("choice").hidden = !choose;
 }
 
 at("theirs").addEventListener("click", () => {
@@ -71,10 +73,12 @@ let began = null; // when the check that runs was asked for
 let number = 0; // of the result that is shown
 
 function see(state) {
-  if ("text" in state) seen = state;
+  seen = { text: clean, ...state };
   compare(state);
   at("standing").textContent = state.standing;
-  at("hints").replaceChildren(...state.hints.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+  for (const text of state.hints.slice(at("hints").childElementCount)) {
+    at("hints").append(Object.assign(document.createElement("li"), { textContent: text }));
+  }
   at("hint").hidden = !state.hints_left;
   at("solution").hidden = !state.solved;
   at("next").hidden = !state.next;
@@ -136,11 +140,14 @@ async function save() {
   if (state.saved) {
     base = state.digest;
     clean = text;
-    show_saved();
+    notice();
   }
   see(state);
+  show_saved();
   return state.saved;
 }
+
+const news = () => ask(`${here}/state?known=${base}`);
 
 let checks = 0;
 
@@ -150,14 +157,15 @@ async function check() {
   await act(async () => (saved = await save()));
   if (!saved) return;
   const mine = ++checks;
+  doings++;
   began = performance.now();
   show_check();
   at("found").hidden = true;
   try {
-    const state = await ask(`${here}/check`, {});
+    const { stopped } = await ask(`${here}/check`, {});
     if (mine !== checks) return;
-    if (state.stopped) say_trouble(words.stopped);
-    else await act(async () => see(state));
+    await act(async () => see(await news()));
+    if (stopped) say_trouble(words.stopped);
   } catch (error) {
     say_trouble(error.message);
   }
@@ -172,13 +180,18 @@ async function reset() {
   notice(state.kept ? words.kept.replace("{file}", state.kept) : words.restored);
 }
 
+let lost = false; // the server
+
 async function look() {
   const before = doings;
   try {
-    const state = await ask(`${here}/state?known=${base}`);
+    const state = await news();
     if (before === doings) see(state);
+    if (lost) say_trouble("");
+    lost = false;
   } catch (error) {
     say_trouble(error.message);
+    lost = true;
   }
 }
 
@@ -192,7 +205,7 @@ addEventListener(
   "keydown",
   (event) => {
     if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
-    const does = { Enter: check, s: () => act(save) }[event.key];
+    const does = { enter: check, s: () => act(save) }[event.key.toLowerCase()];
     if (!does) return;
     event.preventDefault();
     event.stopPropagation();
