@@ -76,6 +76,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "syntax_somewhere": {"text": "invalid syntax"},
     "time": {"seconds": "30"},
     "title": {},
+    "too_large_to_edit": {"file": "conv1x1.py", "kilobytes": 512},
     "too_long": {"have": 402, "start": 415, "most": 290},
     "watching": {"folder": "practice"},
     "weights_again": {"have": "3×3 conv 6 (conv2)", "other": "3×3 conv 6 (conv1)"},

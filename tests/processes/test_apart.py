@@ -374,6 +374,19 @@ def test_without_its_server_a_call_still_works() -> None:
         Server(["etude.nothing"])
 
 
+@pytest.mark.parametrize("forks", [True, False])
+def test_a_call_is_stopped_from_another_thread(monkeypatch: pytest.MonkeyPatch, forks: bool) -> None:
+    monkeypatch.setattr(apart, "FORKS", apart.FORKS and forks)
+    with Server(()) as server:
+        assert server.is_ready
+        threading.Timer(0.5, server.stop).start()
+        with pytest.raises(Failed) as caught:
+            server.call("called_apart:sleep", {"seconds": 60}, path=[places.TESTS])
+        assert caught.value.kind == "died"
+        assert server.is_ready == (not apart.FORKS)
+        assert server.call("called_apart:echo", {"value": 1}, path=[places.TESTS]) == 1
+
+
 def test_where_nothing_can_fork_a_server_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "FORKS", False)
     with Server(["etude.nothing"]) as server:

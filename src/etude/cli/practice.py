@@ -54,16 +54,12 @@ def list_(json_: bool, lang: Language | None) -> None:
 
 def progress(book: Workbook, name: str) -> dict[str, bool | int]:
     """For JSON."""
-    work = book.work(name)
-    changed = book.is_changed(name, work)
-    return {"passed": work.passed and not changed, "changed": changed, "checks": work.checks, "hints": work.hints}
+    work, standing = book.work(name), book.standing(name)
+    return {"passed": standing == "passed", "changed": standing == "changed", "checks": work.checks, "hints": work.hints}
 
 
 def state_of(book: Workbook, name: str, language: Language) -> str:
-    work = book.work(name)
-    if work.passed:
-        return say(language, "state_changed" if book.is_changed(name, work) else "state_passed")
-    return say(language, "state_tried", checks=work.checks, hints=work.hints) if work.checks or work.hints else say(language, "state_new")
+    return say(language, f"state_{book.standing(name)}", **vars(book.work(name)))
 
 
 @practice.command("next")

@@ -42,7 +42,7 @@ def show_hint(book: Workbook, name: str, language: Language) -> None:
         click.echo(wrapped(say(language, "hint", number=number, count=len(hints), text=text[language]), "  "))
     if read >= len(hints):
         click.echo(say(language, "no_more_hints"))
-    book.note(name, hints=min(read + 1, len(hints)))
+    book.hint(name)
 
 
 def show_progress(book: Workbook, language: Language) -> None:

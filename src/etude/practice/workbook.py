@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from filelock import FileLock
 
@@ -68,10 +69,15 @@ class Workbook:
     def near(cls, folder: Path | None = None) -> "Workbook | None":
         """The same, or as one finds it from another folder; None where there is none."""
         working = (folder or Path.cwd()).resolve()
-        return next((cls(folder) for folder in (working, *working.parents, working / USUAL) if (folder / STATE).exists()), None)
+        books = (cls(folder) for folder in (working, *working.parents, working / USUAL))
+        return next((book for book in books if book.is_begun), None)
 
     def file(self, name: str) -> Path:
         return self.folder / f"{name}.py"
+
+    @property
+    def is_begun(self) -> bool:
+        return (self.folder / STATE).exists()
 
     @property
     def language(self) -> Language:
@@ -91,6 +97,13 @@ class Workbook:
         turned = order[start:] + order[:start]
         left = (name for name in turned if not works.get(name, Work()).passed)
         return next(left, None) or next((name for name in turned if self.is_changed(name, works[name])), None)
+
+    def standing(self, name: str) -> Literal["passed", "changed", "tried", "new"]:
+        """Of an exercise; `changed` since it passed."""
+        work = self.work(name)
+        if work.passed:
+            return "changed" if self.is_changed(name, work) else "passed"
+        return "tried" if work.checks or work.hints else "new"
 
     def passed(self) -> int:
         """How many exercises stand as they passed."""
@@ -125,12 +138,17 @@ class Workbook:
         """Write the starting file anew; where the learner's own differs it is kept beside it, and its new place returned."""
         file, start = self.file(name), exercise(name).starting_file(self.language)
         kept = None
-        if file.exists() and file.read_bytes() != start.encode():
-            numbers = (f".{number}" if number > 1 else "" for number in range(1, 1_000))
-            kept = next(path for path in (file.with_name(f"{file.name}.old{number}") for number in numbers) if not path.exists())
-            file.replace(kept)
-        write_text(file, start)
+        with self.locked():
+            if file.exists() and file.read_bytes() != start.encode():
+                numbers = (f".{number}" if number > 1 else "" for number in range(1, 1_000))
+                kept = next(path for path in (file.with_name(f"{file.name}.old{number}") for number in numbers) if not path.exists())
+                file.replace(kept)
+            write_text(file, start)
         return kept
+
+    def hint(self, name: str) -> None:
+        """One more of the hints is read."""
+        self.note(name, hints=min(self.work(name).hints + 1, len(exercise(name).hints)))
 
     # ── The file ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -91,14 +91,17 @@ def points(texts: tuple[str, ...]) -> Markup:
 
 def passage(passage: Passage) -> Markup:
     """The source, and beside it what the paper says of it."""
+    about = (passage.title, passage.place, points(passage.notes))
+    return filled('<div class="part"><pre>{}</pre><aside><p>{}  {}</p>{}</aside></div>\n', highlighted(passage.text), *about)
+
+
+def highlighted(source: str) -> Markup:
+    """Python, for within a `<pre>`."""
     from pygments import highlight
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import PythonLexer
 
-    code = Markup(highlight(passage.text, PythonLexer(), HtmlFormatter(nowrap=True)))
-    return filled(
-        '<div class="part"><pre>{}</pre><aside><p>{}  {}</p>{}</aside></div>\n', code, passage.title, passage.place, points(passage.notes)
-    )
+    return Markup(highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)))
 
 
 def inline(svg: str) -> Markup:

@@ -1,10 +1,10 @@
 """The studio's rooms behind one door."""
 
-import importlib.util
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,11 +15,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from etude.errors import EtudeError, UsageError
+from etude.practice.desk import Desk
 from etude.practice.words import language_here
 from etude.studio.bench import Bench
-from etude.studio.frame import Places, answer, language_of, page, places
+from etude.studio.frame import Places, answer, editor, language_of, page, places
 from etude.studio.guard import Door, Guard
-from etude.studio.rooms import digit, figures, lessons, networks, training
+from etude.studio.rooms import digit, figures, lessons, networks, practice, training
 from etude.studio.words import LANGUAGES, say
 
 STATIC = Path(__file__).with_name("static")
@@ -30,24 +31,30 @@ Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 def studio(where: Places, door: Door, lifespan: Lifespan | None = None) -> ASGIApp:
     """The application that serves one folder through one door."""
-    errors = {EtudeError: mendable, HTTPException: no_page, Exception: broken}
+    errors = {EtudeError: mendable, OSError: of_the_disk, HTTPException: no_page, Exception: broken}
     app = Starlette(routes=routes(), exception_handlers=errors, lifespan=lifespan)
-    app.state.places = where
-    app.state.bench = Bench()
+    app.state.places, app.state.bench, app.state.desk = where, Bench(), Desk()
     return Guard(app, door)
 
 
 def routes() -> list[Route | Mount]:
     """Every page has an address in each language."""
-    pages = [*lessons.routes, *figures.routes, *networks.routes, *digit.routes, *training.routes]
-    editor = importlib.util.find_spec("django_ace")  # which brings the editor as files; its code is not run
-    ace = [Path(place, "static/django_ace/ace") for place in (editor.submodule_search_locations or ())] if editor else []
+    pages = [*lessons.routes, *figures.routes, *practice.routes, *networks.routes, *digit.routes, *training.routes]
     return [
         Route("/", first),
         *(Mount(f"/{language}", routes=[Route("/", home), *pages]) for language in LANGUAGES),
-        *(Mount("/static/ace", StaticFiles(directory=place)) for place in ace),
-        Mount("/static", StaticFiles(directory=STATIC)),
+        *(Mount("/static/ace", Files(directory=place)) for place in editor()),
+        Mount("/static", Files(directory=STATIC)),
     ]
+
+
+class Files(StaticFiles):
+    """Whose copy in the browser is held against ours each time: they change with the version."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 def first(request: Request) -> Response:
@@ -66,6 +73,11 @@ def home(request: Request) -> Response:
 def mendable(request: Request, error: Exception) -> Response:
     """What a person can mend."""
     return sorry(request, str(error), 404 if isinstance(error, UsageError) else 422)
+
+
+def of_the_disk(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)
+    return sorry(request, f"{error.filename or 'input/output'}: {error.strerror or error}", 422)
 
 
 def no_page(request: Request, error: Exception) -> Response:

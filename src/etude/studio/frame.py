@@ -1,6 +1,7 @@
 """What the pages share: their language, their frame, and how a view stands in one."""
 
 import functools
+import importlib.util
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,6 @@ from etude.report.web import content
 from etude.report.web import templates as templates_of_report
 from etude.studio.words import LANGUAGES, Language, say
 from etude.train.store import Store
-from etude.version import VERSION
 from etude.views.view import View
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def templates() -> jinja2.Environment:
     loader = jinja2.ChoiceLoader([jinja2.PackageLoader("etude.studio", "pages"), jinja2.PackageLoader("etude.report", ".")])
     made = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters |= templates_of_report().filters | {"as_json": as_json}
+    made.globals |= {"has_ace": bool(editor())}
     return made
 
 
@@ -60,29 +61,27 @@ def as_json(value: Any) -> Markup:
     return Markup(json.dumps(value, ensure_ascii=False).replace("<", "\\u003c"))
 
 
+@functools.cache
+def editor() -> list[Path]:
+    """The folder of Ace, or none: `django_ace` brings it as files; its code is not run."""
+    found = importlib.util.find_spec("django_ace")
+    return [Path(place, "static/django_ace/ace") for place in (found.submodule_search_locations or ())] if found else []
+
+
 def page(request: Request, template: str, title: str, *, room: str = "", status: int = 200, **values: Any) -> Response:
     """The page `pages/TEMPLATE.html`, which extends `frame.html`.
 
     room    the room it belongs to: whose words its `say` takes, whose script `static/ROOM.js` it loads, and which is marked above
     values  what the template asks for beside `say`, `frame` (the words of every page), `language` and `room`
     """
-    language = language_of(request)
-    text = (
-        templates()
-        .get_template(f"{template}.html")
-        .render(
-            title=title,
-            room=room,
-            rooms=ROOMS,
-            language=language,
-            other=in_other_language(request),
-            version=VERSION,
-            say=functools.partial(say, language, room or "frame"),
-            frame=functools.partial(say, language, "frame"),
-            **values,
-        )
-    )
-    return HTMLResponse(text, status, {"Cache-Control": "no-store"})
+    shared = {"title": title, "rooms": ROOMS, "other": in_other_language(request)}
+    return HTMLResponse(part(language_of(request), room, template, **shared, **values), status, {"Cache-Control": "no-store"})
+
+
+def part(language: Language, room: str, template: str, **values: Any) -> str:
+    """The same without the frame, for a script that puts it into a page."""
+    texts = {"say": functools.partial(say, language, room or "frame"), "frame": functools.partial(say, language, "frame")}
+    return templates().get_template(f"{template}.html").render(language=language, room=room, **texts, **values)
 
 
 def language_of(request: Request) -> Language:
@@ -119,3 +118,15 @@ async def sent(request: Request) -> Any:
 def answer(value: Any, status: int = 200) -> Response:
     """To a script of ours."""
     return JSONResponse(value, status, {"Cache-Control": "no-store"})
+
+
+async def asked(request: Request, **kinds: type) -> dict[str, Any]:
+    """What a script of ours has sent: an object with these values of these types. Raises EtudeError for anything else."""
+    try:
+        given = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict) or any(type(given.get(name)) is not kind for name, kind in kinds.items()):
+        expected = ", ".join(f"{name}: {kind.__name__}" for name, kind in kinds.items())
+        raise EtudeError(f"expected a JSON object with {expected}")
+    return given

@@ -35,6 +35,7 @@ def serve(where: Places, host: str, port: int, browser: bool, say: Callable[[str
             threading.Thread(target=importlib.import_module, args=["torch"], daemon=True).start()  # while somebody reads the first page
             yield
             app.state.bench.close()
+            app.state.desk.close()
 
         config = uvicorn.Config(
             studio(where, door, lifespan), log_level="critical", access_log=False, server_header=False, timeout_graceful_shutdown=1

@@ -84,26 +84,20 @@ def call(function: str, arguments: Mapping[str, Any], **options: Unpack[Options]
     network    (False) whether it has one
     Raises  UsageError as the function did, Failed for everything else that goes wrong there.
     """
-    if FORKS:
-        with Server(()) as server:
-            return server.call(function, arguments, **options)
-
-    def direct(folder: Path, output: int, seconds: float) -> int | None:
-        process = _python("limited", "run", {"folder": str(folder)}, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        return bound.ended(process, folder, seconds)
-
-    return _answered(direct, None, function, arguments, **options)
+    with Server(()) as server:
+        return server.call(function, arguments, **options)
 
 
 class Server:
     """For many calls in a row: a process that has imported torch and `modules` once, and forks for every call.
 
-    One call at a time.
+    One call at a time. Where there is no forking, every call is a start of Python.
     Raises  Failed where a module cannot be imported.
     """
 
     def __init__(self, modules: Sequence[str] = ("torch",)) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._alone: subprocess.Popen[bytes] | None = None  # of a call without forking
         if not FORKS:
             return
         self._folder = tempfile.mkdtemp(prefix="etude-")
@@ -124,7 +118,9 @@ class Server:
             raise Failed(f"the process for the checks cannot start: {error}", "bug")
 
     def call(self, function: str, arguments: Mapping[str, Any], **options: Unpack[Options]) -> Any:
-        """As `call` outside, without the start; the same as `call` where there is no forking, or no server any more."""
+        """As `call` outside, without the start; the same as `call` when there is no server any more."""
+        if not FORKS:
+            return _answered(self._start, None, function, arguments, **options)
         if not self._process:
             return call(function, arguments, **options)
         try:
@@ -141,13 +137,23 @@ class Server:
         send(self._channel, (str(folder), seconds), [output])
         return receive(self._channel)[0]
 
-    def stop(self) -> None:
-        """From another thread: end what runs, whose caller is told that it has died; the server has to be made anew.
+    def _start(self, folder: Path, output: int, seconds: float) -> int | None:
+        self._alone = _python("limited", "run", {"folder": str(folder)}, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        return bound.ended(self._alone, folder, seconds)
 
-        Where there is no forking, what runs goes on until its time is up.
-        """
-        if self._process and self._process.stdin:
-            self._process.stdin.close()
+    @property
+    def is_ready(self) -> bool:
+        """Whether a call needs no start, or none that could be saved."""
+        return not FORKS or (self._process is not None and self._process.poll() is None)
+
+    def stop(self) -> None:
+        """From another thread: end the call that is running, which raises Failed there, with all that it has started; and this server."""
+        if process := self._process:
+            assert process.stdin
+            process.stdin.close()  # of which the keeper waits for the end
+            process.wait()
+        elif self._alone:
+            self._alone.kill()
 
     def close(self) -> None:
         """End it; nothing is left of what it has started, nor its folder."""

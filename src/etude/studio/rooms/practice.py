@@ -1,0 +1,208 @@
+"""Practice: the exercises, a task beside an editor, and what a check has found. The learner's folder is the same as in the terminal."""
+
+import functools
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+from markupsafe import Markup
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from etude.practice import editing
+from etude.practice.desk import Desk
+from etude.practice.exercises import Exercise, Language, exercise, names
+from etude.practice.words import say
+from etude.practice.workbook import Workbook
+from etude.report.web import highlighted
+from etude.studio import words
+from etude.studio.frame import answer, asked, language_of, page, part, places
+
+MARKS = {"passed": "✓", "changed": "●", "tried": "○", "new": ""}
+OF_THE_SCRIPT = ("saved", "unsaved", "reloaded", "draft", "changed_elsewhere", "gone", "kept", "restored", "stop", "stopped", "next")
+
+
+# ── Pages ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def exercises(request: Request) -> Response:
+    """All, in their order; or how to begin."""
+    book, language = places(request).book, language_of(request)
+    title = words.say(language, "frame", "practice")
+    if not book.is_begun:
+        return page(request, "practice_begin", title, room="practice", count=len(names()), folder=book.folder)
+    rows = [(exercise(name), standing := book.standing(name), MARKS[standing], standing_text(book, name, language)) for name in names()]
+    done: dict[str, Any] = {"passed": book.passed(), "count": len(names()), "next": next_of(book, None, language)}
+    return warming(request, page(request, "practice", title, room="practice", rows=rows, **done))
+
+
+def one(request: Request) -> Response:
+    """A task beside the editor."""
+    task, book, language = here(request)
+    if not book.is_begun:
+        return exercises(request)
+    values: dict[str, Any] = {
+        "state": state_of(request),
+        "words": {key: words.words_of("practice")[key][language] for key in OF_THE_SCRIPT},
+        "file": book.file(task.name),
+        "text": task_text(task, language),
+        "place": words.say(language, "practice", "place", number=names().index(task.name) + 1, count=len(names())),
+    }
+    return warming(request, page(request, "practice_one", task.title[language], room="practice", task=task, **values))
+
+
+def solution(request: Request) -> Response:
+    """One beside the learner's own, once that has passed."""
+    task, book, language = here(request)
+    if not is_solved(book, task):
+        return RedirectResponse(f"/{language}/practice/{task.name}", 303)
+    sources = {"yours": editing.read(book.file(task.name), language).text, "solution": task.solution.read_text(encoding="utf-8")}
+    columns = [(say(language, key), highlighted(without_task(source))) for key, source in sources.items()]
+    following = next_of(book, task.name, language)
+    return page(request, "practice_solution", task.title[language], room="practice", task=task, columns=columns, next=following)
+
+
+def warming(request: Request, made: Response) -> Response:
+    """A page behind which somebody will soon ask for a check."""
+    made.background = BackgroundTask(desk(request).warm)
+    return made
+
+
+# ── What the page of an exercise asks for ────────────────────────────────────────────────────────────────────────────
+
+
+def begin(request: Request) -> Response:
+    """Write the exercises, in the language of the page; what is there stays."""
+    Workbook.begun(places(request).book.folder, language_of(request))
+    return answer({})
+
+
+def state(request: Request) -> Response:
+    return answer(state_of(request))
+
+
+async def save(request: Request) -> Response:
+    given, (task, book, language) = await asked(request, text=str, digest=str), here(request)
+    saved = await run_in_threadpool(editing.save, book, task.name, given["text"], given["digest"], language)
+    return answer({"saved": saved, **await run_in_threadpool(state_of, request)})
+
+
+def check(request: Request) -> Response:
+    """Answers when the check has ended; one that was stopped has taken its process with it."""
+    task, book, _ = here(request)
+    done = desk(request).check(book, task.name)
+    return warming(request, answer({"stopped": not done}))
+
+
+def stop(request: Request) -> Response:
+    desk(request).stop(here(request)[0].name)
+    return answer({})
+
+
+def hint(request: Request) -> Response:
+    task, book, _ = here(request)
+    book.hint(task.name)
+    return answer(state_of(request))
+
+
+def reset(request: Request) -> Response:
+    task, book, _ = here(request)
+    kept = book.reset(task.name)
+    return answer({"kept": kept.name if kept else "", **state_of(request)})
+
+
+def state_of(request: Request) -> dict[str, Any]:
+    """All that changes on the page; the text of the file only where it is not the one with the digest `known`, as the address has it."""
+    task, book, language = here(request)
+    file, work = editing.read(book.file(task.name), language), book.work(task.name)
+    return {
+        "digest": file.digest,
+        **({} if request.query_params.get("known") == file.digest else {"text": file.text}),
+        "standing": standing_text(book, task.name, language),
+        "hints": [text[language] for text in task.hints[: work.hints]],
+        "hints_left": len(task.hints) - work.hints,
+        "solved": is_solved(book, task),
+        "next": next_of(book, task.name, language),
+        "waits": desk(request).waits(task.name),
+        "found": found_of(desk(request), task, language),
+    }
+
+
+def found_of(desk: Desk, task: Exercise, language: Language) -> dict[str, Any] | None:
+    """What the last check has found: a part for the page, and what is to be marked in the editor."""
+    if not (found := desk.found(task.name)):
+        return None
+    checked = found.outcome.said(language)
+    made = say(language, "made", call=checked.made) if checked.made else ""
+    html = part(language, "practice", "practice_found", checked=checked, made=made, about_printed=say(language, "printed"))
+    marks = [{"line": one.line, "text": one.message} for one in checked.diagnoses if one.line]
+    return {"number": found.number, "digest": found.digest, "passed": checked.passed, "html": html, "marks": marks}
+
+
+# ── Words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def here(request: Request) -> tuple[Exercise, Workbook, Language]:
+    """The exercise of an address, the learner's folder, and the language. Raises UsageError for an unknown exercise."""
+    return exercise(request.path_params["name"]), places(request).book, language_of(request)
+
+
+def desk(request: Request) -> Desk:
+    found: Desk = request.app.state.desk
+    return found
+
+
+def is_solved(book: Workbook, task: Exercise) -> bool:
+    work = book.work(task.name)
+    return work.passed or work.solved
+
+
+def standing_text(book: Workbook, name: str, language: Language) -> str:
+    """Nothing of one that was not begun."""
+    standing = book.standing(name)
+    return say(language, f"state_{standing}", **vars(book.work(name))) if standing != "new" else ""
+
+
+def next_of(book: Workbook, after: str | None, language: Language) -> dict[str, str] | None:
+    """Where to go on, behind an exercise or from the beginning; None where nothing is left but that."""
+    name = book.next(after)
+    return {"address": f"/{language}/practice/{name}", "title": exercise(name).title[language]} if name and name != after else None
+
+
+def without_task(source: str) -> str:
+    """A file without the docstring at its top."""
+    return re.sub(r'\A\s*""".*?"""\s*', "", source, flags=re.DOTALL).strip()
+
+
+def task_text(task: Exercise, language: Language) -> Markup:
+    return Markup(markdown().render((task.folder / f"task.{language}.md").read_text(encoding="utf-8")))
+
+
+@functools.cache
+def markdown() -> MarkdownIt:
+    made = MarkdownIt("commonmark", {"html": False})
+    made.add_render_rule("softbreak", softbreak)
+    return made
+
+
+def softbreak(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
+    """A line break within a sentence: a space, but nothing between two Chinese signs."""
+    beside = tokens[index - 1].content[-1:] + tokens[index + 1].content[:1]
+    return "" if re.fullmatch("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]{2}", beside) else "\n"
+
+
+routes = [
+    Route("/practice/", exercises),
+    Route("/practice/begin", begin, methods=["POST"]),
+    Route("/practice/{name}", one),
+    Route("/practice/{name}/solution", solution),
+    Route("/practice/{name}/state", state),
+    *(Route(f"/practice/{{name}}/{does.__name__}", does, methods=["POST"]) for does in (save, check, stop, hint, reset)),
+]
