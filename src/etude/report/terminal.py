@@ -146,6 +146,7 @@ def written(drawn: "RenderableType", width: int | None, colour: bool, **how: Any
     from rich.console import Console
 
     buffer = io.StringIO()
-    console = Console(file=buffer, force_terminal=colour, width=width or 160, highlight=False, markup=False, emoji=False)
+    plain = {"highlight": False, "markup": False, "emoji": False, "force_jupyter": False}  # in Jupyter, rich would show it and write nothing
+    console = Console(file=buffer, force_terminal=colour, width=width or 160, **plain)
     console.print(drawn, **how)
     return buffer.getvalue()
