@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,10 +18,14 @@ from etude.audit.audit import Audited, Found
 from etude.cli import app
 from etude.errors import UsageError
 from etude.explain.graph import graph
-from etude.report.notebook import Cell
+from etude.practice.checker import Checked
+from etude.practice.words import Diagnosis
+from etude.report.notebook import Cell, cell_of
 from etude.report.plain import json_of
 from etude.report.terminal import text_of
 from etude.report.web import fragment_of, page_of
+from etude.train import recipe as recipes
+from etude.train.run import RunResult
 from etude.verification.verdict import Level, Verification
 from etude.views import depth
 from etude.views.audit import audit_view, implementations_view
@@ -79,6 +84,27 @@ def depths() -> View:
         return depth_view("8", "strokes")
 
 
+def run() -> View:
+    rows = [
+        {"epoch": epoch, "step": epoch, "train_loss": 2.0 - epoch, "test_accuracy": 0.1 + epoch / 2, "test_images": 50} for epoch in (0, 1)
+    ]
+    result = RunResult(
+        Path("runs/<1>"),
+        recipes.load("lecture_residual.lecture", "smoke"),
+        0,
+        0.98,
+        50,
+        3.1,
+        (rows[0], {"epoch": 0.5, "train_loss": 1.2}, rows[1]),
+    )
+    return cell_of(replace(result, warning="not bit-identical: threads")).view
+
+
+def wrong() -> View:
+    diagnosis = Diagnosis("slip", "`<b>` is 1 & not 2", 4, 3)
+    return cell_of(Checked("conv1x1", "fail", (diagnosis,), 0.2, "zh", made="Conv1x1(3)", printed=("<here>", "there"), live=True)).view
+
+
 MADE: dict[str, Callable[[], View]] = {
     "networks": lambda: networks_view("*"),
     "recipes": lambda: recipes_view("*"),
@@ -95,6 +121,9 @@ MADE: dict[str, Callable[[], View]] = {
     "verification": checked,
     "audit": audited,
     "implementations": lambda: implementations_view(implementations.read(), ()),
+    "graph": lambda: cell_of(graph(Gated(), (1, 28, 28))).view,
+    "run": run,
+    "wrong answer": wrong,
     "network": lambda: network_view(subject(), tuple(VIEWS)),
     "whole network": lambda: whole_view(subject("lecture_residual")),
 }

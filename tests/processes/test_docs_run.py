@@ -18,7 +18,7 @@ from places import ROOT, SCRIPTS
 
 def test_the_readmes_python_runs_in_a_fresh_process(tmp_path: Path) -> None:
     """On smaller sizes: fewer layers, a few strokes in place of MNIST. Every name must be there by itself."""
-    (code,) = blocks(ROOT / "README.md", "python")
+    _, code = blocks(ROOT / "README.md", "python")  # behind that for a notebook
     smaller = {
         'build("ablation_resnet110", ': 'build("ablation_resnet110", depth=8, ',
         'against="ablation_resnet110", ': 'against="ablation_resnet110", depth=8, ',

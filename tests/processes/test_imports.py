@@ -28,6 +28,8 @@ STEPS = (  # one after the other in one process: code, or a command, and what is
     ("etude practice next", "torch jinja2 matplotlib"),
     ("etude practice hint", "torch jinja2 matplotlib"),
     ("etude practice reset densenet", "torch jinja2 matplotlib"),
+    ("etude lessons", "torch jinja2 matplotlib"),
+    ("import etude.practice; etude.practice.hint('densenet'); repr(etude.practice['densenet'])", "torch jinja2 matplotlib"),
     ("import etude.report.diagram", "torch matplotlib"),
     ("from etude.report.web import page_of; from etude.views.facts import facts_view; page_of(facts_view('resnet20'))", "torch matplotlib"),
     ("from etude.views.card import card_view; page_of(card_view('googlenet', {}))", "torch"),
@@ -57,9 +59,10 @@ def test_no_room_hides_a_public_name() -> None:
     code = """
 import etude.explain.graph, etude.report.web, etude.train.engine, etude.verification.judge
 print([name for name in etude.__all__ if name != "__version__" and not callable(getattr(etude, name))], etude.__all__ == dir(etude))
+print(etude.practice["residual_block"].name, callable(etude.practice.check))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.strip() == "[] True"
+    assert done.stdout.split("\n")[:2] == ["['practice'] True", "residual_block True"]
 
 
 def test_a_picture_does_not_depend_on_the_order_of_sets() -> None:

@@ -12,9 +12,9 @@ from etude.views.view import View
 
 
 def command(text: str) -> Cell:
-    """What a command shows: `etude.command("explain googlenet --shapes")`; of pictures no file is written.
+    """What a command shows: `etude.command("explain googlenet --shapes")`. Of pictures no file is written; what it prints is printed.
 
-    Raises  EtudeError as the command says it, and UsageError for a command that shows nothing, such as `train`
+    Raises  EtudeError with what the command says
     """
     words = shlex.split(text, comments=True)
     with taken() as views:
@@ -22,6 +22,4 @@ def command(text: str) -> Cell:
             etude.main(words[words[:1] == ["etude"] :], prog_name="etude", standalone_mode=False)
         except click.ClickException as error:
             raise UsageError(error.format_message()) from error
-    if not views:
-        raise UsageError(f"`etude {text}` shows nothing that stands in a cell; in a notebook, !etude {text} runs it as on a terminal")
-    return Cell(views[0] if len(views) == 1 else View("", f"etude {text}", tuple(views), [view.plain for view in views]))
+    return Cell(views[0] if len(views) == 1 else View("", "", tuple(views), [view.plain for view in views]))

@@ -53,8 +53,10 @@ def cells_of(page: Path, language: Language) -> Iterator[Cell]:
             yield markdown(relinked(piece.text, language))
         elif piece.kind == "python":
             yield code(piece.text, piece.output)
-        else:
+        elif piece.kind == "shell":
             yield from cells_for(commands(piece.text), language)
+        else:
+            yield markdown(f"```{piece.kind}\n{piece.text}```")
 
 
 def cells_for(lines: Sequence[str], language: Language) -> Iterator[Cell]:

@@ -14,7 +14,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", flags=r
 
 @dataclass(frozen=True)
 class Piece:
-    """Of a page either prose, or "python" with what it prints, or a "shell"'s commands."""
+    """Of a page either prose, or "python" with what it prints, or "shell" with commands, or some other lines as they are."""
 
     kind: str
     text: str
@@ -31,7 +31,8 @@ def pieces(page: Path) -> Iterator[Piece]:
     text, end = page.read_text(encoding="utf-8"), 0
     for fence in FENCE.finditer(text):
         yield Piece("prose", text[end : fence.start()].strip())
-        yield Piece(fence.group(1) or "shell", fence.group(2), fence.group(3) or "")
+        kind = "shell" if re.match(r"(\$ )?etude ", fence.group(2)) else fence.group(1)
+        yield Piece(kind, fence.group(2), fence.group(3) or "")
         end = fence.end()
     yield Piece("prose", text[end:].strip())
 

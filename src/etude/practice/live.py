@@ -5,6 +5,7 @@ import contextlib
 import functools
 import inspect
 import io
+import itertools
 import linecache
 import re
 import signal
@@ -13,6 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, NoReturn
@@ -57,8 +59,9 @@ def outcome(task: Exercise, answers: Sequence[Any], seconds: float) -> Outcome:
             if error.__cause__ is None:
                 raise
             found, made = [explained(error.__cause__, file)], ""
-    seconds = time.monotonic() - began
-    return Outcome(task.name, file, status(found), tuple(found), seconds, made=made, printed=tuple(printed.lines()), cell=cell_of(file))
+    seconds, (cell, above) = time.monotonic() - began, cell_of(file)
+    found = [replace(one, line=one.line and one.line + above) for one in found]
+    return Outcome(task.name, file, status(found), tuple(found), seconds, made=made, printed=tuple(printed.lines()), cell=cell)
 
 
 # ── The answer ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -142,9 +145,16 @@ def line_of(error: BaseException, file: Path) -> int | None:
     return lines[-1] if lines else None
 
 
-def cell_of(file: Path) -> int | None:
-    """The number of the cell that Python knows by this name, as the notebook counts what it runs; None elsewhere."""
+def cell_of(file: Path) -> tuple[int | None, int]:
+    """The number of the cell that Python knows by this name, as the notebook counts what it runs, and its empty lines at the top.
+
+    IPython takes these away before it counts lines. Elsewhere there is no number.
+    """
     if "IPython" not in sys.modules or (shell := sys.modules["IPython"].get_ipython()) is None:
-        return None
+        return None, 0
     _, label = shell.compile.format_code_name(str(file)) or ("", "")
-    return int(found.group(1)) if (found := re.search(r"\[(\d+)\]", label)) else None
+    if not (found := re.search(r"\[(\d+)\]", label)):
+        return None, 0
+    number = int(found.group(1))
+    lines = shell.history_manager.input_hist_raw[number].splitlines()
+    return number, sum(1 for _ in itertools.takewhile(lambda line: not line.strip(), lines))

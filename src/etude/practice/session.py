@@ -73,20 +73,22 @@ def check(name: str, *answers: Any, seconds: float = SECONDS) -> Checked:
     alarms, which is not on Windows nor in another thread than the first, and with no other. A file runs apart, as on the terminal.
     Raises  UsageError for an unknown exercise, and for what cannot be an answer
     """
-    task, own = exercise(name), book()
+    task, own, digest = exercise(name), book(), ""
     match answers:
         case (str() as text,):
             target = Target.read(text)
             if target.kind != "file" or target.arguments or target.options:
                 raise UsageError(f"{text}: expected FILE.py, FILE.ipynb or FILE.py:{task.callables[0]}, or what you wrote itself")
-            found = checked(name, Path(target.place), own.language, seconds=seconds, called=target.name)
+            file = Path(target.place)
+            digest = own.digest(name) if file.resolve() == own.file(name) else ""
+            found = checked(name, file, own.language, seconds=seconds, called=target.name)
             found = replace(found, status="not attempted") if found.untouched else found
         case _:
             from etude.practice import live
 
             found = live.outcome(task, answers, seconds).said(own.language)
     if not found.untouched:
-        own.note(name, found.passed, check=True)
+        own.note(name, found.passed, digest=digest, check=True)
     return replace(found, live=True)
 
 
@@ -108,7 +110,7 @@ def solution(name: str, *, give_up: bool = False) -> Solution:
 def book() -> Workbook:
     """Where progress is kept. Raises EtudeError where it cannot be."""
     try:
-        return Workbook.near() or Workbook.empty(Path(USUAL), language_here())
+        return Workbook.near() or Workbook.empty(Path.cwd() / USUAL, language_here())
     except OSError as error:
         raise EtudeError(
             f"{Path(USUAL).resolve()}: {error.strerror}; progress is kept there: go to a folder that can be written (os.chdir), or to one "

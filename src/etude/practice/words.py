@@ -30,7 +30,7 @@ def say(language: Language, key: str, **values: Any) -> str:
 def phrase(language: Language, value: Any) -> Any:
     """A value as it stands in a message: findings in words, several joined by a plus; all others as they are."""
     match value:
-        case {"key": key, "values": values}:
+        case {"key": key, "values": values} | Finding(key, values):
             return say(language, key, **values)
         case [*parts]:
             return " + ".join(phrase(language, part) for part in parts)

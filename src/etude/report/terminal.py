@@ -146,6 +146,14 @@ def written(drawn: "RenderableType", width: int | None, colour: bool, **how: Any
     from rich.console import Console
 
     buffer = io.StringIO()
-    console = Console(file=buffer, force_terminal=colour, width=width or 160, highlight=False, markup=False, emoji=False)
+    console = Console(
+        file=buffer,
+        force_terminal=colour,
+        force_jupyter=False,  # there rich would show it at once and write nothing
+        width=width or 160,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
     console.print(drawn, **how)
     return buffer.getvalue()
