@@ -13,6 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from etude.errors import EtudeError
+from etude.practice.desk import Desk
 from etude.studio.app import studio
 from etude.studio.guard import Door
 
@@ -31,13 +32,25 @@ def serve(folder: Path, host: str, port: int, browser: bool, say: Callable[[str]
             if browser:
                 threading.Thread(target=webbrowser.open, args=[door.address], daemon=True).start()
             yield
-            app.state.desk.close()
 
+        desk = Desk()
         config = uvicorn.Config(
-            studio(folder, door, lifespan), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
+            studio(folder, door, lifespan, desk), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
         )
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+            asyncio.run(Server(config, desk).serve(sockets=[listening]))
+
+
+class Server(uvicorn.Server):
+    """Ends the checks before it waits for the pages that wait for them."""
+
+    def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
+        super().__init__(config)
+        self.desk = desk
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.desk.close()
+        await super().shutdown(sockets)
 
 
 def bound(host: str, port: int) -> socket.socket:
