@@ -55,8 +55,9 @@ def checks(client: TestClient, monkeypatch: pytest.MonkeyPatch, server: Server) 
 
 
 def desk(client: TestClient) -> Desk:
-    found: Any = client.app
-    return found.app.state.desk
+    guard: Any = client.app
+    found: Desk = guard.app.state.desk
+    return found
 
 
 def post(client: TestClient, address: str, value: Any = None) -> dict[str, Any]:
@@ -170,8 +171,9 @@ def test_what_is_no_text_is_said_and_left_alone(client: TestClient, book: Workbo
     file, digest = book.file("conv_cost"), state(client)["digest"]
 
     def error(text: str = "") -> str:
-        looked, saved = client.get(ONE), client.post(f"{ONE}/save", json={"text": text, "digest": digest})
-        assert (looked.status_code, saved.status_code, looked.text) == (422, 422, saved.text)
+        saved = client.post(f"{ONE}/save", json={"text": text, "digest": digest})
+        looked, checked = client.get(ONE), client.post(f"{ONE}/check", json={})
+        assert (looked.status_code, looked.text, checked.text) == (422, saved.text, saved.text)
         return str(looked.json()["error"])
 
     file.write_bytes("卷积".encode("gbk"))
@@ -191,7 +193,9 @@ def test_what_is_no_text_is_said_and_left_alone(client: TestClient, book: Workbo
         assert "no file" in error()
 
 
-def test_half_a_sign_is_not_written(client: TestClient, book: Workbook) -> None:
+def test_half_a_sign_is_not_written_nor_what_could_not_be_read_again(client: TestClient, book: Workbook) -> None:
+    large = client.post(f"{ONE}/save", json={"text": "x" * 600_000, "digest": state(client)["digest"]})
+    assert (large.status_code, "too large" in large.text) == (422, True)
     body = b'{"text": "\\ud800", "digest": "%s"}' % state(client)["digest"].encode()
     answer = client.post(f"{ONE}/save", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, "UTF-8" in answer.text) == (422, True)

@@ -1,15 +1,16 @@
 """Where checks are asked for again and again: one at a time, in a process that is kept warm, and each can be stopped. No torch."""
 
-import contextlib
 import threading
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from etude.practice import checker
+from etude.practice import checker, editing
 from etude.practice.checker import SECONDS, Outcome
-from etude.practice.editing import digest
 from etude.practice.workbook import Workbook
-from etude.verification.apart import Failed, Server
+from etude.verification.apart import Server
+
+STEP_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,18 @@ class Desk:
         self.seconds = seconds
         self._turn = threading.Lock()  # of the check that runs
         self._change = threading.Lock()  # so that a stop ends the check that was meant, and no later one
-        self._server: Server | None = None
+        self._server: Future[Server] | None = None
         self._asked: dict[str, Asked] = {}
         self._found: dict[str, Found] = {}
 
     def check(self, book: Workbook, name: str) -> bool:
-        """Check the file as it is when its turn comes, and note it; False when this was stopped, also by asking for the same again."""
-        self.stop(name)
-        asked = self._asked[name] = Asked()
+        """Check the file as it is when its turn comes, and note it; False when this was stopped, also by asking for the same again.
+
+        Raises  EtudeError where the file is no text, or the process cannot be made.
+        """
+        with self._change:
+            self._stop(name)
+            asked = self._asked[name] = Asked()
         try:
             with self._turn:
                 return self._check(book, name, asked)
@@ -54,20 +59,24 @@ class Desk:
                     del self._asked[name]
 
     def _check(self, book: Workbook, name: str, asked: Asked) -> bool:
-        server = self._ready()
+        making = self.warm()
+        while not making.done():
+            if asked.stopped.wait(STEP_SECONDS):
+                return False
+        server = making.result()
         with self._change:
             if asked.stopped.is_set():
                 return False
             asked.server = server
-        file, code = book.file(name), book.digest(name)
-        of_file = digest(file.read_bytes()) if file.is_file() else ""
+        file = book.file(name)
+        text, code = editing.read(file, book.language), book.digest(name)
         outcome = checker.outcome(name, file, server, self.seconds)
         with self._change:
             asked.server = None
             if asked.stopped.is_set():
                 return False
         book.note(name, outcome.status == "pass", digest=code, check=True)
-        self._found[name] = Found(outcome, of_file, self._found[name].number + 1 if name in self._found else 1)
+        self._found[name] = Found(outcome, text.digest, self._found[name].number + 1 if name in self._found else 1)
         return True
 
     def found(self, name: str) -> Found | None:
@@ -81,32 +90,33 @@ class Desk:
     def stop(self, name: str) -> None:
         """End the check of that exercise, with all that it has started."""
         with self._change:
-            if asked := self._asked.get(name):
-                asked.stopped.set()
-                if asked.server:
-                    asked.server.stop()
+            self._stop(name)
 
-    def warm(self) -> None:
-        """Make the process before somebody needs it; where a check or somebody else is at it, nothing."""
-        if self._turn.acquire(blocking=False):
-            try:
-                with contextlib.suppress(Failed):  # which the check will say
-                    self._ready()
-            finally:
-                self._turn.release()
+    def _stop(self, name: str) -> None:
+        if asked := self._asked.pop(name, None):
+            asked.stopped.set()
+            if asked.server:
+                asked.server.stop()
 
-    def _ready(self) -> Server:
-        """The process, made anew when it has died."""
-        if not self._server or not self._server.is_ready:
-            if self._server:
-                self._server.close()
-            self._server = checker.warm()
-        return self._server
+    def warm(self) -> "Future[Server]":
+        """The process of the checks, which is being made where there is none, or it has died."""
+        with self._change:
+            if not self._server or (self._server.done() and (self._server.exception() or not self._server.result().is_ready)):
+                self._server = Future()
+                threading.Thread(target=make, args=[self._server], daemon=True).start()
+            return self._server
 
     def close(self) -> None:
-        """Nothing runs any more."""
+        """Nothing is checked any more. A process that is still being made ends with us."""
         for name in list(self._asked):
             self.stop(name)
         with self._turn:
-            if self._server:
-                self._server.close()
+            if self._server and self._server.done() and not self._server.exception():
+                self._server.result().close()
+
+
+def make(made: "Future[Server]") -> None:
+    try:
+        made.set_result(checker.warm())
+    except Exception as error:
+        made.set_exception(error)

@@ -29,7 +29,7 @@ def read(file: Path, language: Language) -> Text:
     if problem := unreadable(file):
         raise EtudeError(say(language, problem.key, **problem.values))
     if file.stat().st_size > LARGEST:
-        raise EtudeError(say(language, "too_large_to_edit", file=file.name, kilobytes=LARGEST // 1_024))
+        raise too_large(file, language)
     content = file.read_bytes()
     try:
         return Text(content.decode(), digest(content))
@@ -39,8 +39,12 @@ def read(file: Path, language: Language) -> Text:
 
 def save(book: Workbook, name: str, text: str, begun: str, language: Language) -> bool:
     """Write a text that was begun with the file of that digest; False, and nothing is written, where it has become another one."""
-    if not is_encodable(text):
-        raise EtudeError(say(language, "not_utf8"))
+    try:
+        content = text.encode()
+    except UnicodeEncodeError:  # half of a pair of surrogates, which JSON may hold
+        raise EtudeError(say(language, "not_utf8")) from None
+    if len(content) > LARGEST:
+        raise too_large(book.file(name), language)
     with book.locked():
         now = read(book.file(name), language)
         if now.text == text and now.digest:
@@ -51,10 +55,9 @@ def save(book: Workbook, name: str, text: str, begun: str, language: Language) -
     return True
 
 
+def too_large(file: Path, language: Language) -> EtudeError:
+    return EtudeError(say(language, "too_large_to_edit", file=file.name, kilobytes=LARGEST // 1_024))
+
+
 def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def is_encodable(text: str) -> bool:
-    """Half of a pair of surrogates is not, and JSON may hold it."""
-    return not any("\ud800" <= sign <= "\udfff" for sign in text)

@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
 
 from etude.errors import EtudeError, UsageError
 from etude.practice.desk import Desk
@@ -29,11 +28,11 @@ STATIC = Path(__file__).with_name("static")
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 
-def studio(where: Places, door: Door, lifespan: Lifespan | None = None) -> ASGIApp:
-    """The application that serves one folder through one door."""
+def studio(where: Places, door: Door, lifespan: Lifespan | None = None, bench: Bench | None = None, desk: Desk | None = None) -> Guard:
+    """The application that serves one folder through one door; whoever gives it bench and desk closes them."""
     errors = {EtudeError: mendable, OSError: of_the_disk, HTTPException: no_page, Exception: broken}
     app = Starlette(routes=routes(), exception_handlers=errors, lifespan=lifespan)
-    app.state.places, app.state.bench, app.state.desk = where, Bench(), Desk()
+    app.state.places, app.state.bench, app.state.desk = where, bench or Bench(), desk or Desk()
     return Guard(app, door)
 
 

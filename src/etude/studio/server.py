@@ -13,8 +13,10 @@ import uvicorn
 from starlette.applications import Starlette
 
 from etude.errors import EtudeError
+from etude.practice.desk import Desk
 from etude.studio.app import studio
 from etude.studio.background import Background
+from etude.studio.bench import Bench
 from etude.studio.frame import Places
 from etude.studio.guard import Door
 
@@ -34,16 +36,32 @@ def serve(where: Places, host: str, port: int, browser: bool, say: Callable[[str
                 threading.Thread(target=webbrowser.open, args=[door.address], daemon=True).start()
             threading.Thread(target=importlib.import_module, args=["torch"], daemon=True).start()  # while somebody reads the first page
             yield
-            app.state.bench.close()
-            app.state.desk.close()
 
+        bench, desk = Bench(), Desk()
         config = uvicorn.Config(
-            studio(where, door, lifespan), log_level="critical", access_log=False, server_header=False, timeout_graceful_shutdown=1
+            studio(where, door, lifespan, bench, desk),
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
         )
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+            asyncio.run(Server(config, bench, desk).serve(sockets=[listening]))
     if task := Background.of(where.store.root).running():
         say(f"Still running: {task.command}; `etude studio` here finds it again, and can stop it.")
+
+
+class Server(uvicorn.Server):
+    """Ends what runs before it waits for the pages that wait for it."""
+
+    def __init__(self, config: uvicorn.Config, bench: Bench, desk: Desk) -> None:
+        super().__init__(config)
+        self.bench, self.desk = bench, desk
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.bench.close()
+        self.desk.close()
+        await super().shutdown(sockets)
 
 
 def bound(host: str, port: int) -> socket.socket:

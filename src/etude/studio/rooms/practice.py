@@ -10,7 +10,6 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
-from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -40,7 +39,8 @@ def exercises(request: Request) -> Response:
         return page(request, "practice_begin", title, room="practice", count=len(names()), folder=book.folder)
     rows = [(exercise(name), standing := book.standing(name), MARKS[standing], standing_text(book, name, language)) for name in names()]
     done: dict[str, Any] = {"passed": book.passed(), "count": len(names()), "next": next_of(book, None, language)}
-    return warming(request, page(request, "practice", title, room="practice", rows=rows, **done))
+    desk(request).warm()
+    return page(request, "practice", title, room="practice", rows=rows, **done)
 
 
 def one(request: Request) -> Response:
@@ -55,7 +55,8 @@ def one(request: Request) -> Response:
         "text": task_text(task, language),
         "place": words.say(language, "practice", "place", number=names().index(task.name) + 1, count=len(names())),
     }
-    return warming(request, page(request, "practice_one", task.title[language], room="practice", task=task, **values))
+    desk(request).warm()
+    return page(request, "practice_one", task.title[language], room="practice", task=task, **values)
 
 
 def solution(request: Request) -> Response:
@@ -67,12 +68,6 @@ def solution(request: Request) -> Response:
     columns = [(say(language, key), highlighted(without_task(source))) for key, source in sources.items()]
     following = next_of(book, task.name, language)
     return page(request, "practice_solution", task.title[language], room="practice", task=task, columns=columns, next=following)
-
-
-def warming(request: Request, made: Response) -> Response:
-    """A page behind which somebody will soon ask for a check."""
-    made.background = BackgroundTask(desk(request).warm)
-    return made
 
 
 # ── What the page of an exercise asks for ────────────────────────────────────────────────────────────────────────────
@@ -98,7 +93,8 @@ def check(request: Request) -> Response:
     """Answers when the check has ended; one that was stopped has taken its process with it."""
     task, book, _ = here(request)
     done = desk(request).check(book, task.name)
-    return warming(request, answer({"stopped": not done}))
+    desk(request).warm()
+    return answer({"stopped": not done})
 
 
 def stop(request: Request) -> Response:
