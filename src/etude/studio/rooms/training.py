@@ -276,7 +276,8 @@ def line_of(request: Request, run: Run, index: int) -> dict[str, Any]:
     return line | {
         "title": words(request, "run_title", recipe=job.recipe.title, seed=job.seed, budget=job.recipe.budget),
         "epochs": epochs(job.recipe, run.curve()),
-        "published": curve and {"at": curve.at, "points": [asdict(point) for point in curve.points], "id": curve.id},
+        "published": curve
+        and {"at": f"{job.recipe.model.row.paper}, {curve.at}", "points": [asdict(point) for point in curve.points], "id": curve.id},
     }
 
 
