@@ -212,6 +212,14 @@ def test_a_reproduction_fills(client: TestClient, tmp_path: Path) -> None:
     assert client.get(address.replace("table", "page")).text == "<h1>the page</h1>"
 
 
+def test_no_name_of_a_reproduction_leads_out(client: TestClient, tmp_path: Path) -> None:
+    (tmp_path / "runs" / "lecture.").mkdir(parents=True)
+    (tmp_path / "secret-smoke.html").write_text("secret")
+    assert (tmp_path / "runs" / "lecture./../../secret-smoke.html").exists()
+    answer = client.get("/en/training/page", params={"name": "lecture./../../secret"})
+    assert (answer.status_code, "secret`" in answer.text) == (404, True)
+
+
 def numbers(accuracy: float) -> dict[str, Any]:
     return {"test_accuracy": accuracy, "test_images": 1000, "seconds": 5.0, "warning": ""}
 

@@ -22,7 +22,6 @@ from etude.files import LOOK_SECONDS, is_held, write_text
 
 START_SECONDS = 60.0  # on a machine that has much to do; usually 0.3
 LOG_BYTES = 4096  # of the end of the log, which are read
-starting = threading.Lock()
 told_to_stop = set[int]()  # processes; a second signal would end one in the middle of a step
 
 
@@ -83,25 +82,29 @@ class Background:
 
     def start(self, arguments: Sequence[str], page: str, at: Path) -> None:
         """Run `etude ARGUMENTS` in the folder `at`. Raises EtudeError where something runs already, or it cannot be started."""
-        with starting:
-            if is_held(self.lock):
-                raise EtudeError(self.one_at_a_time())
-            told_to_stop.clear()
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
+        import filelock
+
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(self.folder / "starting", timeout=START_SECONDS):
+                if is_held(self.lock):
+                    raise EtudeError(self.one_at_a_time())
+                told_to_stop.clear()
                 self.record.unlink(missing_ok=True)
                 with self.log.open("wb") as log:
                     process = started(["-m", "etude.cli.background", str(self.folder), page, *arguments], at, log.fileno())
-            except OSError as error:
-                raise EtudeError(
-                    f"{self.folder}: cannot be written ({error.strerror or error}); make room, or open another folder"
-                ) from error
-            threading.Thread(target=process.wait, daemon=True).start()  # or else it stays a zombie when it has ended
-            end = time.monotonic() + START_SECONDS
-            while self.last() is None:
-                if process.poll() is not None or time.monotonic() > end:
-                    raise EtudeError(f"etude {shlex.join(arguments)}: did not start ({self.said(1) or 'it says nothing'})")
-                time.sleep(0.02)
+                self.wait_for(process, arguments)
+        except OSError as error:
+            raise EtudeError(f"{self.folder}: cannot be written ({error.strerror or error}); make room, or open another folder") from error
+
+    def wait_for(self, process: "subprocess.Popen[bytes]", arguments: Sequence[str]) -> None:
+        """Until it has the lock. Raises EtudeError where it ends before that."""
+        threading.Thread(target=process.wait, daemon=True).start()  # or else it stays a zombie when it has ended
+        end = time.monotonic() + START_SECONDS
+        while self.last() is None:
+            if process.poll() is not None or time.monotonic() > end:
+                raise EtudeError(f"etude {shlex.join(arguments)}: did not start ({self.said(1) or 'it says nothing'})")
+            time.sleep(0.02)
 
     def one_at_a_time(self) -> str:
         task = self.last()

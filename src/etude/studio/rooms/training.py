@@ -20,6 +20,7 @@ from etude.data import catalog
 from etude.errors import EtudeError, UsageError
 from etude.report.plain import finite
 from etude.reproduce import claims, cost
+from etude.reproduce.claims import Claims
 from etude.reproduce.plan import Plan, command, plan
 from etude.studio.background import Background
 from etude.studio.frame import Places, answer, language_of, page, places, sent, shown, templates
@@ -240,8 +241,7 @@ def run(request: Request) -> Response:
     if "gone" in states:
         raise UsageError(words(request, "no_run", name=names[states.index("gone")][:100]))
     lines = [line_of(request, one, index) for index, one in enumerate(runs)]
-    first = runs[0]
-    one = len(runs) == 1
+    first, one = runs[0], len(runs) == 1
     return page(
         request,
         "training_run",
@@ -254,10 +254,10 @@ def run(request: Request) -> Response:
         name=names[0],
         query=urlencode({"run": names[0]}),
         details=shown(run_view(first)) if one and first.started else "",
-        checkpoint=one and first.checkpoint.exists(),
+        started=first.started,
         commands=[
-            shlex.join(["etude", *(GO_ON if state == "unfinished" else SHOW), from_here(run, where)])
-            for run, state in zip(runs, states, strict=True)
+            shlex.join(["etude", *(GO_ON if state == "unfinished" else SHOW), from_here(each, where)])
+            for each, state in zip(runs, states, strict=True)
         ],
         whole="whole" in request.query_params,
         otherwise="?" + urlencode([("run", name) for name in names] + ([] if "whole" in request.query_params else [("whole", "1")])),
@@ -276,7 +276,8 @@ def line_of(request: Request, run: Run, index: int) -> dict[str, Any]:
     return line | {
         "title": words(request, "run_title", recipe=job.recipe.title, seed=job.seed, budget=job.recipe.budget),
         "epochs": epochs(job.recipe, run.curve()),
-        "published": curve and {"at": curve.at, "points": [asdict(point) for point in curve.points], "id": curve.id},
+        "published": curve
+        and {"at": f"{job.recipe.model.row.paper}, {curve.at}", "points": [asdict(point) for point in curve.points], "id": curve.id},
     }
 
 
@@ -297,7 +298,7 @@ def rows(request: Request) -> Response:
 def news(request: Request, run: Run, since: int) -> dict[str, Any]:
     state = state_of(run, places(request))
     if not run.started:
-        return {"state": state, "from": 0, "rows": [], "words": status(request, state, None), "epochs": 0}
+        return {"state": state, "from": 0, "rows": [], "words": status(request, state, None), "epochs": 0, "checkpoint": False}
     lines, recipe = run.curve(), run.recipe()
     begin = since if since <= len(lines) else 0  # lines behind the checkpoint are cut off where a run goes on
     return {
@@ -306,6 +307,7 @@ def news(request: Request, run: Run, since: int) -> dict[str, Any]:
         "rows": finite(lines[begin:]),
         "words": status(request, state, pace(recipe, lines)),
         "epochs": epochs(recipe, lines),
+        "checkpoint": run.checkpoint.exists(),
     }
 
 
@@ -359,7 +361,7 @@ def reproduction(request: Request) -> Response:
     return page(
         request,
         "training_reproduction",
-        claims.load(name).title,
+        held(name).title,
         room="training",
         asked=asked,
         query=urlencode(asked),
@@ -377,8 +379,7 @@ def reproduction_of(given: Mapping[str, str]) -> dict[str, str]:
     """What the address asks for. Raises UsageError for what is not there."""
     asked = {"name": "lecture", "budget": "smoke", "seeds": "1", "data": ""}
     asked |= {key: str(value) for key, value in given.items() if key in asked}
-    if asked["name"].partition(".")[0] not in claims.names() or asked["name"].endswith(".toml"):
-        raise UsageError(f"no reproduction `{asked['name'][:100]}`; choose one from the list")
+    held(asked["name"])
     if asked["budget"] not in BUDGETS:
         raise UsageError(f"no budget `{asked['budget'][:100]}`; expected {', '.join(BUDGETS)}")
     if not asked["seeds"].isdecimal() or not 1 <= int(asked["seeds"][:9]) <= MOST_SEEDS:
@@ -389,8 +390,16 @@ def reproduction_of(given: Mapping[str, str]) -> dict[str, str]:
 
 
 @functools.lru_cache(16)
+def held(name: str) -> Claims:
+    """What Etude claims of a paper, or of one of its tables. Raises UsageError for another name, that of a file too."""
+    if name.endswith(".toml"):
+        raise UsageError(f"no reproduction `{name[:100]}`; choose one from the list")
+    return claims.load(name)
+
+
+@functools.lru_cache(16)
 def planned_of(name: str, budget: str, seeds: str, data: str) -> Plan:
-    return plan(claims.load(name), budget=budget, seeds=int(seeds), data=data or None)
+    return plan(held(name), budget=budget, seeds=int(seeds), data=data or None)
 
 
 def page_of_reproduction(asked: Mapping[str, str]) -> str:

@@ -122,6 +122,8 @@ function curves(place) {
       texts[index].textContent = news.words;
     });
     redraw();
+    const checkpoint = document.getElementById("checkpoint");
+    if (checkpoint) checkpoint.hidden = !found[0].checkpoint;
     if (place.dataset.state && place.dataset.state !== found[0].state) location.reload();
     return found.some((news) => news.state !== "finished");
   });
