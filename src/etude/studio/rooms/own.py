@@ -19,7 +19,7 @@ from etude.models.network import Network
 from etude.source import Script
 from etude.studio.bench import LARGEST, Bench, Piece
 from etude.studio.frame import answer, language_of, page, places, shown
-from etude.studio.rooms.walking import Walk, source_of
+from etude.studio.rooms.walking import Walk, source_of, within_reason
 from etude.studio.words import Language
 from etude.targets.target import Target
 from etude.values import read_shape, write_settings
@@ -64,7 +64,7 @@ class Asked:
         if image:
             read_shape(image)
         if against not in ("", IDENTIFY):
-            Network.read(against)
+            within_reason(Network.read(against))
         if digest := query.get("file"):
             file = bench(request).kept(digest)
             name = query.get("name", "")
@@ -166,13 +166,24 @@ def verdict_on(request: Request, asked: Asked) -> Piece:
     return bench(request).piece(asked.verdict_key, work)
 
 
+def begun(request: Request, asked: Asked, patience: float = 0) -> tuple[Piece, Piece | None]:
+    """The look, and the verdict where one is asked for, once the look has ended and one network is meant."""
+    look = look_at(request, asked)
+    look.ended.wait(patience)
+    ready = look.state == "failed" or seen_in(look)
+    return look, verdict_on(request, asked) if asked.against and ready else None
+
+
+def seen_in(look: Piece) -> Own | None:
+    """What was seen; None of a file in which one network has to be chosen first."""
+    return Own.from_dict(look.value) if look.state == "done" and "graph" in look.value else None
+
+
 def one(request: Request) -> Response:
     """The page: what is there already, and what is still being done, for which its script asks."""
     asked = Asked.of(request)
-    look = look_at(request, asked)
-    look.ended.wait(PATIENCE)
-    verdict = verdict_on(request, asked) if asked.against else None
-    seen = Own.from_dict(look.value) if look.state == "done" and "graph" in look.value else None
+    look, verdict = begun(request, asked, PATIENCE)
+    seen = seen_in(look)
     walked = walked_through(seen.graph) if seen else None
     judged = Judged.of(verdict.value, asked, walked, language_of(request)) if verdict and verdict.state == "done" else None
     query, image = dict(request.query_params), "x".join(map(str, walked.graph.input)) if walked else ""
@@ -193,6 +204,7 @@ def one(request: Request) -> Response:
         images=dict.fromkeys(([asked.image] if asked.image else []) + [*IMAGES]),
         papers=networks_by_paper(),
         verdict=verdict,
+        states=[piece.state for piece in (look, verdict) if piece],
         judged=judged,
         sizes=sizes,
         read="",
@@ -213,16 +225,14 @@ def walked_through(graph: Graph) -> Walk:
 
 def source(request: Request) -> Response:
     """Its passages, for the script of the page."""
-    look = look_at(request, Asked.of(request))
-    look.ended.wait(PATIENCE)
-    return answer(source_of(Own.from_dict(look.value).passages if look.state == "done" and "graph" in look.value else ()))
+    look, _ = begun(request, Asked.of(request), PATIENCE)
+    seen = seen_in(look)
+    return answer(source_of(seen.passages if seen else ()))
 
 
 def state(request: Request) -> Response:
     """Whether anything of the page is still being done."""
-    asked = Asked.of(request)
-    pieces = [look_at(request, asked), *([verdict_on(request, asked)] if asked.against else [])]
-    return answer({"states": [piece.state for piece in pieces]})
+    return answer({"states": [piece.state for piece in begun(request, Asked.of(request)) if piece]})
 
 
 def stop(request: Request) -> Response:
