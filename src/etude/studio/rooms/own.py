@@ -87,9 +87,13 @@ class Asked:
         return hashlib.sha256(self.file.read_bytes()).hexdigest()
 
     @property
-    def look_key(self) -> tuple[str, ...]:
-        own = "" if self.against in ("", IDENTIFY) or self.image else "x".join(map(str, Network.read(self.against).input))
-        return ("look", self.target, self.digest, self.image or own)
+    def likely(self) -> tuple[int, int, int] | None:
+        """The image of the network that it is held against."""
+        return None if self.against in ("", IDENTIFY) else Network.read(self.against).input
+
+    @property
+    def look_key(self) -> tuple[Any, ...]:
+        return ("look", self.target, self.digest, self.image or self.likely)
 
     @property
     def verdict_key(self) -> tuple[str, ...]:
@@ -147,9 +151,10 @@ def address_of(language: Language, network: Network) -> str:
 
 
 def look_at(request: Request, asked: Asked) -> Piece:
-    """Its graph and its source, on the image of the network that it is held against where none was asked for."""
-    image = list(read_shape(asked.look_key[-1])) if asked.look_key[-1] else None
-    work = Piece("etude.views.own:look", {"target": asked.target, "input_shape": image}, SECONDS, megabytes_for(()))
+    """Its graph and its source; where no image was asked for, if possible on that of the network that it is held against."""
+    image = read_shape(asked.image) if asked.image else None
+    arguments = {"target": asked.target, "input_shape": image, "first": asked.likely}
+    work = Piece("etude.views.own:look", arguments, SECONDS, megabytes_for(()))
     return bench(request).piece(asked.look_key, work)
 
 
