@@ -22,6 +22,8 @@ from etude.studio.app import studio
 from etude.studio.bench import LARGEST
 from etude.studio.frame import Places
 from etude.studio.guard import Door
+from etude.views.own import Own, look
+from etude.views.walk import walk
 
 US = "http://127.0.0.1:8517"
 FOREIGN = Path(__file__).parents[1] / "foreign"
@@ -123,6 +125,14 @@ def test_addresses_that_mean_nothing(client: TestClient, address: str, status: i
     assert found.status_code == status
     assert told in found.text
     assert "<script>alert" not in found.text
+
+
+def test_somebodys_own_is_drawn_whatever_it_is_held_against(tmp_path: Path) -> None:
+    """The image of the other network is only tried first."""
+    file = shutil.copy(FOREIGN / "faithful" / "lecture_residual_conv_linear.py", tmp_path)
+    found = Own.from_dict(json.loads(json.dumps(look(str(file), None, [3, 224, 224]))))
+    assert found.graph.input == (1, 28, 28)
+    assert sum(len(stop.lines) for stop in walk(found.graph)) == len(found.graph.nodes)
 
 
 # ── One's own ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -56,10 +56,10 @@ def tupled(value: Any) -> Any:
 # ── What runs apart ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def look(target: str, input_shape: Sequence[int] | None) -> dict[str, Any]:
+def look(target: str, input_shape: Sequence[int] | None, first: Sequence[int] | None = None) -> dict[str, Any]:
     """An `Own` as a dict, of a target that is something in a file; of a file without a name that has not just one, what there is to name.
 
-    input_shape  channels, height and width; or None for one that the module takes
+    input_shape  channels, height and width; or None for one that the module takes, of which `first` is tried first
     Raises       UsageError for names that are not there, EtudeError for code that cannot be run
     """
     from etude.explain.graph import graph
@@ -74,7 +74,7 @@ def look(target: str, input_shape: Sequence[int] | None) -> dict[str, Any]:
         pointed = dataclasses.replace(pointed, name=networks[0])
     with opened(pointed) as made, eagerly():
         part, module = part_of(Path(pointed.place), pointed.name, *pointed.names), bare(made.module)
-        found = a_run(module) if input_shape is None else graph(module, tuple(input_shape))
+        found = graph(module, tuple(input_shape)) if input_shape else a_run(module, first)
         return dataclasses.asdict(Own(found, tuple(passages(part, module, found)), made.note))
 
 
@@ -91,12 +91,14 @@ def named_in(file: Path) -> tuple[list[str], list[str]]:
     return list(networks), list(blocks)
 
 
-def a_run(module: "nn.Module") -> Graph:
+def a_run(module: "nn.Module", first: Sequence[int] | None) -> Graph:
     """The graph on the first image that the module takes. Raises EtudeError, which says what stops it, where it takes none."""
     from etude.explain.graph import DoesNotRun, on_a_copy, recorded
     from etude.verification.running import Stopped, first_run, images_to_try
 
-    for image in images_to_try(likely_image(module)):
+    channels, height, width = first or likely_image(module)
+    images = list(images_to_try((channels, height, width)))
+    for image in images:
         try:
             return on_a_copy(module, image, recorded)
         except DoesNotRun:
@@ -104,7 +106,7 @@ def a_run(module: "nn.Module") -> Graph:
         except Exception:
             continue
     try:
-        first_run(module.eval(), list(images_to_try(likely_image(module))), 10)
+        first_run(module.eval(), images, 10)
     except Stopped as error:
         raise EtudeError(str(error)) from error
     raise EtudeError(f"{type(module).__name__} runs only now and then; no picture can be made of it")

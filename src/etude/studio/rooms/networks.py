@@ -1,7 +1,6 @@
 """Networks: all that are registered, and each of them to walk through. Torch is imported for its source alone."""
 
 import functools
-from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -12,7 +11,7 @@ from etude.errors import UsageError
 from etude.models.network import Network
 from etude.studio.frame import answer, language_of, page, shown
 from etude.studio.rooms import own
-from etude.studio.rooms.walking import Walk, source_of
+from etude.studio.rooms.walking import Walk, source_of, within_reason
 from etude.studio.words import say
 from etude.values import read_settings, write_settings
 from etude.verification.facts import graph_of
@@ -24,7 +23,6 @@ from etude.views.walk import walk_of
 from etude.wording import sizes
 
 KEPT = 64  # networks whose pictures and sources are kept
-LARGEST = 2_000  # number in an option: a deeper network takes minutes to expand
 
 
 def everything(request: Request) -> Response:
@@ -75,23 +73,7 @@ def source(request: Request) -> Response:
 def asked_for(request: Request) -> Network:
     """The network of an address. Raises UsageError for a name or an option that is not there."""
     options = read_settings([f"{word}={value}" for word, value in request.query_params.items()])
-    if largest_in(options) > LARGEST:
-        raise UsageError(f"{', '.join(write_settings(options))}: here at most {LARGEST:,}; `etude show` takes any")
-    return Network(request.path_params["name"], options)
-
-
-def largest_in(value: Any) -> float:
-    """The largest number in a value."""
-    match value:
-        case bool() | str() | None:
-            return 0
-        case Mapping():
-            return max(map(largest_in, value.values()), default=0)
-        case tuple():
-            return max(map(largest_in, value), default=0)
-        case int() | float():
-            return abs(value)
-    return LARGEST + 1
+    return within_reason(Network(request.path_params["name"], options))
 
 
 @functools.lru_cache(KEPT)

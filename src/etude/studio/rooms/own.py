@@ -19,7 +19,7 @@ from etude.models.network import Network
 from etude.source import Script
 from etude.studio.bench import LARGEST, Bench, Piece
 from etude.studio.frame import answer, language_of, page, places, shown
-from etude.studio.rooms.walking import Walk, source_of
+from etude.studio.rooms.walking import Walk, source_of, within_reason
 from etude.studio.words import Language
 from etude.targets.target import Target
 from etude.values import read_shape, write_settings
@@ -64,7 +64,7 @@ class Asked:
         if image:
             read_shape(image)
         if against not in ("", IDENTIFY):
-            Network.read(against)
+            within_reason(Network.read(against))
         if digest := query.get("file"):
             file = bench(request).kept(digest)
             name = query.get("name", "")
@@ -87,9 +87,13 @@ class Asked:
         return hashlib.sha256(self.file.read_bytes()).hexdigest()
 
     @property
-    def look_key(self) -> tuple[str, ...]:
-        own = "" if self.against in ("", IDENTIFY) or self.image else "x".join(map(str, Network.read(self.against).input))
-        return ("look", self.target, self.digest, self.image or own)
+    def likely(self) -> tuple[int, int, int] | None:
+        """The image of the network that it is held against."""
+        return None if self.against in ("", IDENTIFY) else Network.read(self.against).input
+
+    @property
+    def look_key(self) -> tuple[Any, ...]:
+        return ("look", self.target, self.digest, self.image or self.likely)
 
     @property
     def verdict_key(self) -> tuple[str, ...]:
@@ -147,9 +151,10 @@ def address_of(language: Language, network: Network) -> str:
 
 
 def look_at(request: Request, asked: Asked) -> Piece:
-    """Its graph and its source, on the image of the network that it is held against where none was asked for."""
-    image = list(read_shape(asked.look_key[-1])) if asked.look_key[-1] else None
-    work = Piece("etude.views.own:look", {"target": asked.target, "input_shape": image}, SECONDS, megabytes_for(()))
+    """Its graph and its source; where no image was asked for, if possible on that of the network that it is held against."""
+    image = read_shape(asked.image) if asked.image else None
+    arguments = {"target": asked.target, "input_shape": image, "first": asked.likely}
+    work = Piece("etude.views.own:look", arguments, SECONDS, megabytes_for(()))
     return bench(request).piece(asked.look_key, work)
 
 
@@ -166,13 +171,24 @@ def verdict_on(request: Request, asked: Asked) -> Piece:
     return bench(request).piece(asked.verdict_key, work)
 
 
+def begun(request: Request, asked: Asked, patience: float = 0) -> tuple[Piece, Piece | None]:
+    """The look, and the verdict where one is asked for, once the look has ended and one network is meant."""
+    look = look_at(request, asked)
+    look.ended.wait(patience)
+    ready = look.state == "failed" or seen_in(look)
+    return look, verdict_on(request, asked) if asked.against and ready else None
+
+
+def seen_in(look: Piece) -> Own | None:
+    """What was seen; None of a file in which one network has to be chosen first."""
+    return Own.from_dict(look.value) if look.state == "done" and "graph" in look.value else None
+
+
 def one(request: Request) -> Response:
     """The page: what is there already, and what is still being done, for which its script asks."""
     asked = Asked.of(request)
-    look = look_at(request, asked)
-    look.ended.wait(PATIENCE)
-    verdict = verdict_on(request, asked) if asked.against else None
-    seen = Own.from_dict(look.value) if look.state == "done" and "graph" in look.value else None
+    look, verdict = begun(request, asked, PATIENCE)
+    seen = seen_in(look)
     walked = walked_through(seen.graph) if seen else None
     judged = Judged.of(verdict.value, asked, walked, language_of(request)) if verdict and verdict.state == "done" else None
     query, image = dict(request.query_params), "x".join(map(str, walked.graph.input)) if walked else ""
@@ -193,6 +209,7 @@ def one(request: Request) -> Response:
         images=dict.fromkeys(([asked.image] if asked.image else []) + [*IMAGES]),
         papers=networks_by_paper(),
         verdict=verdict,
+        states=[piece.state for piece in (look, verdict) if piece],
         judged=judged,
         sizes=sizes,
         read="",
@@ -213,16 +230,14 @@ def walked_through(graph: Graph) -> Walk:
 
 def source(request: Request) -> Response:
     """Its passages, for the script of the page."""
-    look = look_at(request, Asked.of(request))
-    look.ended.wait(PATIENCE)
-    return answer(source_of(Own.from_dict(look.value).passages if look.state == "done" and "graph" in look.value else ()))
+    look, _ = begun(request, Asked.of(request), PATIENCE)
+    seen = seen_in(look)
+    return answer(source_of(seen.passages if seen else ()))
 
 
 def state(request: Request) -> Response:
     """Whether anything of the page is still being done."""
-    asked = Asked.of(request)
-    pieces = [look_at(request, asked), *([verdict_on(request, asked)] if asked.against else [])]
-    return answer({"states": [piece.state for piece in pieces]})
+    return answer({"states": [piece.state for piece in begun(request, Asked.of(request)) if piece]})
 
 
 def stop(request: Request) -> Response:

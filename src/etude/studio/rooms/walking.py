@@ -1,17 +1,20 @@
 """What a page needs to walk through a network: its picture, its stops, and its source line by line."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
+from etude.errors import UsageError
 from etude.explain.nodes import Graph
+from etude.models.network import Network
 from etude.report.diagram import diagram
 from etude.report.web import filled, inline, joined
 from etude.views.view import Passage
 from etude.views.walk import Stop
 
+LARGEST = 2_000  # number in an option: a deeper network takes minutes to expand
 LINE = '<span class="line" data-line="{}">{}\n</span>'
 
 
@@ -50,6 +53,27 @@ class Walk:
             if stop.lines and operator in stop.operators:
                 return stop.lines[stop.operators.index(operator) % len(stop.lines)].index
         return operator
+
+
+def within_reason(network: Network) -> Network:
+    """The same. Raises UsageError for one of which the table would take minutes to expand."""
+    if largest_in(network.options) > LARGEST:
+        raise UsageError(f"{network}: here at most {LARGEST:,}; `etude show` takes any")
+    return network
+
+
+def largest_in(value: Any) -> float:
+    """The largest number in a value."""
+    match value:
+        case bool() | str() | None:
+            return 0
+        case Mapping():
+            return max(map(largest_in, value.values()), default=0)
+        case tuple():
+            return max(map(largest_in, value), default=0)
+        case int() | float():
+            return abs(value)
+    return LARGEST + 1
 
 
 def source_of(passages: Iterable[Passage]) -> dict[str, Any]:

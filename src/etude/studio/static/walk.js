@@ -6,17 +6,28 @@ import { ask, watch } from "/static/studio.js";
 
 const own = (what) => `${location.pathname}/${what}${location.search}`;
 
-if (document.querySelector("[data-working]")) {
+const working = document.querySelector("[data-working]");
+const busy = (state) => (state === "waiting" || state === "running" ? "busy" : state);
+
+if (working) {
   const begun = Date.now();
-  const seconds = document.querySelector("[data-seconds]");
+  const before = working.dataset.working.split(" ").map(busy).join();
+  const doing = working.querySelector("[data-doing]");
   watch(async () => {
-    const { states } = await ask(own("state"));
-    if (states.some((state) => state === "waiting" || state === "running")) {
-      seconds.textContent = `${Math.round((Date.now() - begun) / 1000)} s`;
-      return true;
+    let states;
+    try {
+      ({ states } = await ask(own("state")));
+    } catch (error) {
+      doing.textContent = error.message;
+      return false;
     }
-    location.reload();
-    return false;
+    if (states.map(busy).join() !== before) {
+      location.reload();
+      return false;
+    }
+    const seconds = Math.round((Date.now() - begun) / 1000);
+    doing.textContent = `${working.dataset[states.at(-1)]} ${seconds} s`;
+    return true;
   }, 700);
 }
 
@@ -91,6 +102,7 @@ function walk() {
     for (const { element, nodes } of things) {
       element.classList.toggle("chosen", nodes.some((one) => operators.has(one)));
       element.classList.toggle("here", nodes.includes(node));
+      element.classList.remove("used");
     }
     for (const group of svg.querySelectorAll("[data-block]")) {
       const inner = things.filter(({ element }) => group.contains(element));
@@ -125,13 +137,21 @@ function walk() {
     });
   }
 
-  // Where a passage is used: the first stop that has no operator outside of it.
+  // Where a passage is used: its first place is chosen, all are marked.
   function chooseUse(uses) {
-    if (!uses.length) return;
-    const [, operators] = uses.find(([path]) => path) ?? uses[0];
+    const [path, operators] = uses.find(([path]) => path) ?? ["", []];
     const inside = new Set(operators);
-    const at = stops.findIndex((stop) => stop.operators.some((one) => inside.has(one)) && (!uses[0][0] ? false : !stop.blocks || stop.operators.every((one) => inside.has(one))));
-    choose(uses[0][0] ? at : -1);
+    const within = stops.findIndex((stop) => stop.operators.every((one) => inside.has(one)));
+    choose(path === "" ? -1 : within < 0 ? leaf.get(operators[0]) : within);
+    const used = new Set(uses.flatMap(([path, operators]) => (path ? operators : [])));
+    for (const { element, nodes } of things) element.classList.toggle("used", nodes.some((one) => used.has(one)));
+  }
+
+  function openPassage(event, element, uses) {
+    if (element.open || !uses.length) return;
+    event.preventDefault();
+    chooseUse(uses);
+    element.open = true;
   }
 
   async function loadSource() {
@@ -147,7 +167,9 @@ function walk() {
       place.className = "message bad";
       place.setAttribute("role", "alert");
     }
-    for (const { element, uses } of passages) element.querySelector("summary").addEventListener("click", () => element.open || chooseUse(uses));
+    for (const { element, uses } of passages) {
+      element.querySelector("summary").addEventListener("click", (event) => openPassage(event, element, uses));
+    }
     markVerdict();
     markSource();
   }
