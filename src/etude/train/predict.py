@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from etude.data.folder import fitted, images_in, opened
+from etude.data.folder import images_in
 from etude.data.idx import Bytes
+from etude.data.picture import fitted, opened
 from etude.errors import EtudeError
 from etude.train import machine
 from etude.train.trained import TrainedNetwork
