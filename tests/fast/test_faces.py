@@ -9,18 +9,21 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import torch
 from torch import Tensor, nn
 
 import etude
 from etude.audit import implementations
 from etude.audit.audit import Audited, Found
 from etude.cli import app
+from etude.data.dataset import Split
 from etude.errors import UsageError
 from etude.explain.graph import graph
 from etude.report.notebook import Cell
 from etude.report.plain import json_of
 from etude.report.terminal import text_of
 from etude.report.web import fragment_of, page_of
+from etude.train.answers import Answers
 from etude.verification.verdict import Level, Verification
 from etude.views import depth
 from etude.views.audit import audit_view, implementations_view
@@ -29,6 +32,7 @@ from etude.views.conv1x1 import conv1x1_view
 from etude.views.depth import depth_view
 from etude.views.facts import facts_view
 from etude.views.listings import data_view, networks_view, recipes_view, weights_view
+from etude.views.mistakes import mistakes_view
 from etude.views.network import VIEWS, Subject, network_view, whole_view
 from etude.views.reading import reading_view
 from etude.views.verification import verification_view
@@ -73,6 +77,17 @@ def audited() -> View:
     return audit_view(rows, ("zoo",))
 
 
+def wrong(classes: tuple[str, ...]) -> View:
+    """Two of six images wrong, one of a class that no image has."""
+    labels = torch.tensor([0, 0, 0, 1, 1, 1])
+    said = torch.tensor([0, 0, 1, 1, 1, len(classes) - 1])
+    likely = torch.full((6, len(classes)), 0.1 / (len(classes) - 1)).scatter_(1, said[:, None], 0.9)
+    images = Split(
+        torch.randint(0, 255, (6, 3, 8, 8), dtype=torch.uint8), labels, tuple(f"cats & dogs/<{index}>.png" for index in range(6))
+    )
+    return mistakes_view(Answers(classes, images, likely))
+
+
 def depths() -> View:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(depth, "IMAGES", 4)
@@ -95,6 +110,8 @@ MADE: dict[str, Callable[[], View]] = {
     "verification": checked,
     "audit": audited,
     "implementations": lambda: implementations_view(implementations.read(), ()),
+    "mistakes": lambda: wrong(("cats & dogs", "<b>", "never")),
+    "mistakes among many": lambda: wrong(tuple(f"class {index}" for index in range(30))),
     "network": lambda: network_view(subject(), tuple(VIEWS)),
     "whole network": lambda: whole_view(subject("lecture_residual")),
 }

@@ -18,10 +18,11 @@ READERS = {"idx": idx.read_set, "cifar": cifar.read_set, "svhn": svhn.read_set}
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """images N×C×H×W uint8, 0 is black; labels N int64."""
+    """images N×C×H×W uint8, 0 is black; labels N int64; the names of their files, where they have any."""
 
     images: Tensor
     labels: Tensor
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -119,8 +120,8 @@ def _from_folder(path: Path, image: tuple[int, int, int], say: Callable[[str], N
     return Dataset(path.resolve().name, classes, _split(*train), _split(*test), source, reencoded)
 
 
-def _split(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Split:
-    return Split(torch.from_numpy(images), torch.from_numpy(labels).long())
+def _split(images: npt.NDArray[Any], labels: npt.NDArray[Any], names: tuple[str, ...] = ()) -> Split:
+    return Split(torch.from_numpy(images), torch.from_numpy(labels).long(), names)
 
 
 def _shape(image: tuple[int, int, int]) -> str:

@@ -35,10 +35,11 @@ Labelled = list[tuple[Path, int]]
 
 
 class Pictures(NamedTuple):
-    """images N×C×H×W uint8; labels N int64, the index in the sorted class names."""
+    """images N×C×H×W uint8; labels N int64, the index in the sorted class names; names of the files, below the folder."""
 
     images: Bytes
     labels: npt.NDArray[np.int64]
+    names: tuple[str, ...]
 
 
 class Broken(EtudeError):
@@ -79,7 +80,7 @@ def read(
         images = _images(root, train + test, image, say)
     for remark in remarks(root, classes, train + test):
         say(remark)
-    return classes, _pictures(images[: len(train)], train), _pictures(images[len(train) :], test)
+    return classes, _pictures(root, images[: len(train)], train), _pictures(root, images[len(train) :], test)
 
 
 def _images(root: Path, labelled: Labelled, image: tuple[int, int, int], say: Say) -> Bytes:
@@ -213,8 +214,9 @@ def _decoded(root: Path, paths: Sequence[Path], image: tuple[int, int, int]) -> 
     return images
 
 
-def _pictures(images: Bytes, labelled: Labelled) -> Pictures:
-    return Pictures(images, np.array([label for _, label in labelled], np.int64))
+def _pictures(root: Path, images: Bytes, labelled: Labelled) -> Pictures:
+    names = tuple(shown(path.relative_to(root)) for path, _ in labelled)
+    return Pictures(images, np.array([label for _, label in labelled], np.int64), names)
 
 
 def images_in(folder: Path) -> list[Path]:

@@ -1,6 +1,6 @@
 """The pictures of a view, as SVG."""
 
-from etude.views.view import DepthPicture, Diagram, GradientPicture, Picture
+from etude.views.view import Calibration, Confusion, Curves, DepthPicture, Diagram, GradientPicture, Photos, Picture
 
 
 def svg_of(picture: Picture) -> str:
@@ -18,3 +18,19 @@ def svg_of(picture: Picture) -> str:
             from etude.report.gradients import depth_figure
 
             return depth_figure(comparison)
+        case Photos(photos):
+            from etude.report.photos import photos_figure
+
+            return photos_figure(photos)
+        case Confusion(classes, counts):
+            from etude.report.mistakes import confusion_figure
+
+            return confusion_figure(classes, counts)
+        case Calibration(bins):
+            from etude.report.mistakes import calibration_figure
+
+            return calibration_figure(bins)
+        case Curves(rows):
+            from etude.report.mistakes import curves_figure
+
+            return curves_figure(rows)
