@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -19,11 +20,13 @@ from etude.cli import app
 from etude.data.dataset import Split
 from etude.errors import UsageError
 from etude.explain.graph import graph
+from etude.explain.occlusion import Occlusion
 from etude.report.notebook import Cell
 from etude.report.plain import json_of
 from etude.report.terminal import text_of
 from etude.report.web import fragment_of, page_of
 from etude.train.answers import Answers
+from etude.train.predict import Prediction, Reason
 from etude.verification.verdict import Level, Verification
 from etude.views import depth
 from etude.views.audit import audit_view, implementations_view
@@ -37,6 +40,7 @@ from etude.views.network import VIEWS, Subject, network_view, whole_view
 from etude.views.reading import reading_view
 from etude.views.verification import verification_view
 from etude.views.view import View
+from etude.views.why import why_view
 from pages import Reader, rules, too_wide
 
 HOUSE = Path(etude.__file__).parent
@@ -88,6 +92,14 @@ def wrong(classes: tuple[str, ...]) -> View:
     return mistakes_view(Answers(classes, images, likely))
 
 
+def why() -> View:
+    """A dot in a corner, seen by a network that looks there alone."""
+    prediction = Prediction(Path("<a> & b.png"), ("yes", "no"), (0.9, 0.1), ())
+    heat = torch.zeros(8, 8, dtype=torch.float64)
+    heat[0, 0] = 0.8
+    return why_view("Net", [Reason(prediction, np.zeros((3, 8, 8), np.uint8), Occlusion(0.9, 0.1, heat))])
+
+
 def depths() -> View:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(depth, "IMAGES", 4)
@@ -112,6 +124,7 @@ MADE: dict[str, Callable[[], View]] = {
     "implementations": lambda: implementations_view(implementations.read(), ()),
     "mistakes": lambda: wrong(("cats & dogs", "<b>", "never")),
     "mistakes among many": lambda: wrong(tuple(f"class {index}" for index in range(30))),
+    "why": why,
     "network": lambda: network_view(subject(), tuple(VIEWS)),
     "whole network": lambda: whole_view(subject("lecture_residual")),
 }
