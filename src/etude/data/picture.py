@@ -4,7 +4,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from etude.data.idx import Bytes
 from etude.errors import EtudeError
@@ -22,6 +22,7 @@ KINDS = {  # what else a file may be, by how it begins
     b"<html": "a web page",
     b"version https://git-lfs": "a pointer of Git LFS, whose file was not fetched",
 }
+IMAGES = (b"\x89PNG", b"\xff\xd8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"GIF8")  # how those begin that are read
 HEIF = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"avif": "AVIF"}
 
 
@@ -50,13 +51,13 @@ def opened(path: Path) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise NoImage(path, f"not a readable image: larger than {2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6} million pixels") from error
     except Exception as error:  # whatever the bytes of a damaged file make a reader stumble over
-        raise NoImage(path, f"not a readable image: {what_is(path, error)}") from error
+        raise NoImage(path, f"not a readable image: {what_is(path)}") from error
     if drawn.mode not in MODES and not drawn.mode.startswith("I"):
         raise NoImage(path, f"not a readable image: its colours are of the mode {drawn.mode}, expected grey, RGB or CMYK of 8 or 16 bits")
     return drawn
 
 
-def what_is(path: Path, error: Exception) -> str:
+def what_is(path: Path) -> str:
     """A file that could not be read, in words."""
     try:
         with path.open("rb") as file:
@@ -69,7 +70,7 @@ def what_is(path: Path, error: Exception) -> str:
         return f"it is {kind}"
     if begin[4:8] == b"ftyp":
         return f"it is {HEIF.get(begin[8:12], 'a film')}"
-    return "it is of another kind" if isinstance(error, UnidentifiedImageError) else "it is damaged, or cut off"
+    return "it is damaged, or cut off" if begin.startswith(IMAGES) else "it is of another kind"
 
 
 def shown(path: Path | str) -> str:
