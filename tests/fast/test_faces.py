@@ -18,6 +18,9 @@ from etude.audit import implementations
 from etude.audit.audit import Audited, Found
 from etude.cli import app
 from etude.data.dataset import Split
+from etude.doctor.asking import Way
+from etude.doctor.here import Here
+from etude.doctor.loaded import USUAL, Diagnosis, Finding, Trial
 from etude.errors import UsageError
 from etude.explain.graph import graph
 from etude.explain.occlusion import Occlusion
@@ -33,6 +36,7 @@ from etude.views.audit import audit_view, implementations_view
 from etude.views.card import card_view
 from etude.views.conv1x1 import conv1x1_view
 from etude.views.depth import depth_view
+from etude.views.doctor import diagnosis_view, here_view
 from etude.views.facts import facts_view
 from etude.views.listings import data_view, networks_view, recipes_view, weights_view
 from etude.views.mistakes import mistakes_view
@@ -100,6 +104,20 @@ def why() -> View:
     return why_view("Net", [Reason(prediction, np.zeros((3, 8, 8), np.uint8), Occlusion(0.9, 0.1, heat))])
 
 
+def diagnosed() -> View:
+    """One cause that is certain, one that is not, in two rounds."""
+    way, some, all_ = Way(USUAL[0], (8, 8)), torch.tensor([True, False, False]), torch.ones(3, dtype=torch.bool)
+    before, mended = Trial("as it is", "", way, some), Trial("<twice>", "by a & b", way, all_, 0.001)
+    findings = (Finding("<twice> (by a & b: 33.3 % → 100.0 %)", True), Finding("perhaps another size", False))
+    return diagnosis_view(Diagnosis("net.py:Net", "photos", ((before, mended), (mended,)), findings))
+
+
+def machine() -> View:
+    return here_view(
+        Here((("etude", "1"),), (("device", "cpu"),), (("cache", "~/x: can be written"),), (("mnist", "not here"),), ("unset <it>",))
+    )
+
+
 def depths() -> View:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(depth, "IMAGES", 4)
@@ -125,6 +143,8 @@ MADE: dict[str, Callable[[], View]] = {
     "mistakes": lambda: wrong(("cats & dogs", "<b>", "never")),
     "mistakes among many": lambda: wrong(tuple(f"class {index}" for index in range(30))),
     "why": why,
+    "diagnosis": diagnosed,
+    "machine": machine,
     "network": lambda: network_view(subject(), tuple(VIEWS)),
     "whole network": lambda: whole_view(subject("lecture_residual")),
 }
