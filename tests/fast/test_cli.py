@@ -25,7 +25,8 @@ def test_ls_lists_every_network_and_recipe(capsys: pytest.CaptureFixture[str]) -
     _, out, _ = run(capsys, "ls")
     assert all(name in out for name in registry.names())
     _, out, _ = run(capsys, "ls", "--recipes")
-    assert all(name in out for name in recipes.names())
+    assert all(name in out or f"NETWORK.{name.rpartition('.')[2]}" in out for name in recipes.names())
+    assert "resnet18.finetune" in run(capsys, "ls", "resnet18.*", "--recipes")[1]
     _, out, _ = run(capsys, "ls", "lecture_res*", "--json")
     assert out.count('"network"') == 3
     assert max(len(line.rstrip()) for line in run(capsys, "ls")[1].splitlines()) <= 100

@@ -14,8 +14,9 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 import etude.data
-from etude.data import catalog, folder, idx, strokes
+from etude.data import catalog, idx, strokes
 from etude.data.dataset import Dataset, Split, load
+from etude.data.picture import picture
 from etude.errors import EtudeError, UsageError
 
 # ---- IDX
@@ -161,7 +162,7 @@ def test_folder_endings_colours_and_sizes(tmp_path: Path) -> None:
 def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path) -> None:
     path = tmp_path / "deep.png"
     Image.fromarray(np.full((4, 4), 0x8000, np.uint16)).save(path)
-    assert np.unique(folder.picture(path, (1, 4, 4))).tolist() == [0x80]
+    assert np.unique(picture(path, (1, 4, 4))).tolist() == [0x80]
 
 
 def _nothing(root: Path) -> None:

@@ -9,22 +9,31 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+import torch
 from torch import Tensor, nn
 
 import etude
 from etude.audit import implementations
 from etude.audit.audit import Audited, Found
 from etude.cli import app
+from etude.data.dataset import Split
+from etude.doctor.asking import Way
+from etude.doctor.here import Here
+from etude.doctor.loaded import USUAL, Diagnosis, Finding, Trial
 from etude.errors import UsageError
 from etude.explain.graph import graph
+from etude.explain.occlusion import Occlusion
 from etude.practice.checker import Checked
-from etude.practice.words import Diagnosis
+from etude.practice.words import Diagnosis as Diagnosed
 from etude.report.notebook import Cell, cell_of
 from etude.report.plain import json_of
 from etude.report.terminal import text_of
 from etude.report.web import fragment_of, page_of
 from etude.train import recipe as recipes
+from etude.train.answers import Answers
+from etude.train.predict import Prediction, Reason
 from etude.train.run import RunResult
 from etude.verification.verdict import Level, Verification
 from etude.views import depth
@@ -32,12 +41,15 @@ from etude.views.audit import audit_view, implementations_view
 from etude.views.card import card_view
 from etude.views.conv1x1 import conv1x1_view
 from etude.views.depth import depth_view
+from etude.views.doctor import diagnosis_view, here_view
 from etude.views.facts import facts_view
 from etude.views.listings import data_view, networks_view, recipes_view, weights_view
+from etude.views.mistakes import mistakes_view
 from etude.views.network import VIEWS, Subject, network_view, whole_view
 from etude.views.reading import reading_view
 from etude.views.verification import verification_view
 from etude.views.view import View
+from etude.views.why import why_view
 from pages import Reader, rules, too_wide
 
 HOUSE = Path(etude.__file__).parent
@@ -78,6 +90,39 @@ def audited() -> View:
     return audit_view(rows, ("zoo",))
 
 
+def wrong(classes: tuple[str, ...]) -> View:
+    """Two of six images wrong, one of a class that no image has."""
+    labels = torch.tensor([0, 0, 0, 1, 1, 1])
+    said = torch.tensor([0, 0, 1, 1, 1, len(classes) - 1])
+    likely = torch.full((6, len(classes)), 0.1 / (len(classes) - 1)).scatter_(1, said[:, None], 0.9)
+    images = Split(
+        torch.randint(0, 255, (6, 3, 8, 8), dtype=torch.uint8), labels, tuple(f"cats & dogs/<{index}>.png" for index in range(6))
+    )
+    return mistakes_view(Answers(classes, images, likely))
+
+
+def why() -> View:
+    """A dot in a corner, seen by a network that looks there alone."""
+    prediction = Prediction(Path("<a> & b.png"), ("yes", "no"), (0.9, 0.1), ())
+    heat = torch.zeros(8, 8, dtype=torch.float64)
+    heat[0, 0] = 0.8
+    return why_view("Net", [Reason(prediction, np.zeros((3, 8, 8), np.uint8), Occlusion(0.9, 0.1, heat))])
+
+
+def diagnosed() -> View:
+    """One cause that is certain, one that is not, in two rounds."""
+    way, some, all_ = Way(USUAL[0], (8, 8)), torch.tensor([True, False, False]), torch.ones(3, dtype=torch.bool)
+    before, mended = Trial("as it is", "", way, some), Trial("<twice>", "by a & b", way, all_, 0.001)
+    findings = (Finding("<twice> (by a & b: 33.3 % → 100.0 %)", True), Finding("perhaps another size", False))
+    return diagnosis_view(Diagnosis("net.py:Net", "photos", ((before, mended), (mended,)), findings))
+
+
+def machine() -> View:
+    return here_view(
+        Here((("etude", "1"),), (("device", "cpu"),), (("cache", "~/x: can be written"),), (("mnist", "not here"),), ("unset <it>",))
+    )
+
+
 def depths() -> View:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(depth, "IMAGES", 4)
@@ -100,8 +145,8 @@ def run() -> View:
     return cell_of(replace(result, warning="not bit-identical: threads")).view
 
 
-def wrong() -> View:
-    diagnosis = Diagnosis("slip", "`<b>` is 1 & not 2", 4, 3)
+def wrong_answer() -> View:
+    diagnosis = Diagnosed("slip", "`<b>` is 1 & not 2", 4, 3)
     return cell_of(Checked("conv1x1", "fail", (diagnosis,), 0.2, "zh", made="Conv1x1(3)", printed=("<here>", "there"), live=True)).view
 
 
@@ -123,7 +168,12 @@ MADE: dict[str, Callable[[], View]] = {
     "implementations": lambda: implementations_view(implementations.read(), ()),
     "graph": lambda: cell_of(graph(Gated(), (1, 28, 28))).view,
     "run": run,
-    "wrong answer": wrong,
+    "wrong answer": wrong_answer,
+    "mistakes": lambda: wrong(("cats & dogs", "<b>", "never")),
+    "mistakes among many": lambda: wrong(tuple(f"class {index}" for index in range(30))),
+    "why": why,
+    "diagnosis": diagnosed,
+    "machine": machine,
     "network": lambda: network_view(subject(), tuple(VIEWS)),
     "whole network": lambda: whole_view(subject("lecture_residual")),
 }

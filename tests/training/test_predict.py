@@ -5,14 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import Tensor, nn
 
 from etude.cli import app as cli
 from etude.data import load as load_data
 from etude.errors import EtudeError
-from etude.train.predict import predict
+from etude.models.network import Network
+from etude.train.predict import predict, reasons
 from etude.train.run import Run
-from etude.train.trained import load
+from etude.train.trained import TrainedNetwork, load
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +77,35 @@ def test_the_command(run: Run, pictures: dict[str, Path], tmp_path: Path, capsys
     answer = json.loads(capsys.readouterr().out)[0]
     assert len(answer["top"]) == 3
     assert answer["changes"]
+
+
+class Corner(nn.Module):
+    """Says the first class the surer, the brighter the upper left quarter is, and nothing else matters."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        bright = x[:, 0, :16, :16].mean((1, 2))
+        return torch.stack([8 * bright, torch.full_like(bright, 2)], 1)
+
+
+def test_where_the_answer_is_found_where_it_was_planted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seen = TrainedNetwork(Network("resnet20"), Corner(), ("bright", "dark"), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    Image.new("RGB", (32, 32), (240, 240, 240)).save(tmp_path / "white.png")
+    reason = reasons(seen, [tmp_path / "white.png"])[0]
+    heat = reason.occlusion.heat
+    assert (reason.occlusion.place, reason.occlusion.least < reason.occlusion.whole) == ("upper left", True)
+    assert heat[:3, :3].min() > 0, "each of these windows hides a part of the quarter"
+    assert heat[5:].abs().max() == heat[:, 5:].abs().max() == 0, "and none of these does"
+    assert heat[2, 2] == pytest.approx(reason.occlusion.whole - reason.occlusion.least, abs=1e-6)
+
+
+def test_the_command_draws_why(run: Run, pictures: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, page = pictures["circle"], tmp_path / "why.html"
+    assert cli.run(["predict", str(run.folder), str(folder), "--why", str(page)]) == 0
+    count = len(list(folder.iterdir()))
+    assert page.read_text(encoding="utf-8").count("data:image/png;base64") == 3 * count
+    assert capsys.readouterr().out.count("circle/") == count
+    assert cli.run(["predict", str(run.folder), str(folder.parent), "--why", str(page)]) == 2
+    assert "--why is for some images" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

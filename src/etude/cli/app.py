@@ -19,6 +19,7 @@ COMMANDS = {
     "convert": "convert",
     "cp": "listing",
     "data": "data",
+    "doctor": "doctor",
     "explain": "explain",
     "identify": "identify",
     "lessons": "lessons",

@@ -11,6 +11,7 @@ import click
 
 from etude.cli.render import say
 from etude.errors import EtudeError, UsageError
+from etude.files import WEIGHTS
 from etude.models.network import Network
 from etude.targets.target import Target
 
@@ -45,12 +46,12 @@ def numbers(option: str, text: str | None) -> tuple[float, ...]:
 
 
 @click.command()
-@click.argument("file", metavar="WEIGHTS", type=click.Path(path_type=Path))
+@click.argument("weights", metavar="WEIGHTS|PACKAGE:CALLABLE")
 @click.argument("out", required=False, type=click.Path(path_type=Path))
 @click.option("--to", metavar="NETWORK", help="Which network the weights are for; by default found by their names and shapes.")
 @click.option("--like", metavar="TARGET", help="The code that the weights belong to, such as net.py:Net.")
 @about_images
-def convert(file: Path, out: Path | None, to: str | None, like: str | None, **images: str | None) -> None:
+def convert(weights: str, out: Path | None, to: str | None, like: str | None, **images: str | None) -> None:
     """Convert WEIGHTS that others have trained to those of a network here, as safetensors in OUT.
 
     WEIGHTS ends in .safetensors, .pth, .pt, .th, .tar, .bin, .pkl or .ckpt; nothing that it holds is run. The names of torchvision and
@@ -58,8 +59,15 @@ def convert(file: Path, out: Path | None, to: str | None, like: str | None, **im
     carried over that computes what NETWORK does: its code runs in a process of its own, as that of `etude verify`, and both have to
     give the same on random images.
 
+    An installed package gives its weights as 'torchvision.models:resnet18(weights="IMAGENET1K_V1")' or
+    'timm:create_model("resnet18.tv_in1k", pretrained=True)'; it is imported, and downloads them itself where it has to.
+
     OUT is WEIGHTS ending in .etude.safetensors if not given. The weights are float32.
     """
+    file = Path(weights)
+    package = Target.read(weights) if file.suffix.lower() not in WEIGHTS and ":" in weights else None
+    if package and (like or out is None):
+        raise UsageError(f"{weights}: name the file to write; a package's weights are known by their names, without --like")
     out = out or file.parent / f"{file.stem}.etude.safetensors"
     if out.suffix != ".safetensors":
         raise UsageError(f"{out}: a converted file ends in .safetensors")
@@ -71,9 +79,12 @@ def convert(file: Path, out: Path | None, to: str | None, like: str | None, **im
     about = images_of(**images)
     from etude.models.weight_files import write_converted
     from etude.models.weights import in_python
-    from etude.verification.carry import from_names
+    from etude.verification.carry import from_names, from_package
 
-    converted, how = apart(file, like, network) if network and like else from_names(file, network)
+    if package:
+        converted, how = from_package(package, network)
+    else:
+        converted, how = apart(file, like, network) if network and like else from_names(file, network)
     converted = replace(converted, images=about)
     write_converted(out, converted)
     count = sum(parameter.numel() for parameter in converted.module.parameters())

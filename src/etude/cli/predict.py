@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from etude.cli.convert import about_images, images_of
-from etude.cli.render import as_json, percent, say
+from etude.cli.render import as_json, percent, say, show
 from etude.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 @click.option("--top", default=3, show_default=True, type=click.IntRange(min=1), help="How many classes to print.")
 @click.option("--device", help="cpu, cuda or mps; by default the best there is.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
+@click.option("--why", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.html", help="Draw where in each image the answer is.")
 @about_images
-def predict(place: Path, images: tuple[Path, ...], top: int, device: str | None, json_: bool, **about: str | None) -> None:
+def predict(
+    place: Path, images: tuple[Path, ...], top: int, device: str | None, json_: bool, why: Path | None, **about: str | None
+) -> None:
     """Classify PNG or JPEG files, or every image in a folder, by the network trained in RUN, or by one with WEIGHTS from elsewhere.
 
     NAME is a network that Etude brings trained (`etude ls --weights`). A folder with a folder for each class gives the error rate. WEIGHTS
     is a file that `etude convert` has written, or one that it recognises; --mean, --std and --classes say what that file does not know of
-    its images.
+    its images. --why hides one part of an image after the other and draws where the answer is lost: on this the network has looked.
     """
     from etude.data.folder import class_folders, holds_classes
     from etude.train.predict import error_rate
@@ -39,6 +42,13 @@ def predict(place: Path, images: tuple[Path, ...], top: int, device: str | None,
     trained = trained_network(place, images_of(**about), tuple(folders))
     if trained.note:
         say(f"{place}: {trained.note}")
+    if why:
+        from etude.train.predict import reasons
+        from etude.views.why import why_view
+
+        if folders:
+            raise UsageError(f"{folder}: --why is for some images, or a folder of them; name one of {', '.join(folders)}")
+        show(why_view(str(trained.network), reasons(trained, images, device=device)), why)
     if folders:
         show_errors(folder, error_rate(trained, folders, device=device), json_)
     else:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from etude.cli.render import faces
+from etude.cli.render import faces, say
 from etude.cli.render import show as show_view
 
 
@@ -28,9 +28,19 @@ def ls(root: Path, json_: bool) -> None:
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @faces
 def show(folder: Path, html: Path | None, json_: bool) -> None:
-    """Show the run in the folder RUN: recipe, machine, and accuracy by epoch."""
+    """Show the run in the folder RUN: recipe, machine, accuracy by epoch; of one that has ended also what it gets wrong.
+
+    For that it is asked about its test images, where they are here: accuracy by class with intervals, which class is taken for which, how
+    sure it is and how often right, and the images about which it is most surely wrong.
+    """
     from etude.train import kept
     from etude.train.run import Run
     from etude.views.runs import run_view
 
-    show_view(run_view(Run(kept.place_of(folder))), html, json_)
+    run = Run(kept.place_of(folder))
+    view = run_view(run)
+    if run.finished:
+        from etude.views.mistakes import with_mistakes
+
+        view = with_mistakes(view, run, say)
+    show_view(view, html, json_)

@@ -9,11 +9,13 @@ from etude.errors import UsageError
 
 
 @click.command()
-@click.argument("recipe_name", metavar="RECIPE", required=False)
+@click.argument("name", metavar="RECIPE|NETWORK", required=False)
 @click.option("--budget", help="smoke, laptop or paper; by default laptop.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value: optimizer.lr=0.05, model.shortcut=conv.")
 @click.option("--seed", type=click.IntRange(min=0), help="By default 0.")
 @click.option("--data", help="Other data: a name of `etude data ls`, or a folder with one sub-folder of images a class.")
+@click.option("--from", "start", metavar="RUN|WEIGHTS", help="The weights to begin with; see `etude convert` for those of others.")
+@click.option("--leave-out-broken", is_flag=True, help="Leave out the files of a folder that cannot be read, and list them.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Your folder with the official files of the data set.")
 @click.option("--device", help="cpu, cuda or mps; by default the best there is.")
 @click.option("--runs", type=click.Path(path_type=Path), help="Where the run's folder is made; by default runs.")
@@ -22,33 +24,47 @@ from etude.errors import UsageError
 )
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Continue the run in this folder.")
 def train(
-    recipe_name: str | None,
+    name: str | None,
     budget: str | None,
     settings: tuple[str, ...],
     seed: int | None,
     data: str | None,
+    start: str | None,
+    leave_out_broken: bool,
     data_dir: Path | None,
     device: str | None,
     runs: Path | None,
     folder: Path | None,
     resume: Path | None,
 ) -> None:
-    """Train a network by RECIPE: a name of `etude ls --recipes`, or a .toml file."""
+    """Train a network by RECIPE: a name of `etude ls --recipes`, or a .toml file.
+
+    NETWORK --data FOLDER trains it on your own images, by the recipe `scratch`, or with --from by `finetune`: the head is a new one for
+    your classes, everything else begins with these weights. FOLDER has a folder of images a class; a fifth is held out for testing, unless
+    it has train/ and test/.
+    """
     from etude.train import recipe as recipes
     from etude.train.job import Job, Means
     from etude.train.run import Run
     from etude.train.store import Store
 
     if resume is not None:
-        if recipe_name or budget or settings or data or runs or folder or seed is not None:
+        if name or budget or settings or data or start or leave_out_broken or runs or folder or seed is not None:
             raise UsageError("--resume continues a run as it was started; beside it only --device and --data-dir make sense")
         run = Run(resume)
         run.job()
-    elif recipe_name is None:
+    elif name is None:
         raise UsageError("which recipe? `etude ls --recipes` lists them")
     else:
-        recipe = recipes.load(recipe_name, budget or "laptop")
-        job = Job(recipes.change(recipe.on(data) if data else recipe, settings), seed or 0)
+        recipe = recipes.load(recipes.for_own_images(name, bool(start)), budget or "laptop")
+        if not (data or recipe.data):
+            raise UsageError(
+                f"{name}: on which images? --data FOLDER, with a folder of images a class; or a recipe of `etude ls --recipes`"
+            )
+        recipe = recipe.on(data) if data else recipe
+        recipe = recipe.begun_with(start) if start else recipe
+        recipe = recipes.change(recipe, (*settings, "broken='left out'") if leave_out_broken else settings)
+        job = Job(recipe, seed or 0)
         job.recipe.model.without_weights()  # a wrong option is said before a folder is made
         run = Run(folder) if folder else Store(runs or Path("runs")).new(job)
 

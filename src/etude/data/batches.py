@@ -90,6 +90,16 @@ def random_shift(images: Tensor, pixels: int, random: torch.Generator) -> Tensor
     return windows[torch.arange(count), :, down, right]
 
 
+def random_part(images: Tensor, least: float, random: torch.Generator) -> Tensor:
+    """Of each image a part of its own, `least` of its area or more, scaled to the size of the whole. B×C×H×W uint8."""
+    count = len(images)
+    side = (least + (1 - least) * torch.rand(count, 1, generator=random)).sqrt()  # as a share of the image's
+    centre = (2 * torch.rand(count, 2, generator=random) - 1) * (1 - side)
+    places = torch.cat([torch.diag_embed(side.expand(-1, 2)), centre[:, :, None]], dim=2).to(images.device)
+    grid = F.affine_grid(places, list(images.shape), align_corners=False)
+    return F.grid_sample(images.float(), grid, padding_mode="border", align_corners=False).round().to(torch.uint8)
+
+
 def random_flip(images: Tensor, random: torch.Generator) -> Tensor:
     """Each image mirrored left to right or not, by the toss of a coin. B×C×H×W."""
     tossed = torch.rand(len(images), 1, 1, 1, generator=random) < 0.5

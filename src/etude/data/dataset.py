@@ -18,10 +18,11 @@ READERS = {"idx": idx.read_set, "cifar": cifar.read_set, "svhn": svhn.read_set}
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """images N×C×H×W uint8, 0 is black; labels N int64."""
+    """images N×C×H×W uint8, 0 is black; labels N int64; the names of their files, where they have any."""
 
     images: Tensor
     labels: Tensor
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -76,20 +77,27 @@ def load(
     image: tuple[int, int, int] = (1, 28, 28),
     data_dir: str | Path | None = None,
     say: Callable[[str], None] = sources.silent,
+    split: int | None = None,
+    leave_out: bool = False,
 ) -> Dataset:
     """A data set of the catalog by its name, fetched if need be, or a folder of images (a folder called `mnist` is `./mnist`).
 
     image     (C, H, W) to which the images of a folder are brought; a set of the catalog has its own and must agree
     data_dir  the user's folder with the official files, as for `sources.fetch`
-    say       called with one line for each step that takes time
+    say       called with one line for each step that takes time, and for what a person should know of a folder
+    split, leave_out  of a folder, as for `folder.read`
     Raises    UsageError for an unknown name or the wrong image shape; EtudeError as `sources.fetch` and `folder.read` do
     """
     name = str(name_or_folder)
+    if not name:
+        raise UsageError("which images? Add --data FOLDER, with one sub-folder of images a class")
     if name in catalog.names():
         return _from_catalog(catalog.row(name), image, data_dir, say)
     path = Path(name).expanduser()
     if path.is_dir():
-        return _from_folder(path, image, say)
+        return _from_folder(path, image, say, split, leave_out)
+    if path.is_file():
+        raise UsageError(f"{name}: is a file, expected a folder of images with one sub-folder a class; unpack an archive first")
     raise UsageError(f"no data set and no folder of images {name!r}; {nearest(name, catalog.names())}")
 
 
@@ -105,15 +113,15 @@ def _from_catalog(row: catalog.Row, image: tuple[int, int, int], data_dir: str |
     return Dataset(row.name, row.classes, train, test, f"the official files, their digests checked, in {where}")
 
 
-def _from_folder(path: Path, image: tuple[int, int, int], say: Callable[[str], None]) -> Dataset:
-    classes, train, test = folder.read(path, image, say)
+def _from_folder(path: Path, image: tuple[int, int, int], say: Callable[[str], None], split: int | None, leave_out: bool) -> Dataset:
+    classes, train, test = folder.read(path, image, say, split, leave_out)
     reencoded = declaration.declared(path)
     source = f"images in {path}" + (f", {reencoded} in another encoding" if reencoded else "")
     return Dataset(path.resolve().name, classes, _split(*train), _split(*test), source, reencoded)
 
 
-def _split(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Split:
-    return Split(torch.from_numpy(images), torch.from_numpy(labels).long())
+def _split(images: npt.NDArray[Any], labels: npt.NDArray[Any], names: tuple[str, ...] = ()) -> Split:
+    return Split(torch.from_numpy(images), torch.from_numpy(labels).long(), names)
 
 
 def _shape(image: tuple[int, int, int]) -> str:

@@ -1,51 +1,113 @@
 """A folder of images as a data set.
 
     FOLDER/train/CLASS/*  and  FOLDER/test/CLASS/*      the split is yours
-    FOLDER/CLASS/*                                      every fifth image of each class, in the order of names, is held out as test set
+    FOLDER/CLASS/*                                      a fifth of each class is held out as test set: drawn by a seed and the names of the
+                                                        files, or without a seed every fifth image in the order of names
 
-PNG, JPEG and BMP count as images, whatever the case of their ending; hidden and other files are ignored. An image is turned as its
-EXIF says, laid on white where it is transparent, made grey or RGB, and scaled to the wanted height and width, whatever its proportions.
+PNG, JPEG, BMP, TIFF and WebP count as images, whatever the case of their ending; hidden and other files are ignored. An image is turned as
+its EXIF says, laid on white where it is transparent, made grey or RGB, and scaled to the wanted height and width, whatever its proportions.
 """
 
+import hashlib
+from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
 
 from etude.data import catalog, declaration, kept
 from etude.data.idx import Bytes
+from etude.data.picture import NoImage, picture, shown
 from etude.data.sources import Say, silent
 from etude.errors import EtudeError, UsageError
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp")
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+# images of other kinds, which are not read; that is said
+OTHERS = (".heic", ".heif", ".avif", ".gif", ".svg", ".psd", ".dng", ".cr2", ".nef", ".arw", ".jp2", ".jxl")
 HELD_OUT = 5  # one in so many
+OUT_OF_BALANCE = 2  # a class with so many times the images of another
+MOST_NAMED = 5  # files in a message
 
 Labelled = list[tuple[Path, int]]
 
 
 class Pictures(NamedTuple):
-    """images N×C×H×W uint8; labels N int64, the index in the sorted class names."""
+    """images N×C×H×W uint8; labels N int64, the index in the sorted class names; names of the files, below the folder."""
 
     images: Bytes
     labels: npt.NDArray[np.int64]
+    names: tuple[str, ...]
 
 
-def read(root: Path, image: tuple[int, int, int], say: Say = silent) -> tuple[tuple[str, ...], Pictures, Pictures]:
+class Broken(EtudeError):
+    """Files that are no readable images."""
+
+    def __init__(self, files: dict[Path, str], root: Path) -> None:
+        (first, why), *others = sorted(files.items())
+        names = ", ".join(shown(path.relative_to(root)) for path, _ in others[:MOST_NAMED])
+        more = f", and {len(others)} more ({names}{', …' if len(others) > MOST_NAMED else ''})" if others else ""
+        self.files, self.what = files, f"{shown(first)}: {why}{more}"
+        super().__init__(f"{self.what}; replace or remove {'them' if others else 'it'}, or train with --leave-out-broken")
+
+
+def read(
+    root: Path, image: tuple[int, int, int], say: Say = silent, split: int | None = None, leave_out: bool = False
+) -> tuple[tuple[str, ...], Pictures, Pictures]:
     """Class names, training set and test set of the folder, each image brought to (C, H, W), C being 1 or 3.
 
+    split      the seed by which images are held out where the folder has no split; None is by the order of names
+    leave_out  whether files that cannot be read are left out, and said, rather than refused
+    say        called too with what is odd: classes out of balance, images of a kind that is not read
     Raises EtudeError, naming the folder or file, if the folder has not one of the two layouts, lacks images, holds an unreadable one, or
     is not what it declares.
     """
     if image[0] not in (1, 3):
         raise UsageError(f"images of a folder have 1 (grey) or 3 (RGB) channels, not {image[0]}")
-    classes, train, test = scan(root)
+    classes, train, test = scan(root, split)
     if name := declaration.declared(root):
         _check_declared(root, catalog.row(name), classes, train, test)
-    images = kept.images(root, [path for path, _ in train + test], image, _decoded, say)
-    return classes, _pictures(images[: len(train)], train), _pictures(images[len(train) :], test)
+    try:
+        images = _images(root, train + test, image, say)
+    except Broken as broken:
+        if not leave_out:
+            raise
+        say(f"left out {len(broken.files):,} of {len(train + test):,} files: {broken.what}")
+        train, test = ([(path, label) for path, label in part if path not in broken.files] for part in (train, test))
+        _check_every_class(root, classes, train, test)
+        images = _images(root, train + test, image, say)
+    for remark in remarks(root, classes, train + test):
+        say(remark)
+    return classes, _pictures(root, images[: len(train)], train), _pictures(root, images[len(train) :], test)
+
+
+def _images(root: Path, labelled: Labelled, image: tuple[int, int, int], say: Say) -> Bytes:
+    return kept.images(root, [path for path, _ in labelled], image, partial(_decoded, root), say)
+
+
+def _check_every_class(root: Path, classes: Sequence[str], train: Labelled, test: Labelled) -> None:
+    for part, labelled in (("training", train), ("test", test)):
+        for name in set(classes) - {classes[label] for _, label in labelled}:
+            raise EtudeError(f"{root}: no {part} image of {shown(name)} can be read; add some, or remove the class")
+
+
+def remarks(root: Path, classes: Sequence[str], labelled: Labelled) -> list[str]:
+    """What a person should know of a folder: classes out of balance, images of a kind that is not read."""
+    found = []
+    counts = Counter(label for _, label in labelled)
+    (most, many), (least, few) = counts.most_common()[0], counts.most_common()[-1]
+    if many >= OUT_OF_BALANCE * few:
+        often, rare = shown(classes[most]), shown(classes[least])
+        guess = f"whoever always says {often} is right in {100 * many / len(labelled):.0f} %"
+        found.append(f"{root}: classes out of balance, {many:,} images of {often} and {few:,} of {rare}: {guess}")
+    folders = {path.parent for path, _ in labelled}
+    others = Counter(path.suffix.lower() for folder in folders for path in _entries(folder) if path.suffix.lower() in OTHERS)
+    if others:
+        what = ", ".join(f"{count:,} {ending}" for ending, count in sorted(others.items()))
+        found.append(f"{root}: not read, {what}; make PNG or JPEG of them, or leave them")
+    return found
 
 
 def _check_declared(root: Path, row: catalog.Row, classes: Sequence[str], train: Labelled, test: Labelled) -> None:
@@ -62,9 +124,11 @@ def _check_declared(root: Path, row: catalog.Row, classes: Sequence[str], train:
                 raise EtudeError(f"{root}: is declared to be {row.name}, and has {count:,} {part} images of {name}; {expected}")
 
 
-def scan(root: Path) -> tuple[tuple[str, ...], Labelled, Labelled]:
+def scan(root: Path, split: int | None = None) -> tuple[tuple[str, ...], Labelled, Labelled]:
     """Class names, and the paths with labels of training and test images. Raises EtudeError as `read` does."""
     inner = _folders(root)
+    if misnamed := {"val", "valid", "validation", "dev"} & {folder.name for folder in inner if _folders(folder)}:
+        raise EtudeError(f"{root}: has {min(misnamed)}/ with folders in it; expected train/ and test/: rename it to test, or leave it out")
     given = {"train", "test"} & {folder.name for folder in inner}
     if len(given) == 1 and _folders(root / min(given)):
         lacking = "test" if given == {"train"} else "train"
@@ -76,9 +140,21 @@ def scan(root: Path) -> tuple[tuple[str, ...], Labelled, Labelled]:
     test: Labelled = []
     for label, paths in enumerate(classes.values()):
         _check_enough(paths)
-        for at, path in enumerate(paths):
-            (test if at % HELD_OUT == HELD_OUT - 1 else train).append((path, label))
+        chosen = held_out(paths, split)
+        for path in paths:
+            (test if path in chosen else train).append((path, label))
     return tuple(classes), train, test
+
+
+def held_out(paths: Sequence[Path], split: int | None) -> set[Path]:
+    """A fifth of the images of a class. By a seed it depends on their names alone, and a new image moves few of them."""
+    if split is None:
+        return set(paths[HELD_OUT - 1 :: HELD_OUT])
+
+    def drawn(path: Path) -> bytes:
+        return hashlib.sha256(f"{split} {path.parent.name}/{path.name}".encode(errors="surrogateescape")).digest()
+
+    return set(sorted(paths, key=drawn)[: len(paths) // HELD_OUT])
 
 
 def _given_split(root: Path) -> tuple[tuple[str, ...], Labelled, Labelled]:
@@ -97,9 +173,9 @@ def class_folders(root: Path) -> dict[str, list[Path]]:
     """The images of each class folder in `root`, both in the order of their names."""
     folders = _folders(root)
     if not folders:
-        raise EtudeError(f"{root}: has no class folders; expected CLASS/*.png, or train/CLASS/* and test/CLASS/*")
+        raise EtudeError(f"{shown(root)}: has no class folders; expected CLASS/*.png, or train/CLASS/* and test/CLASS/*")
     if len(folders) == 1:
-        raise EtudeError(f"{root}: has one class folder only ({folders[0].name}), expected two or more")
+        raise EtudeError(f"{shown(root)}: has one class folder only ({shown(folders[0].name)}), expected two or more")
     return {folder.name: images_in(folder) for folder in folders}
 
 
@@ -117,69 +193,35 @@ def _entries(folder: Path) -> list[Path]:
     try:
         return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda path: path.name)
     except OSError as error:
-        raise EtudeError(f"{folder}: cannot be read ({error.strerror}); expected a folder of images") from error
+        raise EtudeError(f"{shown(folder)}: cannot be read ({error.strerror}); expected a folder of images") from error
 
 
 def _check_enough(paths: list[Path]) -> None:
     if len(paths) < HELD_OUT:
         advice = "add images, or split them yourself into train/ and test/"
-        raise EtudeError(f"{paths[0].parent}: {len(paths)} images, expected {HELD_OUT} or more, of which one is held out; {advice}")
+        raise EtudeError(f"{shown(paths[0].parent)}: {len(paths)} images, expected {HELD_OUT} or more, of which one is held out; {advice}")
 
 
-def _decoded(paths: Sequence[Path], image: tuple[int, int, int]) -> Bytes:
-    images = np.empty((len(paths), *image), np.uint8)
+def _decoded(root: Path, paths: Sequence[Path], image: tuple[int, int, int]) -> Bytes:
+    images, broken = np.empty((len(paths), *image), np.uint8), dict[Path, str]()
     for at, path in enumerate(paths):
-        images[at] = picture(path, image)
+        try:
+            images[at] = picture(path, image)
+        except NoImage as error:
+            broken[path] = error.why
+    if broken:
+        raise Broken(broken, root)
     return images
 
 
-def _pictures(images: Bytes, labelled: Labelled) -> Pictures:
-    return Pictures(images, np.array([label for _, label in labelled], np.int64))
-
-
-def picture(path: Path, image: tuple[int, int, int]) -> Bytes:
-    """One image file as C×H×W uint8. Raises EtudeError if it cannot be read."""
-    return fitted(opened(path), image)
-
-
-def opened(path: Path) -> Image.Image:
-    """An image file as it is, turned as its EXIF says. Raises EtudeError, naming the file, if it cannot be read."""
-    try:
-        with Image.open(path) as file:
-            return _without_transparency(ImageOps.exif_transpose(file)).copy()
-    except FileNotFoundError as error:
-        raise EtudeError(f"{path}: no such file") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise EtudeError(f"{path}: not a readable image; replace or remove it") from error
-
-
-def _without_transparency(drawn: Image.Image) -> Image.Image:
-    """On white, as viewers show it; where nothing is drawn, a file may hold any colour."""
-    if not drawn.has_transparency_data:
-        return drawn
-    drawn = drawn.convert("RGBA")
-    white = Image.new("RGBA", drawn.size, "white")
-    return Image.alpha_composite(white, drawn).convert("RGB")
-
-
-def fitted(drawn: Image.Image, image: tuple[int, int, int]) -> Bytes:
-    """An opened image as C×H×W uint8, made grey or RGB and scaled where it has to be."""
-    channels, height, width = image
-    drawn = _in_mode(drawn, "L" if channels == 1 else "RGB")
-    if drawn.size != (width, height):
-        drawn = drawn.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(drawn, np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
+def _pictures(root: Path, images: Bytes, labelled: Labelled) -> Pictures:
+    names = tuple(shown(path.relative_to(root)) for path, _ in labelled)
+    return Pictures(images, np.array([label for _, label in labelled], np.int64), names)
 
 
 def images_in(folder: Path) -> list[Path]:
     """The image files in a folder, in the order of their names. Raises EtudeError if there is none."""
     images = [path for path in _entries(folder) if path.suffix.lower() in ENDINGS and path.is_file()]
     if not images:
-        raise EtudeError(f"{folder}: a folder without images; expected {', '.join(ENDINGS)} files; add some, or remove it")
+        raise EtudeError(f"{shown(folder)}: a folder without images; expected {', '.join(ENDINGS)} files; add some, or remove it")
     return images
-
-
-def _in_mode(opened: Image.Image, mode: str) -> Image.Image:
-    if opened.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
-        opened = Image.fromarray((np.asarray(opened).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
-    return opened.convert(mode)

@@ -1,6 +1,6 @@
 """The pictures of a view, as SVG."""
 
-from etude.views.view import CurvePicture, DepthPicture, Diagram, GradientPicture, Picture
+from etude.views.view import Calibration, Confusion, CurvePicture, DepthPicture, Diagram, GradientPicture, Photos, Picture
 
 
 def svg_of(picture: Picture) -> str:
@@ -22,3 +22,15 @@ def svg_of(picture: Picture) -> str:
             from etude.report.figures import Line, run_curves
 
             return run_curves(title, [Line(metrics, "this run", curve=curve)], None)
+        case Photos(photos):
+            from etude.report.photos import photos_figure
+
+            return photos_figure(photos)
+        case Confusion(classes, counts):
+            from etude.report.mistakes import confusion_figure
+
+            return confusion_figure(classes, counts)
+        case Calibration(bins):
+            from etude.report.mistakes import calibration_figure
+
+            return calibration_figure(bins)

@@ -14,15 +14,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from etude import data
-from etude.data.batches import Batches, epoch_order, generator, random_flip, random_shift
+from etude.data.batches import Batches, epoch_order, generator, random_flip, random_part, random_shift
 from etude.data.dataset import Dataset, Split
 from etude.errors import EtudeError, UsageError
-from etude.train import checkpoint, machine
+from etude.train import checkpoint, machine, start
 from etude.train.initial import draw_by_shape
 from etude.train.job import Diverged, Interrupted, Job, Means, Progress
 from etude.train.optimizers import make_optimizers, set_learning_rates
 from etude.train.recipe import Recipe, WarmUp
 from etude.train.run import Run, differences
+from etude.train.start import Start
 
 CHECKPOINT_SECONDS = 15.0
 REPORT_SECONDS = 0.25
@@ -50,9 +51,10 @@ class Training:
         self.run, self.job, self.means, self.recipe = run, job, means, job.recipe
         self.device = machine.choose_device(means.device)
         machine.make_deterministic(self.device)
-        self.recipe.model.without_weights()  # a wrong option is said before anything is loaded
-        dataset = data.load(self.recipe.data, image=self.recipe.model.input, data_dir=means.data_dir, say=means.say)
-        self.mean, self.std = normalisation(self.recipe, dataset)
+        start.check(self.recipe)  # before anything is loaded
+        begin = start.read(self.recipe) if self.recipe.start and not run.checkpoint.exists() else None
+        dataset = load_data(self.recipe, means)
+        self.mean, self.std = normalisation(self.recipe, dataset, begin, self.saved_environment)
         training, validation = held_out(dataset.train, self.recipe.validation or 0)
         self.train, self.test = (self.batches(split) for split in (first(training, self.recipe.images), dataset.test))
         held = {"validation_accuracy": validation, "fitted_accuracy": first(training, self.recipe.fitted or 0)}
@@ -61,6 +63,9 @@ class Training:
         model = self.recipe.model.build(**outputs(self.recipe, dataset))
         if self.recipe.paired:
             draw_by_shape(model, job.seed)
+        self.head = start.head_of(self.recipe.model) if self.recipe.start else frozenset()
+        if begin:
+            means.say(begin.put_into(self.recipe.model, model, self.head, dataset.classes))
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizers = make_optimizers(self.recipe, self.model, self.device)
         self.steps_per_epoch = math.ceil(len(self.train) / self.recipe.batch)
@@ -73,6 +78,7 @@ class Training:
             "images": dataset.source,
             "reencoded": dataset.reencoded,
             "classes": list(dataset.classes),
+            **({"start": begin.note} if begin else {}),
             "mean": self.mean.tolist() if isinstance(self.mean, Tensor) else list(self.mean),
             "std": list(self.std),
         }
@@ -147,7 +153,9 @@ class Training:
         """One step of the optimisers on the images of that index. The sums of an epoch begin anew with its first."""
         if self.state["step"] % self.steps_per_epoch == 0:
             self.state["epoch"] = NOTHING_YET
-        x, y = self.train.cut(index, self.augment if self.recipe.shift or self.recipe.flip else None)
+        if self.recipe.frozen:
+            start.freeze(self.model, self.optimizers, self.head, self.recipe.frozen - self.state["step"])
+        x, y = self.train.cut(index, self.augment if self.recipe.shift or self.recipe.flip or self.recipe.crop else None)
         loss, right = loss_and_right(self.model, x, y, self.recipe.label_smoothing)
         self.model.zero_grad()
         loss.backward()
@@ -178,8 +186,10 @@ class Training:
         return accuracy is not None and warm_up.until_error is not None and 1 - accuracy < warm_up.until_error
 
     def augment(self, images: Tensor) -> Tensor:
-        """The images of this step, moved and mirrored as the recipe says, by numbers that depend on seed and step alone."""
+        """The images of this step, cut, moved and mirrored as the recipe says, by numbers that depend on seed and step alone."""
         random = generator(self.job.seed, self.state["step"], "augment")
+        if self.recipe.crop:
+            images = random_part(images, self.recipe.crop, random)
         if self.recipe.shift:
             images = random_shift(images, self.recipe.shift, random)
         return random_flip(images, random) if self.recipe.flip else images
@@ -328,14 +338,26 @@ def every_fifth(split: Split) -> Split:
     return Split(split.images[::5], split.labels[::5])
 
 
-def normalisation(recipe: Recipe, dataset: Dataset) -> tuple[tuple[float, ...] | Tensor, tuple[float, ...]]:
-    """The recipe's mean and spread, or those of the training images where it has none."""
+def load_data(recipe: Recipe, means: Means) -> Dataset:
+    """The images that a recipe trains on and tests with."""
+    leave_out = recipe.broken == "left out"
+    return data.load(recipe.data, image=recipe.image, data_dir=means.data_dir, say=means.say, split=recipe.split, leave_out=leave_out)
+
+
+def normalisation(
+    recipe: Recipe, dataset: Dataset, begin: Start | None, saved: Mapping[str, Any] | None
+) -> tuple[tuple[float, ...] | Tensor, tuple[float, ...]]:
+    """The recipe's mean and spread; where it has none, those of the weights that it begins with, or of the training images."""
+    if recipe.start and saved:
+        return tuple(saved["mean"]), tuple(saved["std"])
     channels = dataset.train.images.shape[1]
     if len(recipe.std) not in (0, channels):
         raise UsageError(f"std = {list(recipe.std)}, expected one number a channel; {dataset.name} has {channels}")
     if isinstance(recipe.mean, str):  # "per pixel"
         return dataset.mean_image(), recipe.std
-    return (recipe.mean, recipe.std) if recipe.mean else dataset.statistics()
+    if recipe.mean:
+        return recipe.mean, recipe.std
+    return (begin.mean, begin.std) if begin and begin.mean else dataset.statistics()
 
 
 def outputs(recipe: Recipe, dataset: Dataset) -> dict[str, int]:

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from etude.data.folder import fitted, images_in, opened
+from etude.data.folder import images_in
 from etude.data.idx import Bytes
+from etude.data.picture import fitted, opened
 from etude.errors import EtudeError
+from etude.explain.occlusion import Occlusion, occlusion
 from etude.train import machine
 from etude.train.trained import TrainedNetwork
 
@@ -59,6 +61,15 @@ class Errors:
         return self.wrong / self.images
 
 
+@dataclass(frozen=True, eq=False)
+class Reason:
+    """A prediction, the pixels that it was made of (C×H×W uint8), and what becomes of its first class when they are hidden."""
+
+    prediction: Prediction
+    pixels: Bytes
+    occlusion: Occlusion
+
+
 def predict(trained: TrainedNetwork, images: Sequence[Path], *, device: str | None = None) -> list[Prediction]:
     """Classify image files, or every image of a folder among `images`.
 
@@ -92,6 +103,18 @@ def predictions(trained: TrainedNetwork, files: Iterable[Path], device: str | No
         logits = trained(torch.from_numpy(np.stack([pixels for pixels, _ in made])).to(where))
         for path, likely, (_, changes) in zip(paths, logits.softmax(dim=1).tolist(), made, strict=True):
             yield Prediction(path, trained.classes, tuple(likely), tuple(changes))
+
+
+def reasons(trained: TrainedNetwork, images: Sequence[Path], *, device: str | None = None) -> list[Reason]:
+    """Classify image files and find where in them the answers come from. Raises as `predict`."""
+    where, dark = machine.choose_device(device), trained.mean.mean().item() < 0.5
+    found = []
+    for prediction in predict(trained, images, device=device):
+        pixels, _ = prepared(opened(prediction.image), trained.image, dark=dark)
+        output = int(np.argmax(prediction.probabilities))
+        seen = occlusion(trained, torch.tensor(pixels, device=where) / 255, output, trained.mean)
+        found.append(Reason(prediction, pixels, seen))
+    return found
 
 
 def every_file(images: Sequence[Path]) -> Iterable[Path]:

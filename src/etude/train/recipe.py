@@ -165,6 +165,9 @@ class Budget:
     batch            images a step; the last batch of an epoch is smaller where it does not divide
     label_smoothing  share of a label that training spreads over all classes; 0 is plain cross-entropy, which tests always use
     shift, flip      augmentation: each training image moved by up to `shift` pixels in both directions, and mirrored by a coin's toss
+    crop             a random part of it, of at least this share of its area, at full size; the whole image when absent
+    side             height and width of the images, where the network is made for larger ones; its own when absent
+    frozen           steps at the beginning in which the head alone is trained; none when absent
     warm_up          a lower learning rate before the schedule is followed; none when absent
     images           how many of the training images to use, the first ones; all when absent
     validation       how many of the training images are held out, always the same ones; none when absent
@@ -180,6 +183,9 @@ class Budget:
     flip: bool
     optimizer: Sgd | AdamW | Muon
     schedule: Constant | OneCycle | Steps
+    crop: float | None = None
+    side: int | None = None
+    frozen: int | None = None
     warm_up: WarmUp | None = None
     images: int | None = None
     validation: int | None = None
@@ -194,9 +200,11 @@ class Budget:
         if self.result != "last" and not self.validation:
             raise ValueError("result is that of the lowest validation error, and `validation` holds no images out")
         _check_shares(label_smoothing=self.label_smoothing)
+        if self.crop is not None and not 0 < self.crop <= 1:
+            raise ValueError(f"crop = {self.crop:g}, expected a share of the image, 0 < crop ≤ 1")
         if self.shift < 0:
             raise ValueError(f"shift = {self.shift}, expected a number of pixels, 0 for none")
-        for key in ("steps", "batch", "images", "validation", "fitted"):
+        for key in ("steps", "batch", "side", "frozen", "images", "validation", "fitted"):
             value = getattr(self, key)
             if value is not None and value < 1:
                 raise ValueError(f"{key} = {value}, expected at least 1")
@@ -221,6 +229,9 @@ class Recipe(Budget):
     mean, std  per channel, of pixel values between 0 and 1, to normalise images with; empty for those of the training images;
                a mean "per pixel" is the mean image of these, and has a std beside it
     paired     whether initial values are those of every network from the same seed, where shapes agree (initial.py)
+    start      the run or the file whose weights it begins with; random ones when absent
+    split      the seed by which images are held out of a folder that has no split; by the order of their names when absent
+    broken     whether files of a folder that cannot be read are left out; they are refused when absent
     """
 
     name: str
@@ -230,6 +241,9 @@ class Recipe(Budget):
     mean: Mean
     std: tuple[float, ...]
     paired: bool = False
+    start: str | None = None
+    split: int | None = None
+    broken: Literal["left out"] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -242,6 +256,17 @@ class Recipe(Budget):
     def title(self) -> str:
         """`resnet20.he2015`."""
         return f"{self.model}.{self.name}"
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """(channels, height, width) of the images."""
+        channels, height, width = self.model.input
+        return (channels, min(height, self.side), min(width, self.side)) if self.side else self.model.input
+
+    def begun_with(self, start: str) -> "Recipe":
+        """The same recipe from the weights of a run, a file, or a network that Etude brings trained; of a path the whole is kept."""
+        place = Path(start).expanduser()
+        return dataclasses.replace(self, start=str(place.resolve()) if place.exists() else start)
 
     def on(self, data: str) -> "Recipe":
         """The same recipe on other data, normalised by their own mean and spread; a mean per pixel is their own in any case.
@@ -261,6 +286,7 @@ class Recipe(Budget):
 class File:
     """A recipe file. Of `networks`, each with what it needs otherwise by budget, those that match a pattern such as "resnet*" are meant.
 
+    data     "" for images that are always somebody's own
     options  of the networks, where a name does not give them itself: { dropout = 0.2 }
     """
 
@@ -271,6 +297,7 @@ class File:
     networks: Mapping[str, Mapping[str, Mapping[str, Any]]]
     budget: Mapping[str, Mapping[str, Any]]
     paired: bool = False
+    split: int | None = None
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
@@ -290,7 +317,7 @@ class File:
                 table = merged(table, needs.get(budget, {}))
         model = Network(model.name, {**self.options, **model.options})
         given = {"name": self.name, "budget": budget, "model": model, "data": self.data, "mean": self.mean, "std": self.std}
-        return build(Recipe, table, f"{self.name}.toml: budget.{budget}", **given, paired=self.paired)
+        return build(Recipe, table, f"{self.name}.toml: budget.{budget}", **given, paired=self.paired, split=self.split)
 
 
 def merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -325,6 +352,11 @@ def find(name: str) -> tuple[Path, Network | None]:
     if file not in files() or model.partition("(")[0] not in registry.names():
         raise UsageError(f"no recipe `{name}`; {nearest(name, names())}")
     return FOLDER / f"{file}.toml", Network.read(model)
+
+
+def for_own_images(name: str, start: bool) -> str:
+    """The recipe by which a network of that name is trained on somebody's own images, from weights or not; other names as they are."""
+    return f"{name}.{'finetune' if start else 'scratch'}" if name.partition("(")[0] in registry.names() else name
 
 
 def read(path: Path) -> File:
@@ -381,7 +413,7 @@ def copied(name: str) -> str:
         budgets[budget] = {field.name: table[field.name] for field in dataclasses.fields(Budget) if field.name in table}
     own = model.name if model else file.models[0]
     top = {"data": file.data, "mean": _plain(file.mean), "std": list(file.std)}
-    top |= {key: value for key, value in (("paired", file.paired), ("options", file.options)) if value}
+    top |= {key: value for key, value in (("paired", file.paired), ("split", file.split), ("options", file.options)) if value}
     content = {**top, "networks": {own: {}}, "budget": budgets}
     comments = itertools.takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
     return "\n".join([f"# {own}.{file.name}, copied from", *comments, "", tomli_w.dumps(content)])

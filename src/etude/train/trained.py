@@ -23,6 +23,7 @@ class TrainedNetwork(nn.Module):
     classes    the names of its outputs, in order
     mean, std  of the training images, one a channel, of pixels from 0 to 1; the mean may be an image
     note       that these were a known set in another encoding, in words; "" where they were not
+    image      (channels, height, width) of the images that it takes
     """
 
     mean: Tensor
@@ -36,16 +37,13 @@ class TrainedNetwork(nn.Module):
         mean: Sequence[Any],
         std: Sequence[float],
         note: str = "",
+        image: tuple[int, int, int] | None = None,
     ) -> None:
         super().__init__()
         self.network, self.module, self.classes, self.note = network, module, classes, note
+        self.image = image or network.input
         self.register_buffer("mean", per_channel(torch.tensor(mean))[0].float())
         self.register_buffer("std", per_channel(std)[0].float())
-
-    @property
-    def image(self) -> tuple[int, int, int]:
-        """(channels, height, width) of the images that it takes."""
-        return self.network.input
 
     def forward(self, images: Tensor) -> Tensor:
         """N×channels×height×width with pixels from 0 to 1, or bytes, to N×classes logits."""
@@ -73,14 +71,15 @@ def load(place: Path | str) -> TrainedNetwork:
             raise EtudeError(f"{place}: was not written by `etude convert`, which takes the weights of others")
         return with_images(converted, place)
     run = Run(place)
-    network, environment = run.recipe().model, run.environment()
+    recipe, environment = run.recipe(), run.environment()
+    network = recipe.model
     named = environment["classes"]
     count = network.options.get("classes", len(named))
     module = network.build(classes=count)
     checkpoint.load_model(run.checkpoint, module)
     classes = (*named, *(f"output {index}" for index in range(len(named), count)))  # which no image of the data belongs to
     note = f"trained on {environment['images']}" if environment.get("reencoded") else ""
-    return TrainedNetwork(network, module, classes, environment["mean"], environment["std"], note).eval()
+    return TrainedNetwork(network, module, classes, environment["mean"], environment["std"], note, recipe.image).eval()
 
 
 def with_images(converted: Converted, file: Path) -> TrainedNetwork:

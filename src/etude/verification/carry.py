@@ -19,7 +19,7 @@ from etude.explain.graph import graph, reason, whole_output
 from etude.explain.recorder import tensors_in
 from etude.models.network import Network
 from etude.models.weight_files import Converted, read_converted, read_weights, write_converted
-from etude.models.weights import KNOWN, families_of, load, named, options_of, recognise, shape, unwrapped
+from etude.models.weights import KNOWN, families_of, load, named, options_of, recognise, shape, tensors_of, unwrapped
 from etude.papers import Step
 from etude.targets.opening import opened
 from etude.targets.target import Target
@@ -192,22 +192,31 @@ def from_names(file: Path, network: Network | None = None) -> tuple[Converted, s
 
     Raises  EtudeError for other names, and for weights that do not fit the network
     """
-    tensors = read_weights(file)
+    return from_tensors(read_weights(file), str(file), network)
+
+
+def from_package(target: Target, network: Network | None = None) -> tuple[Converted, str]:
+    """The same for the weights of a network that an installed package makes, which runs here."""
+    with opened(target) as made:
+        return from_tensors(tensors_of(made.module.float().state_dict()), str(target), network)
+
+
+def from_tensors(tensors: Mapping[str, Tensor], what: str, network: Network | None) -> tuple[Converted, str]:
     name = network.name if network else recognise(tensors, KNOWN)
     if name is None:
         known = "no network that torchvision and Etude share has exactly these tensors, nor has a known ResNet for CIFAR"
-        raise EtudeError(f"{file}: {known}; --to says where one differs, --like takes the code that they belong to")
+        raise EtudeError(f"{what}: {known}; --to says where one differs, --like takes the code that they belong to")
     network = Network(name, {**options_of(name, named(tensors)), **(network.options if network else {})})
     module = network.build().eval()
     try:
         family = load(module, tensors, families_of(module))
     except EtudeError as error:
-        raise EtudeError(f"{file}: {error}") from error
+        raise EtudeError(f"{what}: {error}") from error
     if not family.both_sides:
         return Converted(network, module), ""
     theirs = with_zeros_on_both_sides(module, network)
     images = torch.randn(IMAGES, *network.input, generator=torch.Generator().manual_seed(0))
-    converted, how = proven(theirs, network, images, computed(theirs, images), str(file))
+    converted, how = proven(theirs, network, images, computed(theirs, images), what)
     if not any(choice.front for choice in theirs.choices.values()):
         return converted, how
     return converted, f"by its names it has the zero channels of option A on both sides (--like takes code that has not); {how}"

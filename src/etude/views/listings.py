@@ -56,9 +56,9 @@ def recipes_view(pattern: str) -> View:
 
     files = [recipe.read(recipe.FOLDER / f"{name}.toml") for name in recipe.files()]
     found = [
-        {"recipe": f"{model}.{file.name}", "network": model, "data": file.data, "budgets": ", ".join(file.budget)}
+        {"recipe": f"{model}.{file.name}", "network": model, "data": file.data or "your own", "budgets": ", ".join(file.budget)}
         for file in files
-        for model in file.models
+        for model in (["NETWORK"] if pattern == "*" and "*" in file.networks else file.models)
     ]
     return listing("Recipes", pattern, [row for row in found if fnmatch.fnmatchcase(row["recipe"], pattern)], " --recipes")
 

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 from etude.values import write_settings
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from etude.data.idx import Bytes
     from etude.explain.depth import DepthComparison
     from etude.explain.gradients import GradientReport
     from etude.explain.nodes import Graph
@@ -118,7 +122,38 @@ class CurvePicture:
     curve: Sequence[Mapping[str, Any]]
 
 
-Picture = Diagram | GradientPicture | DepthPicture | CurvePicture
+@dataclass(frozen=True)
+class Photo:
+    """An image with what is said below it; `heat`, height×width from -1 to 1, lies over it."""
+
+    pixels: "Bytes"
+    text: str
+    heat: "npt.NDArray[np.float64] | None" = None
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Images side by side, to be drawn."""
+
+    photos: tuple[Photo, ...]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How often which class was taken for which, to be drawn: a row for each class that an image has."""
+
+    classes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How sure, how often right, and how many images, bin by bin, to be drawn."""
+
+    bins: tuple[tuple[float, float, int], ...]
+
+
+Picture = Diagram | GradientPicture | DepthPicture | Photos | Confusion | Calibration | CurvePicture
 Block = Text | Remarks | Terms | Points | Table | Drawing | Passage | Picture
 
 

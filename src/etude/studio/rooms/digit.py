@@ -148,7 +148,7 @@ def pixels(trained: "TrainedNetwork", body: bytes) -> "torch.Tensor":
     import torch
 
     from etude.data.digit import centred
-    from etude.data.folder import opened
+    from etude.data.picture import opened
     from etude.train.predict import prepared
 
     if trained.image == GREY and len(body) == CANVAS * CANVAS:

@@ -1,0 +1,1 @@
+"""Why a network that was loaded is wrong, and what there is on this machine."""
