@@ -16,10 +16,12 @@ from etude.version import VERSION
 
 COMMANDS = {
     "audit": "audit",
+    "bench": "bench",
     "convert": "convert",
     "cp": "listing",
     "data": "data",
     "explain": "explain",
+    "export": "export",
     "identify": "identify",
     "ls": "listing",
     "practice": "practice",

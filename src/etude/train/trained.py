@@ -49,9 +49,13 @@ class TrainedNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """N×channels×height×width with pixels from 0 to 1, or bytes, to N×classes logits."""
-        pixels = images.to(self.mean.dtype) / 255 if images.dtype == torch.uint8 else images
-        logits: Tensor = self.module((pixels - self.mean) / self.std.where(self.std > 0, 1))
+        logits: Tensor = self.module(self.normalised(images))
         return logits
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """Such images as the network itself takes them."""
+        pixels = images.to(self.mean.dtype) / 255 if images.dtype == torch.uint8 else images
+        return (pixels - self.mean) / self.std.where(self.std > 0, 1)
 
 
 def load(place: Path | str) -> TrainedNetwork:
