@@ -21,7 +21,9 @@ FORMATS = ("onnx", "pt2", "safetensors", "hub")
 
 @click.command()
 @click.argument("place", metavar="RUN|NAME|WEIGHTS")
-@click.option("--to", required=True, type=click.Choice(FORMATS), help="pt2 is torch.export's; hub is a folder as the Hugging Face Hub has it.")
+@click.option(
+    "--to", required=True, type=click.Choice(FORMATS), help="pt2 is torch.export's; hub is a folder as the Hugging Face Hub has it."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="The file, or for the Hub the folder; by default named like the network.")
 @click.option("--normalise", is_flag=True, help="The graph takes pixels from 0 to 1 and normalises them itself (onnx, pt2).")
 @click.option("--licence", default="", metavar="ID", help="Under which the weights may be used, as the Hub writes it, such as mit.")
@@ -30,9 +32,10 @@ FORMATS = ("onnx", "pt2", "safetensors", "hub")
 def export(place: str, to: str, out: Path | None, normalise: bool, licence: str, json_: bool, **about: str | None) -> None:
     """Write what a run has trained as ONNX, for torch.export, as safetensors, or as a folder for the Hub.
 
-    RUN is the folder of a run, NAME what Etude brings trained (`etude ls --weights`) or a network with random weights (`etude ls`), WEIGHTS a
-    file that `etude convert` has written or recognises. What was written is read again and has to compute the same, on random and on real
-    images, one at a time and several; otherwise nothing is left. Classes, normalisation, licence and the record of the run are in the file.
+    RUN is the folder of a run, NAME what Etude brings trained (`etude ls --weights`) or a network with random weights (`etude ls`),
+    WEIGHTS a file that `etude convert` has written or recognises. What was written is read again and has to compute the same, on random
+    and on real images, one at a time and several; otherwise nothing is left. Classes, normalisation, licence and the record of the run are
+    in the file.
     """
     card = card_of(place, about)
     from etude.export.formats import FORMATS as KNOWN

@@ -1,5 +1,6 @@
 """What can compute a network on this machine's processor: torch as it is, torch made faster, and other programs from the ONNX graph."""
 
+import copy
 import os
 import shutil
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from etude.errors import EtudeError, UsageError, nearest
 from etude.export.compare import Answer
 from etude.export.extras import EXTRAS, extra, missing
 from etude.export.formats import INPUT, ONNX, onnx_bytes, onnx_session, quiet
+from etude.train.trained import TrainedNetwork
 
 COMPILERS = ("g++", "clang++", "cl")
 
@@ -64,6 +66,12 @@ def made(name: str, module: nn.Module, images: Tensor) -> Answer:
     return filled(answer, len(images))
 
 
+def by_engine(name: str, trained: TrainedNetwork, batch: int) -> Answer:
+    """The same for what was trained: of images as they are, bytes or pixels from 0 to 1, to logits. Raises as `made`."""
+    answer = made(name, trained.module, torch.zeros(batch, *trained.image))
+    return lambda images: answer(trained.normalised(images))
+
+
 def filled(answer: Answer, batch: int) -> Answer:
     """The same for fewer images: the batch is filled up, since an engine that is made for one size would be made again for another."""
 
@@ -84,7 +92,7 @@ def plain(module: nn.Module, images: Tensor) -> Answer:
 
 def folded(module: nn.Module, images: Tensor) -> Answer:
     """Normalisations behind a convolution become part of it, and the channels of a pixel lie side by side."""
-    traced = fx.symbolic_trace(module)
+    traced = fx.symbolic_trace(copy.deepcopy(module))
     parts = dict(traced.named_modules())
     for node in list(traced.graph.nodes):
         before = node.args[0] if node.op == "call_module" else None
@@ -97,7 +105,7 @@ def folded(module: nn.Module, images: Tensor) -> Answer:
             node.replace_all_uses_with(before)
             traced.graph.erase_node(node)
     traced.recompile()
-    traced.to(memory_format=torch.channels_last)
+    traced.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return lambda images: traced(images.contiguous(memory_format=torch.channels_last))
 
 

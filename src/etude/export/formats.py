@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from etude.errors import EtudeError, UsageError, nearest
 from etude.export.card import Card
@@ -90,7 +90,7 @@ def check_place(form: Format, place: Path) -> None:
 
 @contextlib.contextmanager
 def beside(place: Path) -> Iterator[Path]:
-    """Yield a path of the same name in a temporary folder beside it; when the block succeeds it becomes `place`, otherwise nothing is left."""
+    """Yield a path of the same name in a temporary folder beside it; when the block succeeds it becomes `place`, else nothing is left."""
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as folder:
         temporary = Path(folder) / place.name
@@ -153,9 +153,7 @@ def onnx_bytes(module: nn.Module, image: tuple[int, int, int], metadata: Mapping
     extra("onnxscript")
     with quiet():
         try:
-            made = torch.onnx.export(
-                program(module, image), dynamo=True, verbose=False, input_names=[INPUT], output_names=[OUTPUT]
-            )
+            made = torch.onnx.export(program(module, image), dynamo=True, verbose=False, input_names=[INPUT], output_names=[OUTPUT])
             assert made is not None
             proto = made.model_proto
         except EtudeError:
