@@ -17,6 +17,8 @@ from etude.audit.audit import Audited, Found
 from etude.cli import app
 from etude.errors import UsageError
 from etude.explain.graph import graph
+from etude.export.timing import FAILED, Bench, Place, Timing
+from etude.models.network import Network
 from etude.report.notebook import Cell
 from etude.report.plain import json_of
 from etude.report.terminal import text_of
@@ -24,6 +26,7 @@ from etude.report.web import fragment_of, page_of
 from etude.verification.verdict import Level, Verification
 from etude.views import depth
 from etude.views.audit import audit_view, implementations_view
+from etude.views.bench import bench_view
 from etude.views.card import card_view
 from etude.views.conv1x1 import conv1x1_view
 from etude.views.depth import depth_view
@@ -73,6 +76,14 @@ def audited() -> View:
     return audit_view(rows, ("zoo",))
 
 
+def benched() -> View:
+    times = {"<fast>": Timing(0.001, 0.001, 0.002, 3.5, 2e-7), "torch": Timing(0.02, 0.01, 0.03, 0, 0), "wrong": FAILED}
+    place = Place(Network("resnet20"), (3, 32, 32), 16, 2)
+    return bench_view(
+        "resnet20", [Bench(place, times, {"compiled": "no <such> instruction"})], ["openvino: pip install 'etude-cnn[openvino]'"]
+    )
+
+
 def depths() -> View:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(depth, "IMAGES", 4)
@@ -94,6 +105,7 @@ MADE: dict[str, Callable[[], View]] = {
     "depth": depths,
     "verification": checked,
     "audit": audited,
+    "bench": benched,
     "implementations": lambda: implementations_view(implementations.read(), ()),
     "network": lambda: network_view(subject(), tuple(VIEWS)),
     "whole network": lambda: whole_view(subject("lecture_residual")),

@@ -13,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from etude.errors import EtudeError, UsageError, nearest
 from etude.export.compare import Answer
 from etude.export.extras import EXTRAS, extra, missing
-from etude.export.formats import INPUT, ONNX, onnx_bytes, onnx_session, quiet
+from etude.export.formats import INPUT, ONNX, onnx_bytes, onnx_session, program, quiet
 from etude.train.trained import TrainedNetwork
 
 COMPILERS = ("g++", "clang++", "cl")
@@ -91,7 +91,13 @@ def plain(module: nn.Module, images: Tensor) -> Answer:
 
 
 def folded(module: nn.Module, images: Tensor) -> Answer:
-    """Normalisations behind a convolution become part of it, and the channels of a pixel lie side by side."""
+    """Without normalisations that can be part of a convolution, and with the channels of a pixel side by side."""
+    light = fold(module).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return lambda images: light(images.contiguous(memory_format=torch.channels_last))
+
+
+def fold(module: nn.Module) -> nn.Module:
+    """A copy in which a convolution does what a normalisation did that stood behind it, and behind nothing else."""
     traced = fx.symbolic_trace(copy.deepcopy(module))
     parts = dict(traced.named_modules())
     for node in list(traced.graph.nodes):
@@ -105,8 +111,8 @@ def folded(module: nn.Module, images: Tensor) -> Answer:
             node.replace_all_uses_with(before)
             traced.graph.erase_node(node)
     traced.recompile()
-    traced.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return lambda images: traced(images.contiguous(memory_format=torch.channels_last))
+    traced.delete_all_unused_submodules()
+    return traced
 
 
 def compiled(module: nn.Module, images: Tensor) -> Answer:
@@ -119,23 +125,23 @@ def compiled(module: nn.Module, images: Tensor) -> Answer:
 
 
 def onnxruntime(module: nn.Module, images: Tensor) -> Answer:
-    session = onnx_session(onnx_bytes(module, image_of(images), {}))
+    session = onnx_session(onnx_of(module, images))
     return lambda images: torch.from_numpy(session.run(None, {INPUT: images.numpy()})[0])
 
 
 def openvino(module: nn.Module, images: Tensor) -> Answer:
     """In float32 also where the processor is faster with less."""
     core = extra("openvino").Core()
-    model = core.read_model(onnx_bytes(module, image_of(images), {}))
+    model = core.read_model(onnx_of(module, images))
     model.reshape(list(images.shape))
     threads = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     ready = core.compile_model(model, "CPU", threads)
     return lambda images: torch.from_numpy(ready(images.numpy())[0].copy())
 
 
-def image_of(images: Tensor) -> tuple[int, int, int]:
+def onnx_of(module: nn.Module, images: Tensor) -> bytes:
     _, channels, height, width = images.shape
-    return channels, height, width
+    return onnx_bytes(program(module, (channels, height, width)), {})
 
 
 ENGINES = {

@@ -147,17 +147,15 @@ def read_pt2(card: Card, file: Path) -> tuple[Answer, str, str]:
 # ── ONNX ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def onnx_bytes(module: nn.Module, image: tuple[int, int, int], metadata: Mapping[str, str]) -> bytes:
-    """The ONNX file of a module, for any number of images. Raises EtudeError where torch cannot make it."""
+def onnx_bytes(graph: torch.export.ExportedProgram, metadata: Mapping[str, str]) -> bytes:
+    """The ONNX file of a graph. Raises EtudeError where torch cannot make it."""
     onnx = extra("onnx")
     extra("onnxscript")
     with quiet():
         try:
-            made = torch.onnx.export(program(module, image), dynamo=True, verbose=False, input_names=[INPUT], output_names=[OUTPUT])
+            made = torch.onnx.export(graph, dynamo=True, verbose=False, input_names=[INPUT], output_names=[OUTPUT])
             assert made is not None
             proto = made.model_proto
-        except EtudeError:
-            raise
         except Exception as error:
             raise EtudeError(f"torch.onnx exports no graph of it: {next(iter(str(error).splitlines()), type(error).__name__)}") from error
     free = proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param  # such as s77
@@ -171,7 +169,7 @@ def onnx_bytes(module: nn.Module, image: tuple[int, int, int], metadata: Mapping
 
 
 def write_onnx(card: Card, file: Path) -> None:
-    file.write_bytes(onnx_bytes(card.module, card.trained.image, card.metadata()))
+    file.write_bytes(onnx_bytes(program(card.module, card.trained.image), card.metadata()))
 
 
 def read_onnx(card: Card, file: Path) -> tuple[Answer, str, str]:

@@ -32,7 +32,7 @@ class Timing:
     """One engine with batches of one size.
 
     seconds     for an image, the median over the rounds; `low` and `high` are their quartiles
-    ready       seconds before its first answer, in a process that has used none yet
+    ready       seconds before its first answer; what another engine has imported before is not among them
     difference  from torch as it is: the largest, of the largest logit
     """
 

@@ -1,56 +1,55 @@
-"""How fast the engines compute a network on this machine, side by side."""
+"""How fast the engines compute a network on this machine, side by side. No torch."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from etude.views.view import Block, Points, Table, Text, View
+from etude.views.view import Points, Table, Text, View
 
 if TYPE_CHECKING:
     from etude.export.timing import Bench
 
+COLUMNS = ("batch", "engine", "ms an image", "quartiles", "times torch", "s to be ready", "largest difference")
 COUNTS = (1, 100, 10_000)  # images, for which it is said what `auto` takes
 
 
 def bench_view(title: str, benches: "Sequence[Bench]", lacking: Sequence[str]) -> View:
-    """Every size of a batch, and what is not installed. No torch."""
-    first = benches[0].place
-    parts: list[Block | View] = [
-        Text(f"{title} on {first.threads} threads; milliseconds an image: the median of rounds in which all took turns")
-    ]
-    for bench in benches:
-        parts.append(Table(COLUMNS, tuple(rows(bench)), (1, 2, 3, 4, 5), about=f"Batches of {bench.place.batch}"))
-        taken = "; ".join(f"for {count:,} {'image' if count == 1 else 'images'} {bench.chosen(count)}" for count in COUNTS)
-        parts.append(Text(f"--engine auto takes {taken}."))
-        parts += [Points("Not timed", tuple(f"{name}: {why}" for name, why in bench.failures.items()))] if bench.failures else []
-    parts += [Points("Not there", tuple(lacking))] if lacking else []
-    batches = ",".join(str(bench.place.batch) for bench in benches)
+    """Batches of every size, the fastest engine first; what fails, and what is not installed."""
+    batches, threads = [str(bench.place.batch) for bench in benches], benches[0].place.threads
+    on = f"on {threads} thread{'s' if threads > 1 else ''}"
+    about = f"{title} {on}: medians of rounds in which all took turns; differences are from torch, of the largest logit"
+    table = Table(COLUMNS, tuple(row for bench in benches for row in rows(bench)), right=(0, 2, 3, 4, 5, 6))
+    taken = Points("What --engine auto takes", tuple(in_words(bench) for bench in benches))
+    failures = tuple(f"{name}, batches of {bench.place.batch}: {why}" for bench in benches for name, why in bench.failures.items())
+    more = [Points(said, texts) for said, texts in (("What fails", failures), ("What is not there", tuple(lacking))) if texts]
     plain = [
         {
             "batch": bench.place.batch,
-            "threads": bench.place.threads,
+            "threads": threads,
             "engines": bench.timings,
             "failures": bench.failures,
             "auto": {str(count): bench.chosen(count) for count in COUNTS},
         }
         for bench in benches
     ]
-    return View("Engines", f"etude bench {title} --batch {batches}", tuple(parts), plain)
-
-
-COLUMNS = ("engine", "ms an image", "quartiles", "times torch", "s to be ready", "largest difference")
+    return View("Engines", f"etude bench {title} --batch {','.join(batches)}", (Text(about), table, taken, *more), plain)
 
 
 def rows(bench: "Bench") -> list[tuple[str, ...]]:
-    """The fastest first."""
     torch = bench.timings["torch"].seconds
     return [
         (
+            str(bench.place.batch),
             name,
             f"{1e3 * timing.seconds:.3g}",
             f"{1e3 * timing.low:.3g}–{1e3 * timing.high:.3g}",
             f"{torch / timing.seconds:.2f}",
             f"{timing.ready:.1f}",
-            f"{timing.difference:.1e}{'' if timing.usable else ': something else'}",
+            f"{timing.difference:.0e}{'' if timing.usable else ': not the same'}",
         )
         for name, timing in bench.timings.items()
     ]
+
+
+def in_words(bench: "Bench") -> str:
+    each = "one at a time" if bench.place.batch == 1 else f"{bench.place.batch} at a time"
+    return f"{each}: " + ", ".join(f"{bench.chosen(count)} for {count:,}" for count in COUNTS)
