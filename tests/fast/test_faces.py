@@ -77,7 +77,7 @@ def audited() -> View:
 
 
 def benched() -> View:
-    times = {"<fast>": Timing(0.001, 0.001, 0.002, 3.5, 2e-7), "torch": Timing(0.02, 0.01, 0.03, 0, 0), "wrong": FAILED}
+    times = {"<fast>": Timing(0.001, 0.001, 0.002, 0.001, 3.5, 2e-7), "torch": Timing(0.02, 0.01, 0.03, 0.01, 0, 0), "wrong": FAILED}
     place = Place(Network("resnet20"), (3, 32, 32), 16, 2)
     return bench_view(
         "resnet20", [Bench(place, times, {"compiled": "no <such> instruction"})], ["openvino: pip install 'etude-cnn[openvino]'"]

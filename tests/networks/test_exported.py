@@ -10,7 +10,7 @@ from torch import Tensor, nn
 import etude
 from etude.export import formats
 from etude.export.card import Card, settle
-from etude.export.compare import LIMIT, difference
+from etude.export.compare import LIMIT, Answer, difference
 from etude.export.engines import fold, made
 from etude.export.formats import export, onnx_bytes, onnx_session, program
 from etude.models import registry
@@ -57,7 +57,7 @@ def hold(module: nn.Module, shape: tuple[int, int, int]) -> None:
     wanted, before = module(images), {key: value.clone() for key, value in module.state_dict().items()}
     exported = program(module, shape)
     session = onnx_session(onnx_bytes(exported, {}))
-    answers = {
+    answers: dict[str, Answer] = {
         "torch.export": exported.module(),
         "ONNX": lambda images: torch.from_numpy(session.run(None, {formats.INPUT: images.numpy()})[0]),
         "folded": made("folded", module, images),

@@ -8,7 +8,7 @@ from torch import Tensor
 from etude.errors import EtudeError
 from etude.export.compare import Answer, difference
 from etude.export.engines import ENGINES, made
-from etude.export.timing import FAILED, Place, Timing, timed
+from etude.export.timing import FAILED, Place, Timing, in_turns
 from etude.train.trained import TrainedNetwork
 
 ROUNDS = 2  # in which an engine is timed at work
@@ -61,7 +61,7 @@ class Auto:
         """An engine that nothing is known of yet, where it is worth the time; or ""."""
         best = self.best()
         left = self.known[best].total(self.left, is_ready=best in self.answers)
-        batches = 2 * (ROUNDS + 1) * self.place.batch * self.known["torch"].seconds
+        batches = 2 * (ROUNDS + 1) * self.place.batch * self.known["torch"].least
         unknown = (name for name in ENGINES if name not in self.known and not ENGINES[name].lacks)
         return next((name for name in unknown if left > SHARE * (ENGINES[name].setup + batches)), "")
 
@@ -75,9 +75,9 @@ class Auto:
             self.known[name] = FAILED
         else:
             ready = time.perf_counter() - start
-            seconds = {each: timed(by, images, ROUNDS) / len(images) for each, by in ((name, answer), ("torch", self.trained.module))}
-            self.known |= {name: measured(seconds[name], ready, difference(answer(images), logits))}
-            self.known |= {"torch": measured(seconds["torch"], 0, 0)}
+            seconds = in_turns({"torch": self.trained.module, name: answer}, images, ROUNDS)
+            self.known["torch"] = measured(min(seconds["torch"]), 0, 0)
+            self.known[name] = measured(min(seconds[name]), ready, difference(answer(images), logits))
             self.answers[name] = answer
         self.place.keep({each: self.known[each] for each in ("torch", name)})
         return logits
@@ -95,4 +95,4 @@ class Auto:
 
 
 def measured(seconds: float, ready: float, apart: float) -> Timing:
-    return Timing(seconds, seconds, seconds, ready, apart)
+    return Timing(seconds, seconds, seconds, seconds, ready, apart)

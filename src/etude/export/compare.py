@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
 import torch
 from PIL import Image
 from torch import Tensor
@@ -55,6 +54,8 @@ def random_pixels(image: tuple[int, int, int], count: int) -> Tensor:
 
 def real_pixels(image: tuple[int, int, int], data: str) -> tuple[Tensor, str]:
     """Some images with pixels from 0 to 1, and where they come from: the first of a run's own folder, or else parts of a photograph."""
+    import matplotlib  # which takes a while, and nothing else here needs
+
     own = first_of(Path(data)) if data and data not in catalog.names() else []
     words = f"{len(own)} of {Path(data).name}" if own else f"{REAL} parts of a photograph"
     drawn = map(folder.opened, own) if own else parts_of(folder.opened(Path(matplotlib.get_data_path()) / PHOTOGRAPH))

@@ -91,9 +91,13 @@ def check_place(form: Format, place: Path) -> None:
 @contextlib.contextmanager
 def beside(place: Path) -> Iterator[Path]:
     """Yield a path of the same name in a temporary folder beside it; when the block succeeds it becomes `place`, else nothing is left."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as folder:
-        temporary = Path(folder) / place.name
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent)
+    except OSError as error:
+        raise EtudeError(f"{place}: cannot be written ({error.strerror}); choose another place with --out") from error
+    with folder:
+        temporary = Path(folder.name) / place.name
         yield temporary
         for file in (temporary, *temporary.glob("*")):
             if file.is_file():

@@ -32,6 +32,7 @@ class Timing:
     """One engine with batches of one size.
 
     seconds     for an image, the median over the rounds; `low` and `high` are their quartiles
+    least       in the fastest round, by which engines are chosen: what else a machine does can only add to it
     ready       seconds before its first answer; what another engine has imported before is not among them
     difference  from torch as it is: the largest, of the largest logit
     """
@@ -39,6 +40,7 @@ class Timing:
     seconds: float
     low: float
     high: float
+    least: float
     ready: float
     difference: float
 
@@ -49,10 +51,10 @@ class Timing:
 
     def total(self, images: int, *, is_ready: bool = False) -> float:
         """Seconds until that many images are done."""
-        return self.ready * (not is_ready) + images * self.seconds
+        return self.ready * (not is_ready) + images * self.least
 
 
-FAILED = Timing(math.inf, math.inf, math.inf, math.inf, math.inf)  # of an engine that does not run this network
+FAILED = Timing(*[math.inf] * 6)  # of an engine that does not run this network
 
 
 @dataclass(frozen=True)
@@ -128,36 +130,35 @@ def bench(trained: TrainedNetwork, batch: int, say: Callable[[str], None]) -> Be
         else:
             ready[name] = time.perf_counter() - start
     say(f"batch {batch}: {ROUNDS} rounds of {', '.join(answers)}")
-    seconds = in_turns(answers, normalised)
+    seconds = in_turns(answers, normalised, ROUNDS)
+    ready["torch"] = 0  # it is there before anything is to be computed
     timings = {
-        name: Timing(
-            statistics.median(each), *quartiles(each), ready[name] * (name != "torch"), difference(answers[name](normalised), wanted)
-        )
+        name: Timing(statistics.median(each), *quartiles(each), min(each), ready[name], difference(answers[name](normalised), wanted))
         for name, each in seconds.items()
     }
-    found = dict(sorted(timings.items(), key=lambda pair: pair[1].seconds))
+    found = dict(sorted(timings.items(), key=lambda pair: pair[1].least))
     place.keep(found | dict.fromkeys(failures, FAILED))
     return Bench(place, found, failures)
 
 
-def in_turns(answers: Mapping[str, Answer], images: Tensor) -> dict[str, list[float]]:
+def in_turns(answers: Mapping[str, Answer], images: Tensor, rounds: int) -> dict[str, list[float]]:
     """Seconds for an image, by engine and round; each round begins with another one."""
     names = list(answers)
-    times = {name: max(1, round(ROUND / timed(answers[name], images))) for name in names}
     seconds: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(ROUNDS):
+    for turn in range(rounds):
         first = turn % len(names)
         for name in (*names[first:], *names[:first]):
-            seconds[name].append(timed(answers[name], images, times[name]) / len(images))
+            seconds[name].append(timed(answers[name], images) / len(images))
     return seconds
 
 
-def timed(answer: Answer, images: Tensor, times: int = 1) -> float:
-    """Seconds for one answer."""
-    start = time.perf_counter()
-    for _ in range(times):
+def timed(answer: Answer, images: Tensor) -> float:
+    """Seconds for one answer, the mean of as many as fill a round."""
+    start, count = time.perf_counter(), 0
+    while (passed := time.perf_counter() - start) < ROUND or not count:
         answer(images)
-    return (time.perf_counter() - start) / times
+        count += 1
+    return passed / count
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float]:
