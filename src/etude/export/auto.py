@@ -73,13 +73,14 @@ class Auto:
             answer = made(name, self.trained.module, images)
         except EtudeError:
             self.known[name] = FAILED
+            self.place.keep({name: FAILED})
         else:
             ready = time.perf_counter() - start
             seconds = in_turns({"torch": self.trained.module, name: answer}, images, ROUNDS)
             self.known["torch"] = measured(min(seconds["torch"]), 0, 0)
             self.known[name] = measured(min(seconds[name]), ready, difference(answer(images), logits))
             self.answers[name] = answer
-        self.place.keep({each: self.known[each] for each in ("torch", name)})
+            self.place.keep({each: self.known[each] for each in ("torch", name)})
         return logits
 
     def computed(self, images: Tensor) -> Tensor:
