@@ -1,6 +1,6 @@
 """Exports every registered network at full size to ONNX and torch.export, and prints the largest differences: an hour on a quiet core.
 
-    python benchmarks/exports.py [PATTERN]      a line of JSON a network, such as "resnet*@cifar"
+python benchmarks/exports.py [PATTERN]      a line of JSON a network, such as "resnet*@cifar"
 """
 
 import argparse
