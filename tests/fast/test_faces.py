@@ -25,6 +25,8 @@ from etude.doctor.loaded import USUAL, Diagnosis, Finding, Trial
 from etude.errors import UsageError
 from etude.explain.graph import graph
 from etude.explain.occlusion import Occlusion
+from etude.export.timing import FAILED, Bench, Place, Timing
+from etude.models.network import Network
 from etude.practice.checker import Checked
 from etude.practice.words import Diagnosis as Diagnosed
 from etude.report.notebook import Cell, cell_of
@@ -38,6 +40,7 @@ from etude.train.run import RunResult
 from etude.verification.verdict import Level, Verification
 from etude.views import depth
 from etude.views.audit import audit_view, implementations_view
+from etude.views.bench import bench_view
 from etude.views.card import card_view
 from etude.views.conv1x1 import conv1x1_view
 from etude.views.depth import depth_view
@@ -123,6 +126,14 @@ def machine() -> View:
     )
 
 
+def benched() -> View:
+    times = {"<fast>": Timing(0.001, 0.001, 0.002, 0.001, 3.5, 2e-7), "torch": Timing(0.02, 0.01, 0.03, 0.01, 0, 0), "wrong": FAILED}
+    place = Place(Network("resnet20"), (3, 32, 32), 16, 2)
+    return bench_view(
+        "resnet20", [Bench(place, times, {"compiled": "no <such> instruction"})], ["openvino: pip install 'etude-cnn[openvino]'"]
+    )
+
+
 def depths() -> View:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(depth, "IMAGES", 4)
@@ -165,6 +176,7 @@ MADE: dict[str, Callable[[], View]] = {
     "depth": depths,
     "verification": checked,
     "audit": audited,
+    "bench": benched,
     "implementations": lambda: implementations_view(implementations.read(), ()),
     "graph": lambda: cell_of(graph(Gated(), (1, 28, 28))).view,
     "run": run,

@@ -16,11 +16,13 @@ from etude.version import VERSION
 
 COMMANDS = {
     "audit": "audit",
+    "bench": "bench",
     "convert": "convert",
     "cp": "listing",
     "data": "data",
     "doctor": "doctor",
     "explain": "explain",
+    "export": "export",
     "identify": "identify",
     "lessons": "lessons",
     "ls": "listing",

@@ -10,9 +10,12 @@ from etude.cli.convert import about_images, images_of
 from etude.cli.render import as_json, percent, say, show
 from etude.errors import UsageError
 
+ENGINES = ("torch", "folded", "compiled", "onnxruntime", "openvino")
+ENGINE = "What computes; by default what has it done first on this machine, as `etude bench` shows."
+
 if TYPE_CHECKING:
     from etude.models.weight_files import Images
-    from etude.train.predict import Errors, Prediction
+    from etude.train.predict import Answer, Errors, Prediction
     from etude.train.trained import TrainedNetwork
 
 
@@ -20,12 +23,20 @@ if TYPE_CHECKING:
 @click.argument("place", metavar="NAME|RUN|WEIGHTS", type=click.Path(path_type=Path))
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--top", default=3, show_default=True, type=click.IntRange(min=1), help="How many classes to print.")
+@click.option("--engine", default="auto", type=click.Choice(("auto", *ENGINES)), help=ENGINE)
 @click.option("--device", help="cpu, cuda or mps; by default the best there is.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @click.option("--why", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.html", help="Draw where in each image the answer is.")
 @about_images
 def predict(
-    place: Path, images: tuple[Path, ...], top: int, device: str | None, json_: bool, why: Path | None, **about: str | None
+    place: Path,
+    images: tuple[Path, ...],
+    top: int,
+    engine: str,
+    device: str | None,
+    json_: bool,
+    why: Path | None,
+    **about: str | None,
 ) -> None:
     """Classify PNG or JPEG files, or every image in a folder, by the network trained in RUN, or by one with WEIGHTS from elsewhere.
 
@@ -34,7 +45,7 @@ def predict(
     its images. --why hides one part of an image after the other and draws where the answer is lost: on this the network has looked.
     """
     from etude.data.folder import class_folders, holds_classes
-    from etude.train.predict import error_rate
+    from etude.train.predict import error_rate, every_file
     from etude.train.predict import predict as run_predict
 
     folder = images[0]
@@ -49,10 +60,30 @@ def predict(
         if folders:
             raise UsageError(f"{folder}: --why is for some images, or a folder of them; name one of {', '.join(folders)}")
         show(why_view(str(trained.network), reasons(trained, images, device=device)), why)
+    files = [file for each in folders.values() for file in each] if folders else list(every_file(images))
+    answer = computing(trained, engine, device, len(files))
     if folders:
-        show_errors(folder, error_rate(trained, folders, device=device), json_)
+        show_errors(folder, error_rate(trained, folders, device=device, answer=answer), json_)
     else:
-        show_predictions(run_predict(trained, images, device=device), top, json_)
+        show_predictions(run_predict(trained, files, device=device, answer=answer), top, json_)
+    if (by := getattr(answer, "engine", engine)) != engine and by != "torch":
+        say(f"computed by {by}, which was fastest here; --engine torch computes by torch alone")
+
+
+def computing(trained: "TrainedNetwork", engine: str, device: str | None, images: int) -> "Answer | None":
+    """What gives the logits of that many images; None for the network itself, on its device. Raises UsageError, EtudeError."""
+    from etude.train import machine
+    from etude.train.predict import BATCH
+
+    elsewhere = machine.choose_device(device).type != "cpu"
+    if engine == "torch" or (engine == "auto" and elsewhere):
+        return None
+    if elsewhere:
+        raise UsageError(f"--engine {engine} computes on the processor; add --device cpu")
+    from etude.export.auto import Auto
+    from etude.export.engines import by_engine
+
+    return Auto(trained, images, BATCH) if engine == "auto" else by_engine(engine, trained, min(images, BATCH))
 
 
 def trained_network(place: Path, about: "Images", folders: tuple[str, ...]) -> "TrainedNetwork":

@@ -25,11 +25,11 @@ from etude.models.weights import tensors_of
 class Images:
     """What is known of the images that weights were trained on; empty where nothing is.
 
-    mean, std  one a channel, of pixels from 0 to 1
+    mean, std  one a channel, of pixels from 0 to 1; the mean may be an image, as lists of lists
     classes    the names of the outputs, in order
     """
 
-    mean: tuple[float, ...] = ()
+    mean: tuple[Any, ...] = ()
     std: tuple[float, ...] = ()
     classes: tuple[str, ...] = ()
 
@@ -112,10 +112,19 @@ def _complaint(error: Exception) -> str:
 
 def write_converted(file: Path, converted: Converted) -> None:
     """Write it as safetensors, whole or not at all; the metadata remember the network, its options and the images. Raises OSError."""
-    tensors = {key: value.detach().cpu().contiguous() for key, value in converted.module.state_dict().items()}
-    network = {"network": converted.network.name, "options": json.dumps(dict(converted.network.options))}
     with whole_file(file) as temporary:
-        temporary.write_bytes(to_bytes(tensors, metadata={**network, "images": json.dumps(asdict(converted.images))}))
+        temporary.write_bytes(as_safetensors(converted.module, as_metadata(converted.network, converted.images)))
+
+
+def as_safetensors(module: nn.Module, metadata: Mapping[str, str]) -> bytes:
+    """The weights of a module as the bytes of such a file."""
+    return to_bytes({key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}, metadata=dict(metadata))
+
+
+def as_metadata(network: Network, images: Images) -> dict[str, str]:
+    """What `read_converted` needs to know beside the weights."""
+    told = {"options": dict(network.options), "images": asdict(images)}
+    return {"network": network.name, **{name: json.dumps(value, ensure_ascii=False) for name, value in told.items()}}
 
 
 def read_converted(file: Path) -> Converted | None:

@@ -1,7 +1,7 @@
 """Using what was trained: image files in, class names and probabilities out."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from etude.data.folder import images_in
 from etude.data.idx import Bytes
@@ -18,8 +19,10 @@ from etude.explain.occlusion import Occlusion, occlusion
 from etude.train import machine
 from etude.train.trained import TrainedNetwork
 
-BATCH = 50
+BATCH = 16  # as `etude bench` times it
 GREY_MODES = ("1", "L", "LA")
+
+Answer = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -70,37 +73,42 @@ class Reason:
     occlusion: Occlusion
 
 
-def predict(trained: TrainedNetwork, images: Sequence[Path], *, device: str | None = None) -> list[Prediction]:
+def predict(
+    trained: TrainedNetwork, images: Sequence[Path], *, device: str | None = None, answer: Answer | None = None
+) -> list[Prediction]:
     """Classify image files, or every image of a folder among `images`.
 
+    answer  gives the logits of up to `BATCH` images, N×C×H×W bytes; by default the network itself, on the device
     Raises EtudeError for a missing file, or one that is no image.
     """
-    return list(predictions(trained, every_file(images), device))
+    return list(predictions(trained, every_file(images), device, answer))
 
 
-def error_rate(trained: TrainedNetwork, folders: Mapping[str, Sequence[Path]], *, device: str | None = None) -> Errors:
+def error_rate(
+    trained: TrainedNetwork, folders: Mapping[str, Sequence[Path]], *, device: str | None = None, answer: Answer | None = None
+) -> Errors:
     """Classify the image files of every class. Raises EtudeError for a class that the network does not know, and as `predict`."""
     if unknown := [name for name in folders if name not in trained.classes]:
         known = ", ".join(trained.classes)
         raise EtudeError(f"{unknown[0]}: a folder of images, but no class of {trained.network}, which knows {known}")
     wrong, changes = 0, Counter[str]()
     for name, files in folders.items():
-        for prediction in predictions(trained, files, device):
+        for prediction in predictions(trained, files, device, answer):
             wrong += prediction.top(1)[0][0] != name
             changes.update(prediction.changes)
     return Errors(sum(map(len, folders.values())), wrong, changes)
 
 
 @torch.no_grad()
-def predictions(trained: TrainedNetwork, files: Iterable[Path], device: str | None) -> Iterator[Prediction]:
+def predictions(trained: TrainedNetwork, files: Iterable[Path], device: str | None, answer: Answer | None) -> Iterator[Prediction]:
     """Image by image, computed a batch at a time."""
-    where, dark = machine.choose_device(device), trained.mean.mean().item() < 0.5
-    trained = trained.to(where)
+    where, dark = torch.device("cpu") if answer else machine.choose_device(device), trained.mean.mean().item() < 0.5
+    answer = answer or trained.to(where)
     files = list(files)
     for start in range(0, len(files), BATCH):
         paths = files[start : start + BATCH]
         made = [prepared(opened(path), trained.image, dark=dark) for path in paths]
-        logits = trained(torch.from_numpy(np.stack([pixels for pixels, _ in made])).to(where))
+        logits = answer(torch.from_numpy(np.stack([pixels for pixels, _ in made])).to(where))
         for path, likely, (_, changes) in zip(paths, logits.softmax(dim=1).tolist(), made, strict=True):
             yield Prediction(path, trained.classes, tuple(likely), tuple(changes))
 

@@ -1,0 +1,177 @@
+"""How fast the engines are, side by side; and what was found is kept, so that nobody measures twice."""
+
+import contextlib
+import hashlib
+import json
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from etude.data.sources import cache_folder
+from etude.errors import EtudeError
+from etude.export.compare import LIMIT, Answer, difference
+from etude.export.engines import ENGINES, made
+from etude.export.extras import version
+from etude.files import write_text
+from etude.models.network import Network
+from etude.train.machine import processor
+from etude.train.trained import TrainedNetwork
+
+ROUNDS = 9
+ROUND = 0.05  # seconds at least that one engine computes in a round
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One engine with batches of one size.
+
+    seconds     for an image, the median over the rounds; `low` and `high` are their quartiles
+    least       in the fastest round, by which engines are chosen: what else a machine does can only add to it
+    ready       seconds before its first answer; what another engine has imported before is not among them
+    difference  from torch as it is: the largest, of the largest logit
+    """
+
+    seconds: float
+    low: float
+    high: float
+    least: float
+    ready: float
+    difference: float
+
+    @property
+    def usable(self) -> bool:
+        """Whether it computes what torch does."""
+        return self.difference <= LIMIT
+
+    def total(self, images: int, *, is_ready: bool = False) -> float:
+        """Seconds until that many images are done."""
+        return self.ready * (not is_ready) + images * self.least
+
+
+FAILED = Timing(*[math.inf] * 6)  # of an engine that does not run this network
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a time depends on, beside the engine: the network, how many images at once, the machine and the programs."""
+
+    network: Network
+    image: tuple[int, int, int]
+    batch: int
+    threads: int
+
+    @classmethod
+    def of(cls, trained: TrainedNetwork, batch: int) -> "Place":
+        return cls(trained.network, trained.image, batch, torch.get_num_threads())
+
+    @property
+    def file(self) -> Path:
+        programs = [torch.__version__, version("onnxruntime"), version("openvino")]
+        text = repr((str(self.network), self.image, self.batch, self.threads, processor(), programs))
+        return cache_folder() / "engines" / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+
+    def known(self) -> dict[str, Timing]:
+        """What was measured here, by engine."""
+        try:
+            rows = json.loads(self.file.read_text(encoding="utf-8"))["engines"]
+            return {name: Timing(**row) for name, row in rows.items() if name in ENGINES}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):  # not there, or damaged: it is measured again
+            return {}
+
+    def keep(self, timings: Mapping[str, Timing]) -> None:
+        """Keep them for the next time; where the cache cannot be written, there is none."""
+        rows = {name: asdict(timing) for name, timing in (self.known() | dict(timings)).items()}
+        content = {"network": str(self.network), "batch": self.batch, "threads": self.threads, "processor": processor(), "engines": rows}
+        with contextlib.suppress(OSError):
+            write_text(self.file, json.dumps(content, indent=2) + "\n")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One size of the batch: what was timed, the fastest first, and why others fail."""
+
+    place: Place
+    timings: Mapping[str, Timing]
+    failures: Mapping[str, str]
+
+    def chosen(self, images: int) -> str:
+        """Which engine `auto` takes for that many images."""
+        return fastest(self.timings, images)
+
+
+def fastest(timings: Mapping[str, Timing], images: int) -> str:
+    """Which engine has that many images done first. Of those that compute something else, none."""
+    return min((name for name in timings if timings[name].usable), key=lambda name: timings[name].total(images))
+
+
+@torch.no_grad()
+def bench(trained: TrainedNetwork, batch: int, say: Callable[[str], None]) -> Bench:
+    """Time every engine that is there, in rounds in which all take turns, and keep what was found."""
+    place = Place.of(trained, batch)
+    images = torch.rand(batch, *trained.image, generator=torch.Generator().manual_seed(0))
+    normalised = trained.normalised(images)
+    wanted = trained.module(normalised)
+    answers, ready, failures = dict[str, Answer](), dict[str, float](), dict[str, str]()
+    for name in ENGINES:
+        if ENGINES[name].lacks:
+            continue
+        say(f"batch {batch}: making {name} ready")
+        start = time.perf_counter()
+        try:
+            answers[name] = made(name, trained.module, normalised)
+        except EtudeError as error:
+            failures[name] = str(error).removeprefix(f"engine {name}: ")
+        else:
+            ready[name] = time.perf_counter() - start
+    say(f"batch {batch}: {ROUNDS} rounds of {', '.join(answers)}")
+    seconds = in_turns(answers, normalised, ROUNDS)
+    ready["torch"] = 0  # it is there before anything is to be computed
+    timings = {
+        name: Timing(statistics.median(each), *quartiles(each), min(each), ready[name], difference(answers[name](normalised), wanted))
+        for name, each in seconds.items()
+    }
+    found = dict(sorted(timings.items(), key=lambda pair: pair[1].least))
+    place.keep(found | dict.fromkeys(failures, FAILED))
+    return Bench(place, found, failures)
+
+
+def in_turns(answers: Mapping[str, Answer], images: Tensor, rounds: int) -> dict[str, list[float]]:
+    """Seconds for an image, by engine and round; each round begins with another one."""
+    names = list(answers)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(rounds):
+        first = turn % len(names)
+        for name in (*names[first:], *names[:first]):
+            seconds[name].append(timed(answers[name], images) / len(images))
+    return seconds
+
+
+def timed(answer: Answer, images: Tensor) -> float:
+    """Seconds for one answer, the mean of as many as fill a round."""
+    start, count = time.perf_counter(), 0
+    while (passed := time.perf_counter() - start) < ROUND or not count:
+        answer(images)
+        count += 1
+    return passed / count
+
+
+def quartiles(values: Sequence[float]) -> tuple[float, float]:
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, high
+
+
+@contextlib.contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """With so many threads of torch, which all engines follow."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,103 @@
+"""Every network exports to ONNX and torch.export, for any number of images, and computes the same there."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import etude
+from etude.export import formats
+from etude.export.card import Card, settle
+from etude.export.compare import LIMIT, Answer, difference
+from etude.export.engines import fold, made
+from etude.export.formats import export, onnx_bytes, onnx_session, program
+from etude.models import registry
+from etude.models.googlenet import GoogLeNet, max_pool
+from etude.models.network import Network
+from etude.train.trained import TrainedNetwork
+from reduced import image, small
+
+# which have between them every piece that there is: zeros and every second pixel, gates, concatenations, pools
+FEW: dict[str, dict[str, Any]] = {
+    "resnet20": {"depth": 8},
+    "ablation_resnet110": {"depth": 8, "shortcut": "exclusive_gating"},
+    "densenet_bc_100_12": {"depth": 10},
+}
+
+
+class Few(nn.Module):
+    """All of them side by side, and what only the published GoogLeNet has: local response normalisation, pools that reach over the edge."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.networks = nn.ModuleDict({name.replace("_", " "): etude.build(name, classes=10, **options) for name, options in FEW.items()})
+        self.googlenet = GoogLeNet(auxiliary=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([*(network(x) for network in self.networks.values()), self.beginning(x).mean((2, 3))[:, :10]], 1)
+
+    def beginning(self, x: Tensor) -> Tensor:
+        network = self.googlenet
+        x = network.conv2(network.conv2_reduce(network.local_response_norm(max_pool(network.conv1(x)))))
+        return network.inception_3a(max_pool(x))
+
+
+def with_statistics(module: nn.Module, shape: tuple[int, int, int]) -> nn.Module:
+    """In eval mode, with the statistics of random images."""
+    settle(module, torch.randn(4, *shape))
+    return module.eval()
+
+
+@torch.no_grad()
+def hold(module: nn.Module, shape: tuple[int, int, int]) -> None:
+    """Torch's graph of it, ONNX Runtime with its ONNX file, and itself with normalisations folded, against the module; each ten logits."""
+    images = torch.rand(3, *shape)
+    wanted, before = module(images), {key: value.clone() for key, value in module.state_dict().items()}
+    exported = program(module, shape)
+    session = onnx_session(onnx_bytes(exported, {}))
+    answers: dict[str, Answer] = {
+        "torch.export": exported.module(),
+        "ONNX": lambda images: torch.from_numpy(session.run(None, {formats.INPUT: images.numpy()})[0]),
+        "folded": made("folded", module, images),
+    }
+    for what, answer in answers.items():
+        for found, expected in zip(answer(images).split(10, 1), wanted.split(10, 1), strict=True):
+            assert difference(found, expected) <= LIMIT, what
+        assert difference(answer(images[:1]), wanted[:1]) <= LIMIT, f"{what}, of one image"
+    after = module.state_dict()
+    assert all(torch.equal(before[key], after[key]) and before[key].stride() == after[key].stride() for key in before)
+
+
+def test_every_piece_exports_and_folds_and_agrees() -> None:
+    torch.manual_seed(0)
+    hold(with_statistics(Few(), (3, 32, 32)), (3, 32, 32))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", registry.names())
+def test_every_network_exports_and_folds_and_agrees(name: str) -> None:
+    torch.manual_seed(0)
+    hold(with_statistics(etude.build(name, classes=10, **small(name)), image(name)), image(name))
+
+
+def test_a_normalisation_behind_a_convolution_is_folded_and_no_other() -> None:
+    network = etude.build("preact_resnet110", depth=8).eval()
+    left = [path for path, module in fold(network).named_modules() if isinstance(module, nn.BatchNorm2d)]
+    assert left == ["conv3_x.0.before.bn", "conv4_x.0.before.bn", "activation_last.bn"], "behind an addition"
+
+
+def test_a_mean_image_goes_into_the_graph_and_comes_back_from_the_weights(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = Network("resnet20", {"depth": 8})
+    mean = torch.rand(3, 32, 32).tolist()
+    trained = TrainedNetwork(network, network.build(), tuple("abcdefghij"), mean, [0.25, 0.0, 0.5]).eval()
+    done = export(Card("net", trained, "", normalises=True), "pt2", tmp_path / "net.pt2")
+    assert done.compared.difference <= LIMIT
+    export(Card("net", trained, ""), "safetensors", tmp_path / "net.safetensors")
+    again = etude.load(tmp_path / "net.safetensors")
+    images = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(again(images), trained(images))
+    assert again.classes == trained.classes
