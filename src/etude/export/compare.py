@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from etude.data import catalog, folder
+from etude.data import catalog, folder, picture
 from etude.errors import EtudeError
 
 LIMIT = 1e-4  # the largest difference in float32, of the largest logit
