@@ -58,7 +58,7 @@ def real_pixels(image: tuple[int, int, int], data: str) -> tuple[Tensor, str]:
 
     own = first_of(Path(data)) if data and data not in catalog.names() else []
     words = f"{len(own)} of {Path(data).name}" if own else f"{REAL} parts of a photograph"
-    drawn = map(picture.opened, own) if own else parts_of(folder.opened(Path(matplotlib.get_data_path()) / PHOTOGRAPH))
+    drawn = map(picture.opened, own) if own else parts_of(picture.opened(Path(matplotlib.get_data_path()) / PHOTOGRAPH))
     return torch.stack([torch.tensor(picture.fitted(each, image)) for each in drawn]).float() / 255, words
 
 

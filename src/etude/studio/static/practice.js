@@ -36,9 +36,9 @@ function adopt(state) {
 // What is to be said of a file that is not the one that the text here was begun with.
 function compare(state) {
   if (!state.digest) {
-    notice(words.gone);
+    notice(words.gone, true);
   } else if (state.digest === base) {
-    if (!at("choice").hidden) notice();
+    if (present) notice();
   } else if (code.text === state.text) {
     adopt(state);
     notice();
@@ -46,11 +46,14 @@ function compare(state) {
     adopt(state);
     notice(words.reloaded);
   } else {
-    notice(words.changed_elsewhere, true);
+    notice(words.changed_elsewhere, true, true);
   }
 }
 
-function notice(text = "", choose = false) {
+let present = false; // whether the notice is of the file as it is now, and not of what has happened
+
+function notice(text = "", now = false, choose = false) {
+  present = now;
   at("notice").hidden = !text;
   at("notice").firstElementChild.textContent = text;
   at("choice").hidden = !choose;
@@ -84,7 +87,7 @@ function see(state) {
   at("next").hidden = !state.next;
   if (state.next) {
     at("next").href = state.next.address;
-    at("next").textContent = `${words.next} ${state.next.title}`;
+    at("next").textContent = words.next.replace("{title}", state.next.title);
   }
   began = state.waits === null ? null : performance.now() - 1000 * state.waits;
   if (state.found && state.found.number !== number) show_found(state.found);
@@ -108,8 +111,9 @@ function show_check() {
   if (began !== null) at("stop").textContent = words.stop.replace("{seconds}", Math.floor((performance.now() - began) / 1000));
 }
 
-function say_trouble(message) {
+function say_trouble(message, bad = true) {
   at("trouble").hidden = !message;
+  at("trouble").classList.toggle("bad", bad);
   at("trouble").textContent = message;
 }
 
@@ -165,7 +169,7 @@ async function check() {
     const { stopped } = await ask(`${here}/check`, {});
     if (mine !== checks) return;
     await act(async () => see(await news()));
-    if (stopped) say_trouble(words.stopped);
+    if (stopped) say_trouble(words.stopped, false);
   } catch (error) {
     say_trouble(error.message);
   }
