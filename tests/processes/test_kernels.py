@@ -14,7 +14,7 @@ from etude.cli import app
 from etude.lessons.notebooks import code, notebook, write_notebooks
 from etude.lessons.pages import pages
 from etude.practice.exercises import LANGUAGES, Language, exercise
-from etude.practice.workbook import Workbook
+from etude.practice.workbook import Work, Workbook
 
 RIGHT = exercise("residual_block").solution.read_text(encoding="utf-8")
 FIT = """from etude.train import recipe as recipes
@@ -39,8 +39,8 @@ def printed(outputs: list[dict[str, Any]]) -> str:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_lesson_runs_in_a_kernel_and_a_restart_loses_nothing(language: Language, tmp_path: Path) -> None:
-    """The second kernel finds what the first has passed; a class that is wrong is told its cell."""
+def test_a_lesson_runs_in_a_kernel(language: Language, tmp_path: Path) -> None:
+    """It prints what the page shows; a class that is wrong is told its cell, and what has passed stays in the folder."""
     write_notebooks(tmp_path, language)
     cells = json.loads(notebook(pages(language)[0], language))["cells"]
     start = next(at for at, cell in enumerate(cells) if "class Conv1x1" in cell["source"])
@@ -48,27 +48,23 @@ def test_a_lesson_runs_in_a_kernel_and_a_restart_loses_nothing(language: Languag
     cells[start]["source"] = "\n\n" + solution.replace("return ", "return 2 * ")
     again = [code(solution), code('practice.check("conv1x1", Conv1x1)'), code('practice.hint("conv1x1")')]
     outputs = ran([*cells, *again], tmp_path)
-    count = sum(cell["cell_type"] == "code" for cell in cells)
-    number = sum(cell["cell_type"] == "code" for cell in cells[: start + 1])
-    line = next(at for at, text in enumerate(cells[start]["source"].splitlines(), 1) if "einsum" in text)
     for cell, found in zip((cell for cell in cells if cell["cell_type"] == "code"), outputs, strict=False):
         assert printed(cell["outputs"]) == printed(found)
+    number = sum(cell["cell_type"] == "code" for cell in cells[: start + 1])
+    line = next(at for at, text in enumerate(cells[start]["source"].splitlines(), 1) if "einsum" in text)
     told = shown(outputs[number])
     assert (f"cell {number}, line {line}" if language == "en" else f"第 {number} 个单元格第 {line} 行") in told["text/plain"]
     assert set(told) == {"text/plain", "text/html"}
-    assert re.match("passed: conv1x1|通过：conv1x1", shown(outputs[count + 1])["text/plain"])
-    more = [
-        code("import sys\nfrom etude import practice"),
-        code('practice.solution("conv1x1")'),
-        code('len(practice.hint("conv1x1").texts)'),
-    ]
-    later = ran([*more, code('"torch" in sys.modules')], tmp_path)
-    assert "class Conv1x1" in shown(later[1])["text/plain"]
-    assert [shown(one)["text/plain"] for one in later[2:]] == ["2", "False"]
+    assert re.match("passed: conv1x1|通过：conv1x1", shown(outputs[-2])["text/plain"])
+    assert Workbook(tmp_path).work("conv1x1") == Work(passed=True, checks=2, hints=1, solved=True)
 
 
-def test_a_training_is_watched_in_a_kernel(tmp_path: Path) -> None:
-    (_, outputs) = ran([code("import etude"), code(FIT)], tmp_path)
+def test_a_new_kernel_finds_the_progress_and_watches_a_training(tmp_path: Path) -> None:
+    Workbook.empty(tmp_path, "en").note("conv1x1", True, check=True, hints=1)
+    asked = ['practice.solution("conv1x1")', 'len(practice.hint("conv1x1").texts)', '"torch" in sys.modules', FIT]
+    _, solution, hints, torch, outputs = ran([code("import sys\nimport etude\nfrom etude import practice"), *map(code, asked)], tmp_path)
+    assert "class Conv1x1" in shown(solution)["text/plain"]
+    assert [shown(one)["text/plain"] for one in (hints, torch)] == ["2", "False"]
     (bar,) = [one["data"] for one in outputs if one["output_type"] == "display_data"]
     assert "step 10/10" in bar["text/plain"]
     assert "<polyline" in bar["text/html"]

@@ -25,7 +25,6 @@ VIEWS = {  # of what one gets from this package, by its class; imported when som
     "Identification": "verification:identification_view",
     "Question": "practice:question_view",
     "Reproduction": "reproduction:reproduction_view",
-    "Run": "runs:run_view",
     "RunResult": "runs:view_of_result",
     "Solution": "practice:solution_view",
     "Verification": "verification:verification_view",

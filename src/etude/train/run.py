@@ -54,8 +54,8 @@ class RunResult(Shown):
         return self.test_accuracy if self.diverged is not None else float(self.metrics[-1]["fitted_accuracy"])
 
 
-@dataclass(frozen=True, repr=False)
-class Run(Shown):
+@dataclass(frozen=True)
+class Run:
     """The folder of one run, started or not."""
 
     folder: Path
