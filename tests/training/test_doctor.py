@@ -11,8 +11,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from etude.doctor import here
-from etude.doctor.asking import Normalisation, Patient, Questions
+from etude.doctor.asking import Normalisation, Patient, Questions, answers, of_run
 from etude.doctor.loaded import USUAL, Diagnosis, Examination, sign_test
+from etude.errors import EtudeError
+from etude.models.weight_files import Images
 from etude.train.run import Run
 from shell import run
 
@@ -219,6 +221,22 @@ def test_weights_that_were_not_loaded_and_the_command(reds: Questions, tmp_path:
     assert plain["rounds"][0][0]["images"] == 60
     assert run(capsys, *command, "--input", "3x8x8", "--classes", "x,y,z")[0] == 1
     assert run(capsys, "doctor", f"{tmp_path}/net.py:make")[0] == 2
+
+
+def test_a_run_is_held_to_the_images_that_it_held_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a folder without a split, as its recipe has it: here every fifth in the order of names. A mean image has one size."""
+    draw(tmp_path / "reds", REDS)
+    photos = str(tmp_path / "reds" / "test")
+    command = ("train", "resnet20(depth=8).he2015", "--data", photos, "--budget", "smoke", "--runs", str(tmp_path), "--set", "epochs=0.1")
+    assert run(capsys, *command)[0] == 0
+    (folder,) = tmp_path.rglob("seed-0")
+    found = of_run(str(folder), Images(), None)
+    assert found.seen is not None and len(found.seen) == 48
+    questions = Questions(photos, 3, split=found.split)
+    assert not [*Examination(found, questions).seen_in_data()]
+    assert [*Examination(found, replace(questions, split=0, read={})).seen_in_data()]
+    with pytest.raises(EtudeError, match="does not run on images of 3×28×28"):
+        answers(found, questions, replace(found.usual, side=(28, 28)))
 
 
 def test_a_run_that_is_well(learned: Run, capsys: pytest.CaptureFixture[str]) -> None:

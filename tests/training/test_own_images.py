@@ -57,6 +57,7 @@ def weights(run: Path) -> dict[str, Tensor]:
 def test_a_network_alone_is_trained_on_a_folder(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "train", TINY, "--data", str(photos), "--budget", "smoke", "--runs", str(tmp_path))
     assert (code, "of 6)" in out, f"{TINY.replace('(', '+').replace(')', '')}.scratch" in out) == (0, True, True)
+    assert recipes.for_own_images(f"{TINY}.he2015", False) == f"{TINY}.he2015"
     code, _, err = run(capsys, "train", TINY)
     assert (code, "on which images? --data FOLDER" in err) == (2, True)
     assert "begins with" in "".join(run(capsys, "train", "--help")[1])

@@ -46,7 +46,7 @@ def doctor(
     from etude.doctor.loaded import Examination
 
     found = patient(model, image, **about)
-    show_view(diagnosis_view(Examination(found, Questions(data, found.image[0], data_dir)).diagnosis(say)), html, json_)
+    show_view(diagnosis_view(Examination(found, Questions(data, found.image[0], data_dir, found.split)).diagnosis(say)), html, json_)
 
 
 def patient(model: str, image: str | None, **about: str | None) -> "Patient":

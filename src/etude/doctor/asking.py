@@ -39,6 +39,7 @@ class Patient:
     classes    the names of its outputs, in order; empty where they are taken to be those of the data
     again      the same made once more, from another seed: what is drawn anew was not loaded; None where it is known to be loaded
     seen       the images that it was trained on, N×C×H×W uint8, where they are here
+    split      how images were held out then of a folder without a split, as in its recipe
     """
 
     name: str
@@ -49,6 +50,7 @@ class Patient:
     classes: tuple[str, ...] = ()
     again: nn.Module | None = None
     seen: Tensor | None = None
+    split: int | None = 0
 
     @property
     def usual(self) -> "Way":
@@ -99,7 +101,7 @@ class Questions:
     source: str
     channels: int
     data_dir: Path | None = None
-    leave_out: bool = False
+    split: int | None = 0
     read: dict[tuple[int, int], Dataset] = field(default_factory=dict)
 
     def dataset(self, side: tuple[int, int]) -> Dataset:
@@ -107,7 +109,7 @@ class Questions:
         known = self.source if self.source in catalog.names() else declaration.declared(Path(self.source))
         image = catalog.row(known).image if known else (self.channels, *side)
         if image[1:] not in self.read:
-            self.read[image[1:]] = data.load(self.source, image=image, data_dir=self.data_dir, split=0, leave_out=self.leave_out)
+            self.read[image[1:]] = data.load(self.source, image=image, data_dir=self.data_dir, split=self.split)
         return self.read[image[1:]]
 
     def asked(self, side: tuple[int, int]) -> tuple[Tensor, Tensor]:
@@ -130,11 +132,11 @@ def answers(patient: Patient, questions: Questions, way: Way) -> Tensor:
     if way.evaluating:
         module.eval()
     images = images.flip(1) if way.backwards else images
-    images = way.normalisation(images)
-    images = way.normalisation(images) if way.twice else images
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         try:
+            images = way.normalisation(images)  # whose mean may be an image of one size
+            images = way.normalisation(images) if way.twice else images
             found = [next(tensors_in(module(some))).reshape(len(some), -1) for some in images.split(BATCH)]
         except Exception as error:
             raise EtudeError(
@@ -182,6 +184,7 @@ def of_run(name: str, said: Images, image: tuple[int, int, int] | None) -> Patie
         found = replace(found, mean=mean, std=std)
     found = replace(found, classes=said.classes or found.classes)
     recipe = Run(kept.place_of(name)).recipe()
+    found = replace(found, split=recipe.split)
     if recipe.data not in catalog.names() and Path(recipe.data).is_dir():
         found = replace(found, seen=load_data(recipe, Means()).train.images)
     return found

@@ -356,7 +356,8 @@ def find(name: str) -> tuple[Path, Network | None]:
 
 def for_own_images(name: str, start: bool) -> str:
     """The recipe by which a network of that name is trained on somebody's own images, from weights or not; other names as they are."""
-    return f"{name}.{'finetune' if start else 'scratch'}" if name.partition("(")[0] in registry.names() else name
+    alone = name in registry.names() or (name.endswith(")") and name.partition("(")[0] in registry.names())
+    return f"{name}.{'finetune' if start else 'scratch'}" if alone else name
 
 
 def read(path: Path) -> File:
