@@ -354,10 +354,13 @@ def find(name: str) -> tuple[Path, Network | None]:
     return FOLDER / f"{file}.toml", Network.read(model)
 
 
+OWN_IMAGES = ("scratch", "finetune")  # recipes for somebody's own images, from random weights and from others
+
+
 def for_own_images(name: str, start: bool) -> str:
     """The recipe by which a network of that name is trained on somebody's own images, from weights or not; other names as they are."""
     alone = name in registry.names() or (name.endswith(")") and name.partition("(")[0] in registry.names())
-    return f"{name}.{'finetune' if start else 'scratch'}" if alone else name
+    return f"{name}.{OWN_IMAGES[start]}" if alone else name
 
 
 def read(path: Path) -> File:

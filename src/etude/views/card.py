@@ -177,7 +177,8 @@ def card_view(name: str, options: Mapping[str, Any], measure: bool = False) -> V
 def recipes_of(name: str) -> tuple[str, ...]:
     from etude.train import recipe
 
-    return tuple(known for known in recipe.names() if known.rpartition(".")[0] == name)
+    parts = (known.rpartition(".") for known in recipe.names())
+    return tuple(f"{network}.{file}" for network, _, file in parts if network == name and file not in recipe.OWN_IMAGES)
 
 
 def measured(name: str, options: Mapping[str, Any]) -> dict[str, int]:

@@ -78,11 +78,11 @@ def said(request: Request) -> dict[str, str]:
 
 @functools.cache
 def by_file() -> dict[str, list[str]]:
-    """The recipes that Etude brings, those of the lecture first."""
+    """The recipes that Etude brings with the data that they are for, those of the lecture first."""
     found: dict[str, list[str]] = {"lecture": []}
     for name in recipes.names():
         found.setdefault(name.rpartition(".")[2], []).append(name)
-    return found
+    return {file: names for file, names in found.items() if file not in recipes.OWN_IMAGES}
 
 
 def told(request: Request, asked: Mapping[str, str]) -> dict[str, str]:

@@ -1,18 +1,27 @@
 // A lesson: its code runs, its commands show what they show.
 
+import { editor } from "./editor.js";
 import { ask } from "./studio.js";
 
 const told = JSON.parse(document.getElementById("told").textContent);
 
 for (const cell of document.querySelectorAll("[data-cell]")) {
-  const [text, output, button] = ["textarea", ".output", "[data-run]"].map((one) => cell.querySelector(one));
-  const [first, printed] = [text.value, output.textContent];
+  const [area, output, button] = ["textarea", ".output", "[data-run]"].map((one) => cell.querySelector(one));
+  const [first, printed] = [area.value, output.textContent];
+  const code = editor(area, first);
+  const place = cell.querySelector(".code");
+  if (place) {
+    place.style.height = `${1.5 * 14 * (area.rows + 1)}px`; // all of it is seen, and the wheel moves the page
+    code.it.setOption("scrollPastEnd", 0);
+  }
   const run = async () => {
     if (button.disabled) return;
     button.disabled = true;
     button.textContent = told.running;
+    code.mark([]);
     try {
-      const found = await ask("run", { code: text.value });
+      const found = await ask("run", { code: code.text });
+      if (found.line) code.mark([{ line: found.line, text: found.error }]);
       const error = found.error && (found.line ? told.at_line.replace("{line}", found.line).replace("{error}", found.error) : found.error);
       output.textContent = [found.printed.trimEnd(), error].filter(Boolean).join("\n");
     } catch (error) {
@@ -23,14 +32,16 @@ for (const cell of document.querySelectorAll("[data-cell]")) {
     button.textContent = told.run;
   };
   button.addEventListener("click", run);
-  text.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      run();
-    }
-  });
+  const keys = (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    run();
+  };
+  cell.addEventListener("keydown", keys, true); // before the editor
   cell.querySelector("[data-back]").addEventListener("click", () => {
-    text.value = first;
+    code.text = first;
+    code.mark([]);
     output.textContent = printed;
     cell.querySelector("[data-about]").textContent = told.shown_in_lesson;
   });
