@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 ABOUT = (
     "A window of the image is hidden behind the mean of the training images, at every place one after the other. Where the answer loses "
-    "probability, the image is covered in red; where it gains, in blue; as strongly as at the place where most is lost."
+    "probability, the image is covered in red; where it gains, in blue; the more, the stronger."
 )
 
 
