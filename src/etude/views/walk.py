@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -131,8 +131,3 @@ def unique(names: Sequence[str]) -> list[str]:
         return name if seen[name] == 1 else f"{name}~{seen[name]}"
 
     return [numbered(name) for name in names]
-
-
-def folded(stops: Sequence[Stop]) -> Iterator[Stop]:
-    """Those that stand for several blocks."""
-    return (stop for stop in stops if stop.count > 1)
