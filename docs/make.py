@@ -7,12 +7,15 @@ A record is the output of a command, kept as it came; `python docs/make.py --mea
     etude explain --depth 8,20,56,110 --json > docs/records/depth.json
     python benchmarks/degradation.py                                (writes docs/records/degradation.json)
     etude audit --json > docs/records/audit.json                    (an hour, and the package index)
+    etude reproduce resnet --seeds 5 --data FOLDER --json > docs/records/resnet-laptop.json    (an hour; where FOLDER lies is left out)
 """
 
 import json
+import re
+import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +119,18 @@ CHINESE = {
     "no": "无",
     "training error": "训练错误率",
     "training loss": "训练损失",
+    "claimed before the runs": "训练之前的论断",
+    "measured, % on average": "测得（平均，%）",
+    "difference in points": "差值（百分点）",
+    "at least": "至少",
+    "verdict": "结论",
+    "plain-56 has a higher training error than plain-20": "plain-56 的训练错误率高于 plain-20",
+    "ResNet-56 is less behind ResNet-20 than plain-56 behind plain-20": "ResNet-56 落后 ResNet-20 的幅度小于 plain-56 落后 plain-20 的幅度",
+    "plain-56 has a higher training error than ResNet-56": "plain-56 的训练错误率高于 ResNet-56",
+    "order holds": "顺序成立",
+    "order reversed": "顺序相反",
+    "undecided": "无法判定",
+    "not judged": "未判断",
     "first layer's gradient at the start": "开始时第一层的梯度",
 }
 
@@ -151,6 +166,45 @@ def degradation_table(language: str) -> str:
     if language == "zh":
         what = f"{steps} 步，每步 {batch} 张图像；错误率和损失取最后五分之一的步；n 个种子的均值 ± 标准差"
     return f"{what} (`{measured['command']}`).\n\n{table}"
+
+
+def orders_of(paper: str) -> Callable[[str], str]:
+    """The table of a paper's claimed orders, as they were found."""
+
+    def table(language: str) -> str:
+        found = record(f"docs/records/{paper}-laptop.json")
+        lines = tuple(order_line(row, language) for row in found["orders"])
+        columns = ("claimed before the runs", "measured, % on average", "n", "difference in points", "at least", "verdict")
+        said = f"`etude reproduce {paper} --seeds {found['seeds']} --data FOLDER`; {DATA[language]}"
+        return f"{said}\n\n{markdown(columns, lines, language)}"
+
+    return table
+
+
+DATA = {
+    "en": "data: CIFAR-10 in another encoding (JPEG), so that orders are judged and values are not. Differences are between runs of the "
+    "same seed, mean ± standard deviation; “at least” is the lower end of the one-sided 95 % interval of their mean.",
+    "zh": "数据：另一种编码（JPEG）的 CIFAR-10，因此只判断顺序，不判断数值。差值按同一种子逐对计算，给出均值 ± 标准差；"
+    "“至少”是差值均值的单侧 95 % 区间下限。",
+}
+
+
+def order_line(row: dict[str, Any], language: str) -> tuple[str, ...]:
+    """What was claimed, both errors, the paired differences, and the verdict at its conditions."""
+    said = (lambda text: CHINESE.get(text, text)) if language == "zh" else (lambda text: text)
+    means = [statistics.fmean(errors) for errors in zip(*row["errors"], strict=True)]
+    pair = ", ".join(f"`{row[side].partition('.')[0]}` {mean:.1f}" for side, mean in zip(("worse", "better"), means, strict=True))
+    conditions = row["conditions"]
+    if language == "zh":
+        conditions = re.sub(r"at ([\d.]+) epochs?, ([\d and]+) layers", r"（\1 轮，\2 层）", conditions).replace(" and ", " 与 ")
+    return (
+        said(row["says"]),
+        f"{said(row['measured'])}: {pair}",
+        str(len(row["errors"])),
+        f"{row['mean']:.1f} ± {row['spread']:.1f}",
+        f"{row['bound']:.1f}",
+        f"{said(row['verdict'])} {conditions}",
+    )
 
 
 def audited() -> tuple[Audited, ...]:
@@ -231,6 +285,7 @@ TABLES = {
     "speed": speed_table,
     "depth": depth_table,
     "degradation": degradation_table,
+    "resnet orders": orders_of("resnet"),
     "audit counts": audit_counts,
     "audit tables": audit_tables,
     "audit sources": audit_sources,

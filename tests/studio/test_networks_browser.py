@@ -39,6 +39,7 @@ def test_the_walk(page: Page, tmp_path: Path) -> None:
     page.fill("#filter", "resnet34")
     expect(page.locator("tr[data-name]:visible")).to_have_count(3)
     page.click("text=resnet34 >> nth=0")
+    page.wait_for_url("**/networks/resnet34*")  # loaded, its script too
 
     # keys, and what they choose: in the address, in the text, in the picture, in the source
     page.locator("#pane").focus()
