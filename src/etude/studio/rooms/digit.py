@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from etude.errors import EtudeError, UsageError
+from etude.models import registry
 from etude.studio.frame import Places, answer, language_of, page, places
 from etude.studio.words import say, words_of
 from etude.train import kept
@@ -48,8 +49,10 @@ class Choice:
 
 
 def choices(where: Places) -> list[Choice]:
-    """What there is, without reading any weights."""
-    brought = [Choice(name, kept.place_of(name)) for name in kept.names()]
+    """What there is, without reading any weights: first what Etude brings, in the order of the networks."""
+    order = registry.names()
+    names = sorted(kept.names(), key=lambda name: order.index(name.partition(".")[0]))
+    brought = [Choice(name, kept.place_of(name)) for name in names]
     runs = [run for run in where.store.runs() if run.checkpoint.exists()]
     return brought + [Choice(str(run.folder.relative_to(where.store.root)), run.folder) for run in runs]
 
