@@ -1,6 +1,8 @@
 """The lessons in the studio: all of them, their code, their commands, and the figures that move."""
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from starlette.testclient import TestClient
@@ -65,6 +67,17 @@ def test_code_runs_apart(client: TestClient, code: str, printed: str, error: str
     assert (found["error"] is None) if error is None else error in found["error"]
     if line:
         assert found["line"] == line
+
+
+def test_what_runs_can_be_stopped(client: TestClient) -> None:
+    with ThreadPoolExecutor(1) as beside:
+        began = time.monotonic()
+        running = beside.submit(client.post, "/en/lessons/1-conv1x1/run", json={"code": "while True: pass", "name": "a"})
+        while not running.done():
+            client.post("/en/lessons/1-conv1x1/stop", json={"name": "a"})
+            time.sleep(0.1)
+    assert running.result().json()["error"] == "stopped"
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("given", ["[]", '{"code": 1}', "{}", "nothing", '{"code": "' + "a" * 100_001 + '"}'])

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from etude.errors import EtudeError
 from etude.lessons.pages import FOLDER, commands, exercise_of, in_place, pages, pieces
+from etude.practice.exercises import exercise, names
 from etude.studio.bench import Bench, Piece
 from etude.studio.frame import answer, language_of, page, places, sent, shown
 from etude.studio.rooms.figures import FIGURES
@@ -27,7 +28,10 @@ SECONDS, MEGABYTES, LONGEST = 60, 4_096, 100_000
 
 @dataclass(frozen=True)
 class Part:
-    """Of a lesson as a page: "prose", "code", "command" (its text, and a number by which it is asked for where it can be shown)."""
+    """Of a lesson as a page: "prose", "code", "command", or the place of its "figures".
+
+    number  by which a command is asked for, where it can be shown; `exercise` is the one that it checks
+    """
 
     kind: str
     text: str = ""
@@ -50,6 +54,7 @@ def lesson(request: Request) -> Response:
     around = [(stem_of(all_[place]), title_of(all_[place])) for place in (at - 1, at + 1) if 0 <= place < len(all_)]
     told = {key: words[language] for key, words in words_of("lessons").items()}
     figures = {key: words[language] for key, words in words_of("figures").items()}
+    titles = {name: exercise(name).title[language] for name in names()}
     live = FIGURES.get(stem_of(file), ())
     return page(
         request,
@@ -61,6 +66,7 @@ def lesson(request: Request) -> Response:
         live=live,
         figures=figures,
         told=told,
+        titles=titles,
     )
 
 
@@ -88,7 +94,12 @@ def parts_of(file: Path) -> list[Part]:
     made = [Part("prose", html=html(head.text.split("\n\n", 2)[2]))]
     for piece in rest:
         if piece.kind == "prose":
-            made.append(Part("prose", html=html(piece.text)))
+            below, heading, rest_of_it = piece.text.partition("\n\n## ")  # what is said of a code stands at it, its figures behind
+            made.append(Part("prose", html=html(below)))
+            if made[-2].kind == "code":
+                made.append(Part("figures"))
+            if heading:
+                made.append(Part("prose", html=html(f"## {rest_of_it}")))
         elif piece.kind == "python":
             made.append(Part("code", piece.text, output=piece.output))
         else:
@@ -119,6 +130,7 @@ CHANGES = (
     (r"<!--.*?-->\n?", ""),  # marks for `make docs`
     (rf"(?<=(?:{CHINESE}|\)))\n *(?=\[?{CHINESE})", ""),  # there are no spaces where lines of Chinese break
     (r"\n\n[^\n]+\]\(\d-[\w-]+\.\w+\.md\)\s*$", ""),  # the way to the next lesson, which the page has as buttons
+    (r"(?<!\]\()(?<![<\"])https?://[^\s)，）,:：]+[\w/]", r"<\g<0>>"),  # an address is a link
     (r"\]\((\d-[\w-]+)\.(\w+)\.md\)", r"](/\2/lessons/\1/)"),
     (r"\]\((?:\.\./)*(?:figures/)?([\w-]+\.svg)\)", r"](/en/lessons/pictures/\1)"),
     (r"(?<!!)\[([^\]]+)\]\((?!/|https?:)[^)]*\)", r"\1"),  # what lies elsewhere in the repository becomes its name
@@ -147,17 +159,26 @@ def show(request: Request) -> Response:
 
 
 async def run(request: Request) -> Response:
-    """What a changed code prints. One at a time; it may take a minute."""
+    """What a changed code prints. One at a time; it may take a minute, and can be stopped by the name that the page has given it."""
     asked_for(request)
     given = await sent(request)
     code = given.get("code") if isinstance(given, dict) else None
     if not isinstance(code, str) or len(code) > LONGEST:
         raise EtudeError(f"expected the code, a text of at most {LONGEST:,} letters")
-    return answer(await run_in_threadpool(ran, request.app.state.bench, code))
+    return answer(await run_in_threadpool(ran, request.app.state.bench, code, f"{given.get('name')}"))
 
 
-def ran(bench: Bench, code: str) -> Any:
-    work = bench.piece(object(), Piece("etude.studio.cells:run", {"code": code}, SECONDS, MEGABYTES))  # each time anew
+async def stop(request: Request) -> Response:
+    """End the code that runs under that name."""
+    given = await sent(request)
+    if isinstance(given, dict):
+        await run_in_threadpool(request.app.state.bench.stop, ("cell", f"{given.get('name')}"))
+    return answer({})
+
+
+def ran(bench: Bench, code: str, name: str) -> Any:
+    bench.forget(("cell", name))
+    work = bench.piece(("cell", name), Piece("etude.studio.cells:run", {"code": code}, SECONDS, MEGABYTES))
     work.ended.wait()
     return work.value or {"printed": "", "error": work.message or work.state, "line": None}
 
@@ -176,4 +197,5 @@ routes = [
     Route("/lessons/{name}/", lesson),
     Route("/lessons/{name}/show/{number:int}", show),
     Route("/lessons/{name}/run", run, methods=["POST"]),
+    Route("/lessons/{name}/stop", stop, methods=["POST"]),
 ]

@@ -55,6 +55,7 @@ class Ace {
       useSoftTabs: true,
       showPrintMargin: false,
       showFoldWidgets: false,
+      wrap: true,
       scrollPastEnd: 0.9,
       enableKeyboardAccessibility: true,
       textInputAriaLabel: area.getAttribute("aria-label"),

@@ -112,7 +112,10 @@ const figures = {
       command.textContent = answer.command;
       draw();
     });
-    choice.addEventListener("change", turn);
+    choice.addEventListener("change", () => {
+      layer.input.value = 0;
+      turn();
+    });
     stage.append(choice, element("div", { className: "sliders" }, ...layer.parts), picture, sentence);
 
     function draw() {
@@ -121,7 +124,8 @@ const figures = {
       const [, height, width] = found.image;
       const units = [0, 1].map((axis) => Math.min(one.shape[axis + 1] - 1, Math.floor(at[axis] * one.shape[axis + 1])));
       const begin = [0, 1].map((axis) => one.first[axis] + units[axis] * one.jump[axis]);
-      const margin = Math.max(height, width) * 0.25;
+      const outside = Math.max(...found.layers.map(({ first }) => -Math.min(...first))); // how far fields reach into the padding
+      const margin = Math.max(height, width) * Math.min(0.8, Math.max(0.1, outside / Math.max(height, width) + 0.05));
       picture.setAttribute("viewBox", `${-margin} ${-margin} ${width + 2 * margin} ${height + 2 * margin}`);
       const ink = [[0.3, 0.25], [0.45, 0.15], [0.65, 0.2], [0.68, 0.35], [0.5, 0.47], [0.68, 0.55], [0.7, 0.75], [0.5, 0.85], [0.3, 0.78]];
       picture.replaceChildren(
@@ -130,7 +134,7 @@ const figures = {
         drawn("rect", { class: "field", x: begin[1], y: begin[0], width: one.size[1], height: one.size[0] }),
       );
       const op = `${one.kernel ? `${one.kernel}×${one.kernel} ` : ""}${one.op.replace("_", " ")}`;
-      sentence.textContent = said("sees", { place: one.path || "·", op, height: one.shape[1], width: one.shape[2], rows: one.size[0], columns: one.size[1], step: one.jump[0] });
+      sentence.textContent = said("sees", { place: one.path || choice.value, op, height: one.shape[1], width: one.shape[2], rows: one.size[0], columns: one.size[1], step: one.jump[0] });
       picture.setAttribute("aria-label", sentence.textContent);
     }
     const choose = (event) => {

@@ -9,29 +9,35 @@ for (const cell of document.querySelectorAll("[data-cell]")) {
   const [area, output, button] = ["textarea", ".output", "[data-run]"].map((one) => cell.querySelector(one));
   const [first, printed] = [area.value, output.textContent];
   const code = editor(area, first);
-  const place = cell.querySelector(".code");
-  if (place) {
-    place.style.height = `${1.5 * 14 * (area.rows + 1)}px`; // all of it is seen, and the wheel moves the page
-    code.it.setOption("scrollPastEnd", 0);
-  }
+  code.it?.setOptions({ maxLines: 80, scrollPastEnd: 0 }); // all of it is seen, and the wheel moves the page
+  let running = null; // the name under which it can be stopped
+  const stop = () => ask("stop", { name: running });
   const run = async () => {
-    if (button.disabled) return;
-    button.disabled = true;
-    button.textContent = told.running;
+    if (running) return;
+    running = `${Date.now()} ${Math.random()}`;
+    const began = Date.now();
+    const tick = () => (button.textContent = told.running.replace("{seconds}", Math.round((Date.now() - began) / 1000)));
+    const clock = setInterval(tick, 500);
+    tick();
     code.mark([]);
     try {
-      const found = await ask("run", { code: code.text });
+      const found = await ask("run", { code: code.text, name: running });
       if (found.line) code.mark([{ line: found.line, text: found.error }]);
-      const error = found.error && (found.line ? told.at_line.replace("{line}", found.line).replace("{error}", found.error) : found.error);
+      const error = found.error && (found.line ? told.at_line.replace("{line}", found.line).replace("{error}", found.error) : told[found.error] ?? found.error);
       output.textContent = [found.printed.trimEnd(), error].filter(Boolean).join("\n");
     } catch (error) {
       output.textContent = error.message;
     }
+    clearInterval(clock);
+    running = null;
     cell.querySelector("[data-about]").textContent = told.prints;
-    button.disabled = false;
     button.textContent = told.run;
   };
-  button.addEventListener("click", run);
+  button.addEventListener("click", () => (running ? stop() : run()));
+  addEventListener("pagehide", () => {
+    const headers = { "Content-Type": "application/json" };
+    if (running) fetch("stop", { method: "POST", headers, body: JSON.stringify({ name: running }), keepalive: true });
+  });
   const keys = (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
