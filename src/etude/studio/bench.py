@@ -48,6 +48,7 @@ class Bench:
         self.pieces: OrderedDict[Any, Piece] = OrderedDict()
         self.known, self.turn = threading.Lock(), threading.Lock()
         self.server: Server | None = None
+        self.closed = False
 
     def piece(self, key: Any, work: Piece) -> Piece:
         """What is known by that key; else `work`, which begins when its turn comes. Raises EtudeError where too many wait."""
@@ -69,17 +70,19 @@ class Bench:
             if work.ended.is_set():
                 return
             work.state = "running"
+            server = None
             try:
                 self.server = server = self.server or Server(MODULES)
                 if not work.ended.is_set():
                     work.end("done", server.call(work.function, work.arguments, seconds=work.seconds, megabytes=work.megabytes))
-                if self.server is not server:
-                    server.close()
             except EtudeError as error:
                 work.end("failed", message=str(error))
             except Exception as error:
                 work.end("failed", message=f"{type(error).__name__}: {error}")
                 raise
+            finally:
+                if server and (self.closed or self.server is not server):  # which was stopped with its work
+                    server.close()
 
     def stop(self, key: Any) -> None:
         """Nothing of it runs any more."""
@@ -99,7 +102,8 @@ class Bench:
                 del self.pieces[key]
 
     def close(self) -> None:
-        """End what runs, and remove what was dropped."""
+        """End what runs, also a process that is still being made, and remove what was dropped."""
+        self.closed = True
         for key in list(self.pieces):
             self.stop(key)
         if self.server and self.turn.acquire(timeout=1):
