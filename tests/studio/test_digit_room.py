@@ -2,6 +2,7 @@
 
 import base64
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ import etude
 from etude.data.digit import centred
 from etude.studio.rooms.digit import CANVAS
 from etude.train import kept
+from etude.train import recipe as recipes
+from etude.train.job import Job
+from etude.train.run import Run
 
 BYTES = {"Content-Type": "application/octet-stream"}
 THREE = [(42, 35), (63, 21), (91, 28), (95, 49), (70, 66), (95, 77), (98, 105), (70, 119), (42, 109)]
@@ -81,12 +85,22 @@ def test_a_photograph_of_a_digit(client: TestClient) -> None:
         ({"network": "<script>"}, b"", "no trained network"),
         ({"cover": "1"}, b"", "expected ROW,COLUMN"),
         ({"cover": "-1,3"}, b"", "expected ROW,COLUMN"),
+        ({"cover": f"1,{'9' * 5_000}"}, b"", "expected ROW,COLUMN"),
     ],
 )
 def test_what_is_no_picture_is_said(client: TestClient, query: dict[str, str], body: bytes, says: str) -> None:
     answer = client.post("/en/digit/look", params=query, content=body, headers=BYTES)
     assert answer.status_code in (404, 422)
     assert says in answer.json()["error"]
+
+
+def test_a_run_on_smaller_images_has_its_own_size(client: TestClient, tmp_path: Path) -> None:
+    recipe = recipes.change(recipes.load("resnet20.scratch", "smoke").on("photos"), ("side=24",))
+    run = Run(tmp_path / "runs" / "mine")
+    run.folder.mkdir(parents=True)
+    run.start(Job(recipe, 0), {"classes": ["a", "b"], "mean": [], "std": [], "threads": 1, "device": "cpu"})
+    run.checkpoint.touch()
+    assert 'id="seen" width="24" height="24"' in client.get("/en/digit/?network=mine").text
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -43,7 +43,16 @@ def test_a_command_shows_what_it_shows(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["1-conv1x1/show/99", "9-nothing/", "pictures/nothing.svg", "pictures/..%2f__init__.py", "pictures/..%2fREADME.md"]
+    "path",
+    [
+        "1-conv1x1/show/99",
+        f"1-conv1x1/show/{'9' * 5_000}",
+        "1-conv1x1/show/-1",
+        "9-nothing/",
+        "pictures/nothing.svg",
+        "pictures/..%2f__init__.py",
+        "pictures/..%2fREADME.md",
+    ],
 )
 def test_what_is_not_there(client: TestClient, path: str) -> None:
     assert client.get(f"/en/lessons/{path}").status_code == 404
@@ -62,7 +71,7 @@ def test_what_is_not_there(client: TestClient, path: str) -> None:
     ],
 )
 def test_code_runs_apart(client: TestClient, code: str, printed: str, error: str | None, line: int | None) -> None:
-    found = client.post("/en/lessons/1-conv1x1/run", json={"code": code}).json()
+    found = client.post("/en/lessons/1-conv1x1/run", json={"code": code, "name": "cell"}).json()
     assert found["printed"] == printed
     assert (found["error"] is None) if error is None else error in found["error"]
     if line:
@@ -80,7 +89,10 @@ def test_what_runs_can_be_stopped(client: TestClient) -> None:
     assert time.monotonic() - began < 30
 
 
-@pytest.mark.parametrize("given", ["[]", '{"code": 1}', "{}", "nothing", '{"code": "' + "a" * 100_001 + '"}'])
+@pytest.mark.parametrize(
+    "given",
+    ["[]", '{"code": 1, "name": ""}', '{"code": "1"}', "{}", "nothing", "[" * 100_000, '{"name": "", "code": "' + "a" * 100_001 + '"}'],
+)
 def test_what_is_no_code_is_refused(client: TestClient, given: str) -> None:
     answer = client.post("/en/lessons/1-conv1x1/run", content=given, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
@@ -106,7 +118,11 @@ def test_the_cost_is_that_of_the_slides(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["conv1x1?weights=a,b,c", "conv1x1?weights=1", "cost?in_channels=0", "cost?kernel=x", "receptive?network=<b>"]
+    "query",
+    [
+        *("conv1x1?weights=a,b,c", "conv1x1?weights=1", "conv1x1?weights=nan,0,0", "conv1x1?weights=1e308,1,1"),
+        *("cost?in_channels=0", "cost?kernel=x", "cost?kernel=inf", "cost?reduce=nan", "receptive?network=<b>"),
+    ],
 )
 def test_what_no_figure_can_show_is_said(client: TestClient, query: str) -> None:
     answer = client.get(f"/en/lessons/figures/{query}")

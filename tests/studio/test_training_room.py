@@ -133,6 +133,12 @@ def test_only_new_lines_are_sent(client: TestClient, tmp_path: Path) -> None:
     assert (found["from"], len(found["rows"])) == (0, 2)
 
 
+def test_a_reproduction_that_does_not_run_is_not_stopped(client: TestClient) -> None:
+    answer = client.post("/en/training/reproduce/stop", json={"name": "lecture", "budget": "smoke"})
+    assert answer.status_code == 422
+    assert "does not run" in answer.json()["error"]
+
+
 def test_a_run_of_a_terminal_is_seen_and_is_not_stopped_here(client: TestClient, tmp_path: Path) -> None:
     run = made(tmp_path)
     with run.locked():

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import importlib.metadata
+import math
 import os
 import platform
 import shutil
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 from etude.data import catalog
 from etude.data.sources import cache_folder, is_cached
+from etude.verification.limits import free, processors
 from etude.version import VERSION
 
 PACKAGES = ("torch", "numpy", "pillow", "safetensors", "matplotlib", "click", "rich")
@@ -62,25 +64,12 @@ def machine() -> Iterator[tuple[str, str]]:
 
     device = trained_on.choose_device(None)
     yield "system", platform.platform()
-    yield "processor", f"{trained_on.processor()}, {cores()} cores for us, {torch.backends.cpu.get_cpu_capability()}"
+    yield "processor", f"{trained_on.processor()}, {processors()} cores for us, {torch.backends.cpu.get_cpu_capability()}"
     yield "device", f"{device}: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else str(device)
     yield "threads", str(torch.get_num_threads())
-    if free := memory():
-        yield "memory", f"{free / 2**30:.1f} GiB free"
+    if math.isfinite(megabytes := free()):
+        yield "memory", f"{megabytes / 1024:.1f} GiB free"
     yield "settings", ", ".join(f"{name}={short(os.environ[name])}" for name in SETTINGS if name in os.environ) or "none"
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def memory() -> int:
-    """Bytes that are free, 0 where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), 0)
 
 
 def folders() -> Iterator[tuple[str, str]]:
@@ -93,10 +82,10 @@ def writable(folder: Path) -> str:
     there = next(path for path in (folder, *folder.parents) if path.exists())
     try:
         with tempfile.NamedTemporaryFile(dir=there):
-            free = shutil.disk_usage(there).free
+            left = shutil.disk_usage(there).free
     except OSError as error:
         return f"cannot be written ({error.strerror})"
-    return f"can be written, {free / 2**30:.1f} GiB free{'' if there == folder else ', not made yet'}"
+    return f"can be written, {left / 2**30:.1f} GiB free{'' if there == folder else ', not made yet'}"
 
 
 def data() -> Iterator[tuple[str, str]]:
@@ -132,7 +121,7 @@ def answers(host: str) -> bool:
 def faster() -> Iterator[str]:
     import torch
 
-    threads, there = torch.get_num_threads(), cores()
+    threads, there = torch.get_num_threads(), processors()
     if threads < there:
         yield f"{threads} of {there} cores are used: unset OMP_NUM_THREADS, or set it to {there}"
     if threads > there:

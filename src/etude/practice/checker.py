@@ -20,6 +20,7 @@ from etude.practice.words import Diagnosis, diagnosis, say
 from etude.shown import Shown
 from etude.source import NOTEBOOK, Script
 from etude.verification.apart import Failed, Server, call
+from etude.verification.limits import processors
 
 CHILD = "etude.practice.judging"
 SECONDS, MEGABYTES = 30.0, 4_096
@@ -228,8 +229,7 @@ def side_by_side(jobs: Sequence[tuple[str, Path]], seconds: float = SECONDS) -> 
 
 def at_once() -> int:
     """As many processes as there are processors, and as fit into memory with all that each may take."""
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if not hasattr(os, "sysconf"):
-        return min(processors, 2)
+        return min(processors(), 2)
     megabytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
-    return max(1, min(processors, megabytes // MEGABYTES))
+    return max(1, min(processors(), megabytes // MEGABYTES))

@@ -96,12 +96,12 @@ def passage(passage: Passage) -> Markup:
 
 
 def highlighted(source: str) -> Markup:
-    """Python, for within a `<pre>`."""
+    """Python, for within a `<pre>`; empty lines at its ends stay, so that lines can be counted."""
     from pygments import highlight
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import PythonLexer
 
-    return Markup(highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)))
+    return Markup(highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)))
 
 
 def inline(svg: str) -> Markup:

@@ -19,7 +19,7 @@ from etude.practice.words import language_here
 from etude.studio.bench import Bench
 from etude.studio.frame import Places, answer, editor, language_of, page, places
 from etude.studio.guard import Door, Guard
-from etude.studio.rooms import digit, figures, lessons, networks, practice, training
+from etude.studio.rooms import digit, figures, lessons, networks, practice, reproduction, training
 from etude.studio.words import LANGUAGES, say
 
 STATIC = Path(__file__).with_name("static")
@@ -38,7 +38,7 @@ def studio(where: Places, door: Door, lifespan: Lifespan | None = None, bench: B
 
 def routes() -> list[Route | Mount]:
     """Every page has an address in each language."""
-    pages = [*lessons.routes, *figures.routes, *practice.routes, *networks.routes, *digit.routes, *training.routes]
+    pages = [*lessons.routes, *figures.routes, *practice.routes, *networks.routes, *digit.routes, *training.routes, *reproduction.routes]
     return [
         Route("/", first),
         *(Mount(f"/{language}", routes=[Route("/", home), *pages]) for language in LANGUAGES),

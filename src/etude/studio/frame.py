@@ -71,7 +71,7 @@ def editor() -> list[Path]:
 def page(request: Request, template: str, title: str, *, room: str = "", status: int = 200, **values: Any) -> Response:
     """The page `pages/TEMPLATE.html`, which extends `frame.html`.
 
-    room    the room it belongs to: whose words its `say` takes, whose script `static/ROOM.js` it loads, and which is marked above
+    room    the room it belongs to: whose words its `say` takes, and which is marked above
     values  what the template asks for beside `say`, `frame` (the words of every page), `language` and `room`
     """
     shared = {"title": title, "rooms": ROOMS, "other": in_other_language(request)}
@@ -107,14 +107,6 @@ def shown(view: View) -> Markup:
     return content(view)
 
 
-async def sent(request: Request) -> Any:
-    """The values that a script of ours has sent. Raises EtudeError for what is no JSON."""
-    try:
-        return await request.json()
-    except ValueError as error:
-        raise EtudeError(f"expected JSON, found something else ({error})") from error
-
-
 def answer(value: Any, status: int = 200) -> Response:
     """To a script of ours."""
     return JSONResponse(value, status, {"Cache-Control": "no-store"})
@@ -128,5 +120,5 @@ async def asked(request: Request, **kinds: type) -> dict[str, Any]:
         given = None
     if not isinstance(given, dict) or any(type(given.get(name)) is not kind for name, kind in kinds.items()):
         expected = ", ".join(f"{name}: {kind.__name__}" for name, kind in kinds.items())
-        raise EtudeError(f"expected a JSON object with {expected}")
+        raise EtudeError(f"expected a JSON object{' with ' * bool(kinds)}{expected}")
     return given

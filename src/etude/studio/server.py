@@ -20,7 +20,7 @@ from etude.studio.bench import Bench
 from etude.studio.frame import Places
 from etude.studio.guard import Door
 
-PORT, TRIED = 8517, 50  # and how many behind it, where it is taken
+TRIED = 50  # ports, from the one that was asked for
 
 
 def serve(where: Places, host: str, port: int, browser: bool, say: Callable[[str], None]) -> None:

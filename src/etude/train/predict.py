@@ -102,7 +102,7 @@ def error_rate(
 @torch.no_grad()
 def predictions(trained: TrainedNetwork, files: Iterable[Path], device: str | None, answer: Answer | None) -> Iterator[Prediction]:
     """Image by image, computed a batch at a time."""
-    where, dark = torch.device("cpu") if answer else machine.choose_device(device), trained.mean.mean().item() < 0.5
+    where, dark = torch.device("cpu") if answer else machine.choose_device(device), trained.dark
     answer = answer or trained.to(where)
     files = list(files)
     for start in range(0, len(files), BATCH):
@@ -115,7 +115,7 @@ def predictions(trained: TrainedNetwork, files: Iterable[Path], device: str | No
 
 def reasons(trained: TrainedNetwork, images: Sequence[Path], *, device: str | None = None) -> list[Reason]:
     """Classify image files and find where in them the answers come from. Raises as `predict`."""
-    where, dark = machine.choose_device(device), trained.mean.mean().item() < 0.5
+    where, dark = machine.choose_device(device), trained.dark
     found = []
     for prediction in predict(trained, images, device=device):
         pixels, _ = prepared(opened(prediction.image), trained.image, dark=dark)

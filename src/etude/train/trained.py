@@ -45,6 +45,11 @@ class TrainedNetwork(nn.Module):
         self.register_buffer("mean", per_channel(torch.tensor(mean))[0].float())
         self.register_buffer("std", per_channel(std)[0].float())
 
+    @property
+    def dark(self) -> bool:
+        """Whether its training images are dark on the whole, as white digits on black are."""
+        return self.mean.mean().item() < 0.5
+
     def forward(self, images: Tensor) -> Tensor:
         """N×channels×height×width with pixels from 0 to 1, or bytes, to N×classes logits."""
         logits: Tensor = self.module(self.normalised(images))

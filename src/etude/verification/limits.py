@@ -1,6 +1,7 @@
 """How much memory a look at somebody's code may take: what the network needs, and what the machine has. No torch."""
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,6 +47,11 @@ def free() -> float:
     if most.isdecimal() and used.isdecimal():
         found.append((int(most) - int(used)) / 2**20)
     return min(found, default=math.inf)
+
+
+def processors() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def read(file: str | Path) -> str:

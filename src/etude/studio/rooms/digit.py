@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 CANVAS = 140  # pixels to a side of what the page sends, a byte each
 COVER = 7  # pixels to a side of what covers a part of the picture
 GREY = (1, 28, 28)
+FIRST = "lecture_inception.lecture"  # of the list
+DIGITS = 5  # of a pixel's row or column
 MOST = 24  # maps of a branch that are drawn, the first
 JUNCTIONS = 12  # that are drawn, the first ones and the last
 looking = threading.Lock()  # a network is watched by one at a time
@@ -58,10 +60,11 @@ def choices(where: Places) -> list[Choice]:
 
 
 def chosen(request: Request) -> Choice:
-    """The network that the address names; the first where it names none."""
-    found = choices(places(request))
-    name = request.query_params.get("network", found[0].name)
-    for choice in found:
+    """The network that the address names; the first where it names none. It is asked for at every stroke, so runs are looked for last."""
+    name = request.query_params.get("network", FIRST)
+    if name in kept.names():
+        return Choice(name, kept.place_of(name))
+    for choice in choices(places(request)):
         if choice.name == name:
             return choice
     raise UsageError(f"no trained network `{name}` here; choose one from the list")
@@ -69,7 +72,7 @@ def chosen(request: Request) -> Choice:
 
 def digit(request: Request) -> Response:
     language, choice = language_of(request), chosen(request)
-    image = Run(choice.place).recipe().model.input
+    image = Run(choice.place).recipe().image
     return page(
         request,
         "digit",
@@ -97,8 +100,8 @@ def corner(request: Request) -> tuple[int, int] | None:
     if given is None:
         return None
     row, _, column = given.partition(",")
-    if not (row.isdecimal() and column.isdecimal()):
-        raise EtudeError(f"cover={given}: expected ROW,COLUMN in pixels")
+    if not all(number.isdecimal() and len(number) <= DIGITS for number in (row, column)):
+        raise EtudeError(f"cover={given[:40]}: expected ROW,COLUMN in pixels")
     return int(row), int(column)
 
 
@@ -163,7 +166,7 @@ def pixels(trained: "TrainedNetwork", body: bytes) -> "torch.Tensor":
             image = opened(file)
         except EtudeError:
             raise EtudeError("not a readable image; a PNG or JPEG file is expected") from None
-    return torch.from_numpy(prepared(image, trained.image, dark=trained.mean.mean().item() < 0.5)[0])
+    return torch.from_numpy(prepared(image, trained.image, dark=trained.dark)[0])
 
 
 def drawn(one: "Junction") -> dict[str, Any]:

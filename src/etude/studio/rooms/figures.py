@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from etude.views.view import command
 FIGURES = {"1-conv1x1": ("conv1x1", "cost"), "2-inception": ("receptive",), "3-degradation": ("depth",)}  # of a lesson, behind its code
 LOOKED_THROUGH = ("lecture_inception", "lecture_residual", "resnet20", "resnet18", "googlenet")
 MAPS = ("conv", "max_pool", "avg_pool", "concat", "add")  # operators after which a unit is shown
+LARGEST = 1_000_000
 DEPTHS, IMAGES = (8, 20, 32, 56), 16
 
 
@@ -45,9 +47,12 @@ def plain(way: Way) -> dict[str, Any]:
 
 def number(text: str) -> float:
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
-        raise UsageError(f"{text[:40]}: expected a number") from None
+        found = math.nan
+    if not abs(found) <= LARGEST:  # of no number nothing is
+        raise UsageError(f"{text[:40]}: expected a number, at most {LARGEST:,}")
+    return found
 
 
 def receptive(request: Request) -> Response:
@@ -71,7 +76,7 @@ def fields_of(name: str) -> Mapping[str, Any]:
         for node, field in zip(found.nodes, receptive_fields(found), strict=True)
         if node.op in MAPS and len(node.shape) == 3 and node.index in found.inference
     ]
-    return {"image": network.input, "layers": layers, "command": f"etude explain {name} --receptive-field"}
+    return {"image": network.input, "layers": layers, "networks": LOOKED_THROUGH, "command": f"etude explain {name} --receptive-field"}
 
 
 def depth(request: Request) -> Response:

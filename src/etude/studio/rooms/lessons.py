@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from markdown_it import MarkdownIt
-from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,7 +17,8 @@ from etude.errors import EtudeError
 from etude.lessons.pages import FOLDER, commands, exercise_of, in_place, pages, pieces
 from etude.practice.exercises import exercise, names
 from etude.studio.bench import Bench, Piece
-from etude.studio.frame import answer, language_of, page, places, sent, shown
+from etude.studio.frame import answer, asked, language_of, page, places, shown
+from etude.studio.prose import html_of
 from etude.studio.rooms.figures import FIGURES
 from etude.studio.words import say, words_of
 
@@ -91,15 +90,15 @@ def title_of(file: Path) -> str:
 def parts_of(file: Path) -> list[Part]:
     """A lesson from top to bottom; below its title stands the way to the other pages, which is left out."""
     head, *rest = pieces(file)
-    made = [Part("prose", html=html(head.text.split("\n\n", 2)[2]))]
+    made = [Part("prose", html=html_of(relinked(head.text.split("\n\n", 2)[2])))]
     for piece in rest:
         if piece.kind == "prose":
             below, heading, rest_of_it = piece.text.partition("\n\n## ")  # what is said of a code stands at it, its figures behind
-            made.append(Part("prose", html=html(below)))
+            made.append(Part("prose", html=html_of(relinked(below))))
             if made[-2].kind == "code":
                 made.append(Part("figures"))
             if heading:
-                made.append(Part("prose", html=html(f"## {rest_of_it}")))
+                made.append(Part("prose", html=html_of(relinked(f"## {rest_of_it}"))))
         elif piece.kind == "python":
             made.append(Part("code", piece.text, output=piece.output))
         else:
@@ -121,14 +120,8 @@ def commands_of(text: str, count: int) -> Iterator[Part]:
         yield Part("command", line, output=output, number=number, exercise=exercise)
 
 
-def html(text: str) -> Markup:
-    return Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(relinked(text)))
-
-
-CHINESE = "[\u3000-\u9fff\uff00-\uffef]"
 CHANGES = (
     (r"<!--.*?-->\n?", ""),  # marks for `make docs`
-    (rf"(?<=(?:{CHINESE}|\)))\n *(?=\[?{CHINESE})", ""),  # there are no spaces where lines of Chinese break
     (r"\n\n[^\n]+\]\(\d-[\w-]+\.\w+\.md\)\s*$", ""),  # the way to the next lesson, which the page has as buttons
     (r"(?<!\]\()(?<![<\"])https?://[^\s)，）,:：]+[\w/]", r"<\g<0>>"),  # an address is a link
     (r"\]\((\d-[\w-]+)\.(\w+)\.md\)", r"](/\2/lessons/\1/)"),
@@ -149,30 +142,27 @@ def relinked(text: str) -> str:
 
 def show(request: Request) -> Response:
     """What the command with that number shows, as HTML. In the words of the terminal."""
-    parts = shown_commands(parts_of(asked_for(request)))
-    number = int(request.path_params["number"])
-    if number >= len(parts):
+    parts = {str(part.number): part for part in shown_commands(parts_of(asked_for(request)))}
+    part = parts.get(request.path_params["number"])
+    text = in_place(part.text) if part else None
+    if text is None:
         raise HTTPException(404)
-    text = in_place(parts[number].text)
-    assert text
     return answer({"html": shown(places(request).command(text).view)})
 
 
 async def run(request: Request) -> Response:
     """What a changed code prints. One at a time; it may take a minute, and can be stopped by the name that the page has given it."""
     asked_for(request)
-    given = await sent(request)
-    code = given.get("code") if isinstance(given, dict) else None
-    if not isinstance(code, str) or len(code) > LONGEST:
-        raise EtudeError(f"expected the code, a text of at most {LONGEST:,} letters")
-    return answer(await run_in_threadpool(ran, request.app.state.bench, code, f"{given.get('name')}"))
+    given = await asked(request, code=str, name=str)
+    if len(given["code"]) > LONGEST:
+        raise EtudeError(f"the code has {len(given['code']):,} letters, expected at most {LONGEST:,}")
+    return answer(await run_in_threadpool(ran, request.app.state.bench, given["code"], given["name"]))
 
 
 async def stop(request: Request) -> Response:
     """End the code that runs under that name."""
-    given = await sent(request)
-    if isinstance(given, dict):
-        await run_in_threadpool(request.app.state.bench.stop, ("cell", f"{given.get('name')}"))
+    given = await asked(request, name=str)
+    await run_in_threadpool(request.app.state.bench.stop, ("cell", given["name"]))
     return answer({})
 
 
@@ -195,7 +185,7 @@ routes = [
     Route("/lessons/", lessons),
     Route("/lessons/pictures/{name}", picture),
     Route("/lessons/{name}/", lesson),
-    Route("/lessons/{name}/show/{number:int}", show),
+    Route("/lessons/{name}/show/{number}", show),
     Route("/lessons/{name}/run", run, methods=["POST"]),
     Route("/lessons/{name}/stop", stop, methods=["POST"]),
 ]

@@ -19,6 +19,7 @@ from etude.models.network import Network
 from etude.source import Script
 from etude.studio.bench import LARGEST, Bench, Piece
 from etude.studio.frame import answer, language_of, page, places, shown
+from etude.studio.frame import asked as asked_of
 from etude.studio.rooms.walking import Walk, source_of, within_reason
 from etude.studio.words import Language
 from etude.targets.target import Target
@@ -130,12 +131,9 @@ async def dropped(request: Request) -> Response:
 async def typed(request: Request) -> Response:
     """Where a target is looked at: a file of the folder, or a registered network."""
     try:
-        text = (await request.json())["target"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise UsageError('expected {"target": "FILE.py:NAME"}') from error
-    if not isinstance(text, str):
-        raise UsageError(f"target: {text!r}, expected a text such as FILE.py:NAME")
-    text, language = text.strip(), language_of(request)
+        text, language = (await asked_of(request, target=str))["target"].strip(), language_of(request)
+    except EtudeError as error:  # which is no more a page here than any other target that is not there
+        raise UsageError(str(error)) from error
     if 0 < len(text) <= LONGEST and "\0" not in text and (target := Target.read(text)).kind == "network":
         return answer({"address": address_of(language, target.network)})
     target_in(places(request).folder, text)

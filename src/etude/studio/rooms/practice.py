@@ -1,14 +1,8 @@
 """Practice: the exercises, a task beside an editor, and what a check has found. The learner's folder is the same as in the terminal."""
 
-import functools
 import re
-from collections.abc import Sequence
 from typing import Any
 
-from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
-from markdown_it.token import Token
-from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -23,6 +17,7 @@ from etude.practice.workbook import Workbook
 from etude.report.web import highlighted
 from etude.studio import words
 from etude.studio.frame import answer, asked, language_of, page, part, places
+from etude.studio.prose import html_of
 
 MARKS = {"passed": "✓", "changed": "●", "tried": "○", "new": ""}
 OF_THE_SCRIPT = ("saved", "unsaved", "reloaded", "draft", "changed_elsewhere", "gone", "kept", "restored", "stop", "stopped", "next")
@@ -178,20 +173,7 @@ def without_task(source: str) -> str:
 
 
 def task_text(task: Exercise, language: Language) -> Markup:
-    return Markup(markdown().render((task.folder / f"task.{language}.md").read_text(encoding="utf-8")))
-
-
-@functools.cache
-def markdown() -> MarkdownIt:
-    made = MarkdownIt("commonmark", {"html": False})
-    made.add_render_rule("softbreak", softbreak)
-    return made
-
-
-def softbreak(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
-    """A line break within a sentence: a space, but nothing between two Chinese signs."""
-    beside = tokens[index - 1].content[-1:] + tokens[index + 1].content[:1]
-    return "" if re.fullmatch("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]{2}", beside) else "\n"
+    return html_of((task.folder / f"task.{language}.md").read_text(encoding="utf-8"))
 
 
 routes = [

@@ -7,29 +7,25 @@ import shlex
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from etude.data import catalog
 from etude.errors import EtudeError, UsageError
 from etude.report.plain import finite
 from etude.reproduce import claims, cost
-from etude.reproduce.claims import Claims
-from etude.reproduce.plan import Plan, command, plan
 from etude.studio.background import Background
-from etude.studio.frame import Places, answer, language_of, page, places, sent, shown, templates
+from etude.studio.frame import Places, answer, asked, language_of, page, part, places, shown
 from etude.studio.words import say, words_of
 from etude.train import recipe as recipes
 from etude.train.job import Job
 from etude.train.recipe import Recipe
 from etude.train.run import Run
-from etude.views.reproduction import plan_view, so_far_view
 from etude.views.runs import Pace, pace, published_curve, run_view, summary
 from etude.wording import duration, percent
 
@@ -145,8 +141,7 @@ def listed(request: Request) -> str:
 
 def filled(request: Request, template: str, **values: Any) -> str:
     """A part of a page."""
-    say_here = functools.partial(say, language_of(request), "training")
-    return templates().get_template(f"{template}.html").render(language=language_of(request), say=say_here, **values)
+    return part(language_of(request), "training", template, **values)
 
 
 def row_of(request: Request, run: Run) -> dict[str, Any]:
@@ -352,122 +347,6 @@ def gradients_now(request: Request) -> Response:
     return answer({"html": filled(request, "training_gradients_now", view=shown(view), step=f"{step:,}")})
 
 
-# ── A reproduction ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def reproduction(request: Request) -> Response:
-    where, asked = places(request), reproduction_of(request.query_params)
-    planned, name = planned_of(**asked), asked["name"]
-    return page(
-        request,
-        "training_reproduction",
-        held(name).title,
-        room="training",
-        asked=asked,
-        query=urlencode(asked),
-        state=state_of_reproduction(where, asked),
-        failure=background(where).failure(page_of_reproduction(asked)),
-        command=command(name, asked["budget"], int(asked["seeds"]), asked["data"] or None),
-        plan=shown(plan_view(name, planned, where.store, "")),
-        table=table_of(request, planned, asked),
-        page=page_file(where, asked).exists(),
-        said=said(request),
-    )
-
-
-def reproduction_of(given: Mapping[str, str]) -> dict[str, str]:
-    """What the address asks for. Raises UsageError for what is not there."""
-    asked = {"name": "lecture", "budget": "smoke", "seeds": "1", "data": ""}
-    asked |= {key: str(value) for key, value in given.items() if key in asked}
-    held(asked["name"])
-    if asked["budget"] not in BUDGETS:
-        raise UsageError(f"no budget `{asked['budget'][:100]}`; expected {', '.join(BUDGETS)}")
-    if not asked["seeds"].isdecimal() or not 1 <= int(asked["seeds"][:9]) <= MOST_SEEDS:
-        raise UsageError(f"seeds {asked['seeds'][:100]}: expected a whole number, 1 to {MOST_SEEDS}")
-    if asked["data"] and asked["data"] not in catalog.names():
-        raise UsageError(f"no data set `{asked['data'][:100]}`; choose one from the list")
-    return asked
-
-
-@functools.lru_cache(16)
-def held(name: str) -> Claims:
-    """What Etude claims of a paper, or of one of its tables. Raises UsageError for another name, that of a file too."""
-    if name.endswith(".toml"):
-        raise UsageError(f"no reproduction `{name[:100]}`; choose one from the list")
-    return claims.load(name)
-
-
-@functools.lru_cache(16)
-def planned_of(name: str, budget: str, seeds: str, data: str) -> Plan:
-    return plan(held(name), budget=budget, seeds=int(seeds), data=data or None)
-
-
-def page_of_reproduction(asked: Mapping[str, str]) -> str:
-    return "training/reproduction?" + urlencode(asked)
-
-
-def state_of_reproduction(where: Places, asked: Mapping[str, str]) -> str:
-    task = background(where).running()
-    if task and task.page == page_of_reproduction(asked):
-        return "stopping" if task.stopping else "running"
-    return "failed" if background(where).failure(page_of_reproduction(asked)) else "still"
-
-
-def table(request: Request) -> Response:
-    """The table as it is now."""
-    asked = reproduction_of(request.query_params)
-    return answer({"state": state_of_reproduction(places(request), asked), "html": table_of(request, planned_of(**asked), asked)})
-
-
-def table_of(request: Request, planned: Plan, asked: Mapping[str, str]) -> str:
-    """Which runs are there, and what they say so far."""
-    from etude.reproduce.reproduction import runs_there
-
-    where = places(request)
-    there = runs_there(planned, where.store)
-    groups: dict[str, list[dict[str, str]]] = {}
-    for job, one in there.items():
-        groups.setdefault(f"{job.recipe.title}, {length(request, job.recipe)}", []).append(cell(request, job, one))
-    finished = page_file(where, asked)
-    return filled(
-        request,
-        "training_table",
-        groups=groups,
-        verdict=shown(so_far_view(planned, where.store)),
-        page=finished.exists(),
-        query=urlencode(asked),
-        done=sum(one["state"] == "finished" for group in groups.values() for one in group),
-        count=len(there),
-    )
-
-
-def cell(request: Request, job: Job, one: Run) -> dict[str, str]:
-    """One run of a reproduction."""
-    where = places(request)
-    state = "finished" if one.finished else "running" if one.running else "unfinished" if one.started else "to do"
-    text = words(request, f"state_{state}")
-    if state == "finished":
-        text = percent(one.result().test_accuracy)
-    elif one.started:
-        now = pace(job.recipe, one.curve())
-        text += f" {100 * now.step / now.steps:.0f} %" if now.steps else ""
-    query = urlencode({"run": name_of(one, where)}) if one.started else ""
-    return {"seed": str(job.seed), "state": state, "text": text, "query": query}
-
-
-def page_file(where: Places, asked: Mapping[str, str]) -> Path:
-    """Where `etude reproduce` writes its page."""
-    return where.store.root / f"{asked['name']}-{asked['budget']}.html"
-
-
-def finished_page(request: Request) -> Response:
-    """The page that `etude reproduce` wrote; no script of it runs here (guard.py)."""
-    file = page_file(places(request), reproduction_of(request.query_params))
-    if not file.is_file():
-        raise UsageError(words(request, "no_page"))
-    return HTMLResponse(file.read_bytes(), headers={"Cache-Control": "no-store"})
-
-
 # ── Start and stop ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -475,8 +354,8 @@ def posted(act: Callable[[Request, dict[str, str]], str]) -> Callable[[Request],
     """An endpoint that takes a table of texts and gives the page to go to."""
 
     async def endpoint(request: Request) -> Response:
-        given = await sent(request)
-        if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        given = await asked(request)
+        if not all(isinstance(value, str) for value in given.values()):
             raise EtudeError("expected a table of texts")
         return answer({"page": f"/{language_of(request)}/{await run_in_threadpool(act, request, given)}"})
 
@@ -507,25 +386,15 @@ def resume(request: Request, given: dict[str, str]) -> str:
     return page_of(one, where)
 
 
-def reproduce(request: Request, given: dict[str, str]) -> str:
-    where, asked = places(request), reproduction_of(given)
-    refuse_a_second(request)
-    typed = shlex.split(command(asked["name"], asked["budget"], int(asked["seeds"]), asked["data"] or None))
-    background(where).start(typed[1:], page_of_reproduction(asked), where.folder)
-    return page_of_reproduction(asked)
-
-
 def refuse_a_second(request: Request) -> None:
     if task := background(places(request)).running():
         raise EtudeError(words(request, "busy", command=task.command))
 
 
 def stop(request: Request, given: dict[str, str]) -> str:
-    """What was started here; the page that names it says which."""
-    where = places(request)
-    shown_on = page_of(run_of(request, given["run"]), where) if "run" in given else page_of_reproduction(reproduction_of(given))
-    background(where).stop(shown_on)
-    return shown_on
+    where, one = places(request), run_of(request, given.get("run", ""))
+    background(where).stop(page_of(one, where))
+    return page_of(one, where)
 
 
 routes = [
@@ -536,11 +405,7 @@ routes = [
     Route("/training/rows", rows),
     Route("/training/gradients", gradients),
     Route("/training/gradients_now", gradients_now),
-    Route("/training/reproduction", reproduction),
-    Route("/training/table", table),
-    Route("/training/page", finished_page),
     Route("/training/start", posted(start), methods=["POST"]),
     Route("/training/resume", posted(resume), methods=["POST"]),
-    Route("/training/reproduce", posted(reproduce), methods=["POST"]),
     Route("/training/stop", posted(stop), methods=["POST"]),
 ]

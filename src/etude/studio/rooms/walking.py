@@ -10,7 +10,7 @@ from etude.errors import UsageError
 from etude.explain.nodes import Graph
 from etude.models.network import Network
 from etude.report.diagram import diagram
-from etude.report.web import filled, inline, joined
+from etude.report.web import filled, highlighted, inline, joined
 from etude.views.view import Passage
 from etude.views.walk import Stop
 
@@ -83,11 +83,7 @@ def source_of(passages: Iterable[Passage]) -> dict[str, Any]:
 
 def passage_in_lines(passage: Passage) -> Markup:
     """A passage that opens and closes, every line an element of its own, so that it can be marked."""
-    from pygments import highlight
-    from pygments.formatters import HtmlFormatter
-    from pygments.lexers import PythonLexer
-
-    lines = highlight(passage.text, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).rstrip("\n").split("\n")
+    lines = highlighted(passage.text).rstrip("\n").split("\n")
     code = joined(*(filled(LINE, passage.line + at, Markup(line)) for at, line in enumerate(lines)))
     notes = joined(*(filled("<li>{}</li>", note) for note in passage.notes))
     head = filled('<summary>{} <span class="soft">{}</span></summary>', passage.title, passage.place)

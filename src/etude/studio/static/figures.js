@@ -51,11 +51,15 @@ function slider(label, { min, max, step, value }, changed) {
 
 const figures = {
   conv1x1(stage, command) {
-    const turn = asking("conv1x1", () => ({ weights: sliders.map(({ input }) => input.value).join(",") }), show);
-    const sliders = [0.5, 0.3, 0.2].map((value, index) => slider(said("weight", { number: index + 1 }), { min: -1, max: 1, step: 0.1, value }, turn));
+    let sliders = []; // made of the worked example, which comes where nothing is asked for
+    const turn = asking("conv1x1", () => (sliders.length ? { weights: sliders.map(({ input }) => input.value).join(",") } : {}), show);
     const maps = element("div", { className: "maps" });
-    stage.append(element("div", { className: "sliders" }, ...sliders.flatMap(({ parts }) => parts)), maps);
+    stage.append(maps);
     function show(found) {
+      if (!sliders.length) {
+        sliders = found.weights.map((value, index) => slider(said("weight", { number: index + 1 }), { min: -1, max: 1, step: 0.1, value }, turn));
+        stage.prepend(element("div", { className: "sliders" }, ...sliders.flatMap(({ parts }) => parts)));
+      }
       const table = (rows) => element("table", {}, ...rows.map((row) => element("tr", {}, ...row.map((value) => element("td", { textContent: +value.toFixed(2) })))));
       const parts = found.maps.flatMap((map, index) => [
         element("div", {}, said("channel", { number: index + 1 }), table(map)),
@@ -68,18 +72,20 @@ const figures = {
   },
 
   cost(stage, command) {
-    const turn = asking("cost", () => Object.fromEntries(Object.entries(sliders).flatMap(([name, { input }]) => (name === "size" ? [["height", input.value], ["width", input.value]] : [[name, input.value]]))), show);
-    const sliders = {
-      in_channels: slider(said("in_channels"), { min: 1, max: 512, step: 1, value: 192 }, turn),
-      reduce: slider(said("reduce"), { min: 1, max: 256, step: 1, value: 16 }, turn),
-      out_channels: slider(said("out_channels"), { min: 1, max: 256, step: 1, value: 32 }, turn),
-      size: slider(said("size"), { min: 1, max: 56, step: 1, value: 28 }, turn),
-    };
+    let sliders = null; // made of the slides' sizes, which come where nothing is asked for
+    const asked = () => (sliders ? Object.fromEntries(Object.entries(sliders).flatMap(([name, { input }]) => (name === "size" ? [["height", input.value], ["width", input.value]] : [[name, input.value]]))) : {});
+    const turn = asking("cost", asked, show);
     const ways = element("div", { className: "ways" });
     const sentence = element("p", {});
     sentence.setAttribute("aria-live", "polite");
-    stage.append(element("div", { className: "sliders" }, ...Object.values(sliders).flatMap(({ parts }) => parts)), ways, sentence);
+    stage.append(ways, sentence);
     function show(found) {
+      if (!sliders) {
+        const [squeeze, large] = found.reduced.convolutions;
+        const first = { in_channels: [512, squeeze.in_channels], reduce: [256, squeeze.out_channels], out_channels: [256, large.out_channels], size: [56, large.height] };
+        sliders = Object.fromEntries(Object.entries(first).map(([name, [max, value]]) => [name, slider(said(name), { min: 1, max, step: 1, value }, turn)]));
+        stage.prepend(element("div", { className: "sliders" }, ...Object.values(sliders).flatMap(({ parts }) => parts)));
+      }
       const most = Math.max(found.direct.multiplications, found.reduced.multiplications);
       ways.replaceChildren(
         ...["direct", "reduced"].flatMap((name) => {
@@ -95,8 +101,7 @@ const figures = {
   },
 
   receptive(stage, command) {
-    const networks = ["lecture_inception", "lecture_residual", "resnet20", "resnet18", "googlenet"];
-    const choice = element("select", {}, ...networks.map((name) => element("option", { textContent: name })));
+    const choice = element("select");
     choice.setAttribute("aria-label", said("network"));
     const picture = drawn("svg", { class: "pressed", role: "img" });
     const sentence = element("p", { className: "soft" });
@@ -104,7 +109,8 @@ const figures = {
     let found = null;
     let at = [0.5, 0.5];
     const layer = slider(said("layer"), { min: 0, max: 1, step: 1, value: 0 }, draw);
-    const turn = asking("receptive", () => ({ network: choice.value }), (answer) => {
+    const turn = asking("receptive", () => (choice.value ? { network: choice.value } : {}), (answer) => {
+      if (!found) choice.append(...answer.networks.map((name) => element("option", { textContent: name })));
       found = answer;
       layer.input.max = answer.layers.length - 1;
       layer.input.value = Math.min(layer.input.value, layer.input.max);
