@@ -268,7 +268,7 @@ def test_this_machine_is_told_without_secrets(tmp_path: Path, monkeypatch: pytes
 
 
 def test_what_would_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(here, "cores", lambda: 64)
+    monkeypatch.setattr(here, "processors", lambda: 64)
     assert any("of 64 cores are used" in text for text in here.faster())
     assert here.short("/home/ann/x", "/home/ann") == "~/x"
     assert here.short("/home/anna/x", "/home/ann") == "/home/anna/x"
