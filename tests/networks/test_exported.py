@@ -11,11 +11,12 @@ import etude
 from etude.export import formats
 from etude.export.card import Card, settle
 from etude.export.compare import LIMIT, Answer, difference
-from etude.export.engines import fold, made
+from etude.export.engines import made
 from etude.export.formats import export, onnx_bytes, onnx_session, program
 from etude.models import registry
 from etude.models.googlenet import GoogLeNet, max_pool
 from etude.models.network import Network
+from etude.train.folding import fold
 from etude.train.trained import TrainedNetwork
 from reduced import image, small
 

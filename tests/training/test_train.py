@@ -390,7 +390,7 @@ def test_training_is_a_curve_and_its_points_are_the_mean_of_what_lies_between(tm
 def test_a_run_of_less_than_an_epoch_is_tested_a_few_times_on_a_part_and_at_its_end_on_all(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     engine.fit(small(epochs=0.8, batch=32), run=run)  # 16 of 20 steps
-    assert [(row["step"], row["test_images"]) for row in run.metrics()] == [(0, 200), (4, 200), (8, 200), (12, 200), (16, 1000)]
+    assert [(row["step"], row["test_images"]) for row in run.metrics()] == [(0, 50), (4, 50), (8, 50), (12, 50), (16, 1000)]
 
 
 def test_progress_is_a_number_at_an_epochs_end_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

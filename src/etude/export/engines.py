@@ -1,19 +1,18 @@
 """What can compute a network on this machine's processor: torch as it is, torch made faster, and other programs from the ONNX graph."""
 
-import copy
 import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, fx, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch import Tensor, nn
 
 from etude.errors import EtudeError, UsageError, nearest
 from etude.export.compare import Answer
 from etude.export.extras import EXTRAS, extra, missing
 from etude.export.formats import INPUT, ONNX, onnx_bytes, onnx_session, program, quiet
+from etude.train.folding import fold
 from etude.train.trained import TrainedNetwork
 
 COMPILERS = ("g++", "clang++", "cl")
@@ -94,25 +93,6 @@ def folded(module: nn.Module, images: Tensor) -> Answer:
     """Without normalisations that can be part of a convolution, and with the channels of a pixel side by side."""
     light = fold(module).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return lambda images: light(images.contiguous(memory_format=torch.channels_last))
-
-
-def fold(module: nn.Module) -> nn.Module:
-    """A copy in which a convolution does what a normalisation did that stood behind it, and behind nothing else."""
-    traced = fx.symbolic_trace(copy.deepcopy(module))
-    parts = dict(traced.named_modules())
-    for node in list(traced.graph.nodes):
-        before = node.args[0] if node.op == "call_module" else None
-        if not isinstance(before, fx.Node) or before.op != "call_module" or len(before.users) > 1:
-            continue
-        convolution, norm = parts[str(before.target)], parts[str(node.target)]
-        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-            path, _, name = str(before.target).rpartition(".")
-            setattr(traced.get_submodule(path), name, fuse_conv_bn_eval(convolution, norm))
-            node.replace_all_uses_with(before)
-            traced.graph.erase_node(node)
-    traced.recompile()
-    traced.delete_all_unused_submodules()
-    return traced
 
 
 def compiled(module: nn.Module, images: Tensor) -> Answer:

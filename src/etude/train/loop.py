@@ -18,6 +18,7 @@ from etude.data.batches import Batches, epoch_order, generator, random_flip, ran
 from etude.data.dataset import Dataset, Split
 from etude.errors import EtudeError, UsageError
 from etude.train import checkpoint, machine, start
+from etude.train.folding import fold
 from etude.train.initial import draw_by_shape
 from etude.train.job import Diverged, Interrupted, Job, Means, Progress
 from etude.train.optimizers import make_optimizers, set_learning_rates
@@ -30,7 +31,7 @@ REPORT_SECONDS = 0.25
 EVALUATION_BATCH = 500
 CURVE_POINTS = 100  # of training loss and accuracy, over a whole run
 WARM_UP_WINDOW = 100  # steps over which a training error is taken that ends a warm-up
-TESTS_WITHIN_AN_EPOCH = 4  # of a run that ends before its first epoch does; all but the last on every fifth test image
+TESTS_WITHIN_AN_EPOCH = 4  # of a run that ends before its first epoch does; all but the last on every twentieth test image
 NOTHING_YET = {"loss": 0.0, "right": 0, "seen": 0}
 SUMS = ("epoch", "recent", "warm_up")
 
@@ -85,8 +86,8 @@ class Training:
         self.others = {name: self.batches(split) for name, split in others.items()}
         self.part, self.others_part = self.test, self.others  # for tests before the end
         if self.is_short:
-            self.part = self.batches(every_fifth(dataset.test))
-            self.others_part = {name: self.batches(every_fifth(split)) for name, split in others.items()}
+            self.part = self.batches(every_twentieth(dataset.test))
+            self.others_part = {name: self.batches(every_twentieth(split)) for name, split in others.items()}
         within = {round(self.steps * part / TESTS_WITHIN_AN_EPOCH) for part in range(1, TESTS_WITHIN_AN_EPOCH)} if self.is_short else set()
         self.tests = {*range(self.steps_per_epoch, self.steps, self.steps_per_epoch), self.steps, *within}
         self.losses, self.counts = list[Tensor](), list[int]()
@@ -156,7 +157,8 @@ class Training:
         if self.recipe.frozen:
             start.freeze(self.model, self.optimizers, self.head, self.recipe.frozen - self.state["step"])
         x, y = self.train.cut(index, self.augment if self.recipe.shift or self.recipe.flip or self.recipe.crop else None)
-        loss, right = loss_and_right(self.model, x, y, self.recipe.label_smoothing)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
+            loss, right = loss_and_right(self.model, x, y, self.recipe.label_smoothing)
         self.model.zero_grad()
         loss.backward()
         set_learning_rates(self.optimizers, self.rate())
@@ -216,14 +218,16 @@ class Training:
         self.settle()
         at_end = self.state["step"] == self.steps
         batches, others = (self.test, self.others) if at_end else (self.part, self.others_part)
-        loss, right = test(self.model, batches)
+        light = fold(self.model.eval())
+        loss, right = test(light, batches)
         if not math.isfinite(loss):
             raise self.diverged(loss, self.state["step"])
         count = len(batches)
         self.test_accuracy = right / count
         tested = {"test_loss": loss / count, "test_accuracy": right / count, "test_images": count}
         for part, images in others.items():
-            tested[part] = test(self.model, images)[1] / len(images)
+            tested[part] = test(light, images)[1] / len(images)
+        self.model.train()
         self.write({**self.means_of("epoch"), **tested})
         self.run.sync()
 
@@ -334,8 +338,8 @@ def chosen(split: Split, index: Tensor) -> Split:
     return Split(split.images[index], split.labels[index])
 
 
-def every_fifth(split: Split) -> Split:
-    return Split(split.images[::5], split.labels[::5])
+def every_twentieth(split: Split) -> Split:
+    return Split(split.images[::20], split.labels[::20])
 
 
 def load_data(recipe: Recipe, means: Means) -> Dataset:
@@ -379,21 +383,19 @@ def loss_and_right(model: nn.Module, x: Tensor, y: Tensor, label_smoothing: floa
     """
     if callable(own_loss := getattr(model, "loss", None)):
         return own_loss(x, y), torch.zeros((), device=x.device)
-    logits = model(x)
+    logits = model(x).float()
     return F.cross_entropy(logits, y, label_smoothing=label_smoothing), (logits.argmax(dim=1) == y).sum()
 
 
 @torch.no_grad()
 def test(model: nn.Module, batches: Batches) -> tuple[float, int]:
-    """The summed cross-entropy over all images, and how many of its images are classified rightly. In eval mode."""
-    model.eval()
+    """The summed cross-entropy over all images, and how many of its images are classified rightly, by a network in eval mode."""
     loss, right = 0.0, 0
     for index in torch.split(torch.arange(len(batches), device=batches.device), EVALUATION_BATCH):
         x, y = batches.cut(index)
         logits = model(x)
         loss += F.cross_entropy(logits, y, reduction="sum").item()
         right += int((logits.argmax(dim=1) == y).sum())
-    model.train()
     return loss, right
 
 

@@ -21,7 +21,7 @@ from etude.version import VERSION
 PACKAGE = Path(__file__).parent.parent
 # the code that every run's numbers depend on, beside its network's own; a test holds the two rooms to it
 DATA_BEHIND_NUMBERS = ("batches", "cifar", "dataset", "folder", "idx", "picture", "strokes", "svhn")
-TRAINING_BEHIND_NUMBERS = ("initial", "loop", "muon", "optimizers", "start")
+TRAINING_BEHIND_NUMBERS = ("folding", "initial", "loop", "muon", "optimizers", "start")
 
 
 def choose_device(name: str | None) -> torch.device:

@@ -169,6 +169,8 @@ class Budget:
     side             height and width of the images, where the network is made for larger ones; its own when absent
     frozen           steps at the beginning in which the head alone is trained; none when absent
     warm_up          a lower learning rate before the schedule is followed; none when absent
+    precision        "bf16" for steps whose convolutions and products are of bfloat16 numbers (torch's autocast); weights, their updates,
+                     the loss and every test stay in float32, as everything does when absent
     images           how many of the training images to use, the first ones; all when absent
     validation       how many of the training images are held out, always the same ones; none when absent
     fitted           how many of the training images are tested too, as they are, to see how well they are fitted; none when absent
@@ -187,6 +189,7 @@ class Budget:
     side: int | None = None
     frozen: int | None = None
     warm_up: WarmUp | None = None
+    precision: Literal["bf16"] | None = None
     images: int | None = None
     validation: int | None = None
     fitted: int | None = None
