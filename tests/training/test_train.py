@@ -28,6 +28,8 @@ from etude.train.job import Interrupted, Job, Means, Progress
 from etude.train.recipe import Recipe
 from etude.train.run import Run
 from etude.train.store import Store
+from etude.train.trained import load
+from etude.views.runs import in_short
 
 LECTURE = [name for name in recipes.names() if name.endswith(".lecture")]
 
@@ -422,3 +424,15 @@ def test_a_run_of_another_version_is_refused_in_one_line(run: Run) -> None:
             use()
         assert len(str(caught.value).splitlines()) == 1
     assert not Store(run.folder.parents[1]).found(Job(small(), 0), {}).started
+
+
+def test_bf16_is_another_function_and_is_said_everywhere(tmp_path: Path) -> None:
+    """Steps in bfloat16, of which the weights differ; a test of the same weights is that of float32."""
+    half = small(epochs=0.4, precision="bf16")
+    one, other = (engine.fit(recipe, run=Run(tmp_path / name)) for name, recipe in (("half", half), ("whole", small(epochs=0.4))))
+    assert one.metrics[0]["test_loss"] == other.metrics[0]["test_loss"]
+    apart = abs(one.metrics[-1]["test_loss"] - other.metrics[-1]["test_loss"])
+    assert 0 < apart < 0.2
+    assert "in bf16" in in_short(one) and "bf16" not in in_short(other)
+    assert recipes.from_toml(tmp_path / "half" / "recipe.toml").precision == "bf16"
+    assert all(parameter.dtype == torch.float32 for parameter in load(tmp_path / "half").module.parameters())

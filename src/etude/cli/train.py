@@ -12,6 +12,7 @@ from etude.errors import UsageError
 @click.argument("name", metavar="RECIPE|NETWORK", required=False)
 @click.option("--budget", help="smoke, laptop or paper; by default laptop.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value: optimizer.lr=0.05, model.shortcut=conv.")
+@click.option("--precision", type=click.Choice(["float32", "bf16"]), help="Of the steps; by default the recipe's, float32.")
 @click.option("--seed", type=click.IntRange(min=0), help="By default 0.")
 @click.option("--data", help="Other data: a name of `etude data ls`, or a folder with one sub-folder of images a class.")
 @click.option("--from", "start", metavar="RUN|WEIGHTS", help="The weights to begin with; see `etude convert` for those of others.")
@@ -27,6 +28,7 @@ def train(
     name: str | None,
     budget: str | None,
     settings: tuple[str, ...],
+    precision: str | None,
     seed: int | None,
     data: str | None,
     start: str | None,
@@ -49,7 +51,7 @@ def train(
     from etude.train.store import Store
 
     if resume is not None:
-        if name or budget or settings or data or start or leave_out_broken or runs or folder or seed is not None:
+        if name or budget or settings or precision or data or start or leave_out_broken or runs or folder or seed is not None:
             raise UsageError("--resume continues a run as it was started; beside it only --device and --data-dir make sense")
         run = Run(resume)
         run.job()
@@ -63,7 +65,9 @@ def train(
             )
         recipe = recipe.on(data) if data else recipe
         recipe = recipe.begun_with(start) if start else recipe
-        recipe = recipes.change(recipe, (*settings, "broken='left out'") if leave_out_broken else settings)
+        more = ["broken='left out'"] if leave_out_broken else []
+        more += [f"precision={'none' if precision == 'float32' else precision}"] if precision else []
+        recipe = recipes.change(recipe, (*settings, *more))
         job = Job(recipe, seed or 0)
         job.recipe.model.without_weights()  # a wrong option is said before a folder is made
         run = Run(folder) if folder else Store(runs or Path("runs")).new(job)

@@ -214,10 +214,11 @@ class Budget:
 
     @property
     def length(self) -> str:
-        """`10 epochs`, `64,000 steps`."""
+        """`10 epochs`, `64,000 steps`, `1 epoch in bf16`."""
+        precision = f" in {self.precision}" if self.precision else ""
         if self.epochs is None:
-            return f"{self.steps:,} steps"
-        return f"{self.epochs:g} epoch{'' if self.epochs == 1 else 's'}"
+            return f"{self.steps:,} steps{precision}"
+        return f"{self.epochs:g} epoch{'' if self.epochs == 1 else 's'}{precision}"
 
 
 PER_PIXEL = "per pixel"
