@@ -41,7 +41,8 @@ def main() -> int:
         job = Job(recipes.from_table(order.recipe, "recipe"), order.seed)
         if machine.source_digest(job.recipe.model) != order.source:
             raise EtudeError(f"{platform.node()} has an Etude ({VERSION}) of other code; install the same one on all machines")
-        means = Means(order.device, order.data_dir and Path(order.data_dir), watching(tell), lambda text: tell({"said": text}))
+        data_dir = Path(order.data_dir) if order.data_dir else None
+        means = Means(order.device, data_dir, watching(tell), lambda text: tell({"said": text}))
         engine.run_to_result(job, Run(Path(order.folder)), means)
     except (Interrupted, KeyboardInterrupt):
         return Interrupted.exit_code

@@ -5,11 +5,13 @@ which what changes comes back: nothing has to be shared, and a worker that goes 
 """
 
 import contextlib
+import logging
+import math
 import os
 import socket
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from etude.files import whole_file
 from etude.jobs.lane import End, News, Order, Process
 from etude.jobs.lanes import Lanes
 from etude.jobs.local import order_of
-from etude.jobs.task import Outcome, Task, run_for
+from etude.jobs.task import Outcome, Task, tasks_by_this_code
 from etude.train.job import Job, Means
 from etude.train.run import Run
 from etude.train.store import Store
@@ -47,10 +49,10 @@ class Ray:
     gpu: float = 0.0
     at_once: int | None = None
 
-    def found(self, job: Job, store: Store, means: Means) -> Run:
-        return run_for(job, store, means, threads=self.threads, anywhere=True)
+    def tasks(self, jobs: Iterable[Job], store: Store, means: Means) -> Sequence[Task]:
+        return tasks_by_this_code(jobs, store, means, threads=self.threads, anywhere=True)
 
-    def run(self, tasks: Sequence[Task], means: Means) -> Iterator[Outcome | None]:
+    def run(self, tasks: Sequence[Task], means: Means) -> Generator[Outcome | None]:
         with connected(self.address):
             if not self.room():
                 gpu = f" and {self.gpu:g} of a GPU" if self.gpu else ""
@@ -80,7 +82,7 @@ def connected(address: str) -> Iterator[None]:
     given = None if address == "ray" else address
     reached(given or os.environ.get("RAY_ADDRESS", ""))
     try:
-        ray.init(given, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(given, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise EtudeError(f"Ray at {given or 'this machine'}: {str(error).strip().splitlines()[0]}") from error
     try:
@@ -110,7 +112,7 @@ class Elsewhere:
     def __init__(self, task: Task, means: Means, on: Ray) -> None:
         import ray
 
-        self.run, self.end_by = task.run, float("inf")
+        self.run, self.heard, self.end_by = task.run, False, math.inf
         with contextlib.ExitStack() as held:
             held.enter_context(self.run.locked())
             remote: Any = ray.remote(Worker)
@@ -130,13 +132,14 @@ class Elsewhere:
             news: News = ray.get(self.asked)
         except (RayError, ConnectionError) as error:
             return News(end=lost(error))
+        self.heard = True
         write(self.run, news.files)
         if news.end is None:
             self.asked = self.worker.look.remote()
         return news
 
     def stop(self) -> None:
-        self.end_by = time.monotonic() + STOP_SECONDS
+        self.end_by = time.monotonic() + (STOP_SECONDS if self.heard else 0)  # else it has no machine yet, or only just
         with contextlib.suppress(Exception):  # it cannot be told
             self.worker.stop.remote()
 

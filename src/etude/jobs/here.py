@@ -1,15 +1,14 @@
 """One job after the other, in this process."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from etude.data.sources import NoSource
-from etude.jobs.task import Outcome, Task, run_for
+from etude.jobs.task import Outcome, Task, tasks_by_this_code
 from etude.train import engine
 from etude.train.job import Interrupted, Job, Means
-from etude.train.run import Run
 from etude.train.store import Store
 
 
@@ -18,27 +17,26 @@ class Here:
     """One job after the other, in this process. What a person can mend is raised, but for data that are not there.
 
     threads   by default as many as torch takes
-    anywhere  as in `run_for`
+    anywhere  as in `tasks_by_this_code`
     """
 
     threads: int | None = None
     anywhere: bool = False
 
-    def found(self, job: Job, store: Store, means: Means) -> Run:
-        return run_for(job, store, means, threads=self.threads, anywhere=self.anywhere)
+    def tasks(self, jobs: Iterable[Job], store: Store, means: Means) -> Sequence[Task]:
+        return tasks_by_this_code(jobs, store, means, threads=self.threads, anywhere=self.anywhere)
 
-    def run(self, tasks: Sequence[Task], means: Means) -> Iterator[Outcome]:
+    def run(self, tasks: Sequence[Task], means: Means) -> Generator[Outcome]:
         missing: dict[str, str] = {}
         with engine.threads_kept():
             if self.threads:
                 torch.set_num_threads(self.threads)
             for task in tasks:
                 data = task.job.recipe.data
-                if data not in missing:
-                    try:
-                        engine.run_to_result(task.job, task.run, means)
-                    except NoSource as error:
-                        missing[data] = str(error)
-                    except Interrupted as error:
-                        raise Interrupted(f"{str(error).partition(';')[0]}; the same command again continues there") from None
-                yield Outcome(task, missing.get(data, ""), data in missing)
+                try:
+                    result = None if data in missing else engine.run_to_result(task.job, task.run, means)
+                except NoSource as error:
+                    result, missing[data] = None, str(error)
+                except Interrupted as error:
+                    raise Interrupted(f"{str(error).partition(';')[0]}; the same command again continues there") from None
+                yield Outcome(task.job, result, missing.get(data, ""), data in missing)

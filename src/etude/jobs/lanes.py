@@ -1,7 +1,7 @@
 """Many lanes side by side: which task begins when, and what becomes of one whose process dies."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 from etude.jobs.lane import End, Lane
 from etude.jobs.task import Outcome, Task
@@ -25,7 +25,7 @@ class Lanes:
         self.missing: dict[str, str] = {}
         self.told: set[str] = set()
 
-    def run(self) -> Iterator[Outcome | None]:
+    def run(self) -> Generator[Outcome | None]:
         """As of an engine."""
         try:
             while self.waiting or self.lanes:
@@ -45,7 +45,7 @@ class Lanes:
             data = task.job.recipe.data
             if task.run.finished or data in self.missing:
                 self.waiting.remove(task)
-                yield Outcome(task, "" if task.run.finished else self.missing[data], not task.run.finished)
+                yield result_of(task) if task.run.finished else Outcome(task.job, None, self.missing[data], no_data=True)
             elif len(self.lanes) >= room:
                 return
             elif task.run.running:
@@ -67,12 +67,12 @@ class Lanes:
         del self.lanes[task]
         lane.close()
         if task.run.finished:
-            return Outcome(task)
+            return result_of(task)
         if not news.end.why:
             return self.again(task, news.end)
         if news.end.no_data:
             self.missing[task.job.recipe.data] = news.end.why
-        return Outcome(task, news.end.why, news.end.no_data)
+        return Outcome(task.job, None, news.end.why, news.end.no_data)
 
     def again(self, task: Task, end: End) -> Outcome | None:
         """Let a task whose process died go on where it was saved, unless it does not get further."""
@@ -81,7 +81,9 @@ class Lanes:
         times = times + 1 if reached == before else 1
         self.died[task] = times, reached
         if times == DEATHS:
-            return Outcome(task, f"{end.words}, {DEATHS} times without getting further; is there enough memory for so many at a time?")
+            return Outcome(
+                task.job, None, f"{end.words}, {DEATHS} times without getting further; is there enough memory for so many at a time?"
+            )
         self.means.say(f"{task.job}: {end.words}; it goes on from {'its last checkpoint' if reached else 'the start'}")
         self.waiting.insert(0, task)
         return None
@@ -94,6 +96,8 @@ class Lanes:
 
     def stop(self) -> None:
         """Stop all, and wait until every run is saved."""
+        if self.lanes:
+            self.means.say("stopping: every run finishes its step and is saved")
         for lane in self.lanes.values():
             lane.stop()
         for lane in self.lanes.values():
@@ -101,3 +105,7 @@ class Lanes:
                 time.sleep(POLL_SECONDS)
             lane.close()
         self.lanes.clear()
+
+
+def result_of(task: Task) -> Outcome:
+    return Outcome(task.job, task.run.result())

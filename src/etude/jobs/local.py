@@ -1,15 +1,14 @@
 """Jobs in processes of their own on this machine."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 from etude.jobs.lane import Order, Process
 from etude.jobs.lanes import Lanes
-from etude.jobs.task import Outcome, Task, run_for
+from etude.jobs.task import Outcome, Task, tasks_by_this_code
 from etude.train import machine
 from etude.train import recipe as recipes
 from etude.train.job import Job, Means
-from etude.train.run import Run
 from etude.train.store import Store
 
 
@@ -20,10 +19,10 @@ class Processes:
     at_once: int
     threads: int
 
-    def found(self, job: Job, store: Store, means: Means) -> Run:
-        return run_for(job, store, means, threads=self.threads)
+    def tasks(self, jobs: Iterable[Job], store: Store, means: Means) -> Sequence[Task]:
+        return tasks_by_this_code(jobs, store, means, threads=self.threads)
 
-    def run(self, tasks: Sequence[Task], means: Means) -> Iterator[Outcome | None]:
+    def run(self, tasks: Sequence[Task], means: Means) -> Generator[Outcome | None]:
         return Lanes(tasks, means, lambda task: Process(order_of(task, means, self.threads)), lambda: self.at_once).run()
 
 

@@ -1,12 +1,12 @@
 """What an engine is given, and what it gives back: where many jobs are done is behind one `Engine`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from etude.train import machine
 from etude.train.job import Job, Means
-from etude.train.run import Run
+from etude.train.run import Run, RunResult
 from etude.train.store import Store
 
 
@@ -20,13 +20,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task.
+    """What came of a job.
 
-    why      its run has not ended; "" where it has
+    why      it has no result, "" where it has one
     no_data  whether that is for want of its data
     """
 
-    task: Task
+    job: Job
+    result: RunResult | None
     why: str = ""
     no_data: bool = False
 
@@ -34,10 +35,10 @@ class Outcome:
 class Engine(Protocol):
     """Where jobs are done. Whichever it is gives the same numbers where machine, code and number of threads are the same."""
 
-    def found(self, job: Job, store: Store, means: Means) -> Run:
-        """The run of that job that it uses or continues, or a folder for one."""
+    def tasks(self, jobs: Iterable[Job], store: Store, means: Means) -> Sequence[Task]:
+        """The jobs, each with the run that is used or continued, or a folder for one."""
 
-    def run(self, tasks: Sequence[Task], means: Means) -> Iterator[Outcome | None]:
+    def run(self, tasks: Sequence[Task], means: Means) -> Generator[Outcome | None]:
         """What comes of the tasks, in the order in which they end; None now and then while none does.
 
         By Ctrl-C, and when it is closed, every run finishes its step and is saved. Raises Interrupted then, and EtudeError where nothing
@@ -45,12 +46,17 @@ class Engine(Protocol):
         """
 
 
-def run_for(job: Job, store: Store, means: Means, *, threads: int | None = None, anywhere: bool = False) -> Run:
-    """The run of that job by this code, or a folder for one.
+def tasks_by_this_code(
+    jobs: Iterable[Job], store: Store, means: Means, *, threads: int | None = None, anywhere: bool = False
+) -> tuple[Task, ...]:
+    """The jobs with their runs by this code, or folders for them.
 
-    threads   that its process has; by default those of this one. Another number gives other numbers, and is another run
-    anywhere  whether it may have been begun on another machine than this one
+    threads   that a process has; by default those of this one. Another number gives other numbers, and is another run
+    anywhere  whether a run may have been begun on another machine than this one
     """
     now: dict[str, Any] = {} if anywhere else machine.environment(machine.choose_device(means.device))
     now |= {"threads": threads} if threads else {}
-    return store.found(job, now | {"source": machine.source_digest(job.recipe.model)})
+    found: dict[Run, Job] = {}
+    for job in jobs:
+        found[store.found(job, now | {"source": machine.source_digest(job.recipe.model)}, found)] = job
+    return tuple(Task(job, run) for run, job in found.items())
