@@ -35,6 +35,6 @@ def order_of(task: Task, means: Means, threads: int) -> Order:
         seed=task.job.seed,
         threads=threads,
         device=means.device,
-        data_dir=means.data_dir and str(means.data_dir.resolve()),
+        data_dir=str(means.data_dir.resolve()) if means.data_dir else None,
         source=machine.source_digest(recipe.model),
     )

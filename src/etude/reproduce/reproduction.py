@@ -30,7 +30,7 @@ from etude.shown import Shown
 from etude.train import machine
 from etude.train.job import Job, Means
 from etude.train.recipe import Recipe, as_table
-from etude.train.run import Run, RunResult
+from etude.train.run import BEHIND_NUMBERS, Run, RunResult
 from etude.train.store import Store
 from etude.verification import exact
 from etude.verification.exact import Check, LayerCheck
@@ -232,7 +232,7 @@ def reproduce(
         budget=budget,
         seeds=seeds,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        environment=machine.environment(machine.choose_device(means.device)),
+        environment=environment_of(results.values(), means),
         exact=checks,
         layers=layers,
         judged=tuple(judged(one, planned, results, missing) for one in planned.values),
@@ -262,6 +262,14 @@ def trained(planned: Plan, store: Store, means: Means, engine: Engine) -> tuple[
     if failed:
         raise EtudeError(f"{len(failed)} of {len(tasks)} runs failed: {failed[0].job}: {failed[0].why}; the same command tries again")
     return results, missing
+
+
+def environment_of(results: Iterable[RunResult], means: Means) -> dict[str, Any]:
+    """This machine's, with what the first run's numbers stand on, wherever that was."""
+    here = machine.environment(machine.choose_device(means.device))
+    first = next((run for run in (Run(result.folder) for result in results) if run.started), None)
+    its = first.environment() if first else {}
+    return here | {key: its[key] for key in BEHIND_NUMBERS if key in here and key in its}
 
 
 def so_far(planned: Plan, store: Store) -> tuple[tuple[Judged, ...], tuple[JudgedOrder, ...]]:
