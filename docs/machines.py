@@ -51,9 +51,9 @@ class Machine:
         return f"{two_digits(hours)} h, ${two_digits(hours * self.dollars)}"
 
 
-CORES = Rate(32 * 195e9, 0.7)
+CORES = 32 * 195e9
 MACHINES = (
-    Machine("32 cores of a server", CORES, CORES, 2.60),
+    Machine("32 cores of a server", Rate(CORES, 0.3), Rate(CORES, 0.55), 2.60),
     Machine("NVIDIA L4", Rate(60e12, 0.12), Rate(121e12, 0.15), 0.80),
     Machine("NVIDIA A100", Rate(156e12, 0.08), Rate(312e12, 0.15), 2.00),
     Machine("NVIDIA H100", Rate(495e12, 0.05), Rate(989e12, 0.10), 3.00),

@@ -4,6 +4,7 @@ import importlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def test_ctrl_c_stops_all_that_go_on_and_begins_no_other(tmp_path: Path, monkeyp
         monkeypatch.undo()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(lanes.time, "sleep", pressed)
+    monkeypatch.setattr(time, "sleep", pressed)
     with pytest.raises(Interrupted, match="the same command again continues there"):
         list(outcomes)
     assert happened == ["start 0", "start 1", "stop 0", "stop 1"]

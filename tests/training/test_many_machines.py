@@ -90,7 +90,7 @@ def two_machines(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     from ray.cluster_utils import Cluster
 
-    each = {"num_cpus": 1, "include_log_monitor": False}
+    each: dict[str, Any] = {"num_cpus": 1, "include_log_monitor": False}
     machines = Cluster(initialize_head=True, head_node_args={**each, "include_dashboard": False})
     machines.add_node(**each)
     monkeypatch.setenv("RAY_ADDRESS", machines.address)

@@ -57,15 +57,19 @@ class Ray:
             if not self.room():
                 gpu = f" and {self.gpu:g} of a GPU" if self.gpu else ""
                 raise UsageError(f"no machine of the cluster has {self.threads} processors{gpu}; choose --threads or --gpu by `ray status`")
-            yield from Lanes(tasks, means, lambda task: Elsewhere(task, means, self), self.room).run()
+            try:
+                yield from Lanes(tasks, means, lambda task: Elsewhere(task, means, self), self.room).run()
+            except lost_errors() as error:
+                raise EtudeError(f"{self.address}: {first_line(error)}; what came back is saved, the same command goes on") from error
 
     def room(self) -> int:
         import ray
 
+        if self.at_once is not None:
+            return self.at_once
         there = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        share = {"CPU": self.threads, "GPU": self.gpu}
-        found = sum(min(int(one.get(name, 0) / share) for name, share in share.items() if share) for one in there)
-        return found if self.at_once is None else self.at_once
+        wanted = {"CPU": self.threads, "GPU": self.gpu}
+        return sum(min(int(one.get(name, 0) / share) for name, share in wanted.items() if share) for one in there)
 
 
 @contextlib.contextmanager
@@ -84,11 +88,22 @@ def connected(address: str) -> Iterator[None]:
     try:
         ray.init(given, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise EtudeError(f"Ray at {given or 'this machine'}: {str(error).strip().splitlines()[0]}") from error
+        raise EtudeError(f"Ray at {given or 'this machine'}: {first_line(error)}") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def lost_errors() -> tuple[type[Exception], ...]:
+    """What Ray raises where a worker, or the whole cluster, is not there any more."""
+    from ray.exceptions import RayError
+
+    return (RayError, ConnectionError)
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def reached(address: str) -> None:
@@ -124,13 +139,12 @@ class Elsewhere:
     def look(self) -> News:
         """What has come; a worker that cannot be reached any more has died."""
         import ray
-        from ray.exceptions import RayError
 
         try:
             if not ray.wait([self.asked], timeout=0)[0]:
                 return News(end=End(1, "it did not stop in time")) if time.monotonic() > self.end_by else News()
             news: News = ray.get(self.asked)
-        except (RayError, ConnectionError) as error:
+        except lost_errors() as error:
             return News(end=lost(error))
         self.heard = True
         write(self.run, news.files)

@@ -127,4 +127,7 @@ class Process:
 
     def close(self) -> None:
         self.stop()
-        self.process.__exit__(None, None, None)
+        self.process.wait()
+        self.listener.join()
+        assert self.process.stdout
+        self.process.stdout.close()
