@@ -39,14 +39,21 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def held(root: Path) -> dict[str, Any]:
-    """Of every run its tensors and numbers, and what it stands on."""
+    """Of every run its tensors and numbers, and what it stands on; somebody may be changing this checkout."""
     found: dict[str, Any] = {}
     for one in map(Run, sorted(path.parent for path in root.rglob("recipe.toml"))):
         tensors, progress = checkpoint.read(one.checkpoint)
         rows = [{key: value for key, value in row.items() if key != "seconds"} for row in one.curve()]
         kept = {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
         files = sorted(path.name for path in one.folder.iterdir())
-        found[str(one.folder.relative_to(root))] = (kept, rows, progress["warning"], one.environment(), one.recipe(), files)
+        found[str(one.folder.relative_to(root))] = (
+            kept,
+            rows,
+            progress["warning"],
+            one.environment() | {"revision": ""},
+            one.recipe(),
+            files,
+        )
     assert len(found) == 2
     return found
 

@@ -76,6 +76,7 @@ class Ray:
 def connected(address: str) -> Iterator[None]:
     """Ray, for as long as the context lasts; as it is, where somebody has connected already. Raises EtudeError."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")  # or else it prints what it thinks of a worker's death
     try:
         import ray
     except ImportError as error:
