@@ -46,6 +46,7 @@ def held(root: Path) -> dict[str, Any]:
         rows = [{key: value for key, value in row.items() if key != "seconds"} for row in one.curve()]
         kept = {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
         files = sorted(path.name for path in one.folder.iterdir())
+        stands_on = one.environment() | {"revision": ""}
         found[str(one.folder.relative_to(root))] = (
             kept,
             rows,

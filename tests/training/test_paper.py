@@ -93,9 +93,8 @@ def test_a_run_whose_parent_ends_saves_and_ends_later_with_the_numbers_that_it_w
 
     arguments = (name, "--runs", str(root), "--data", str(digits), "--device", "cpu")
     assert called(monkeypatch, *arguments) == 0
-    first, *_ = capsys.readouterr().out.splitlines()
-    assert first.startswith("lecture_residual.toy seed 0: from step ")
-    assert " 0 of 400" not in first
+    (begun,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("lecture_residual.toy seed 0: from step ")]
+    assert " 0 of 400" not in begun
     engine.run_job(job, whole, Means("cpu"))
     assert numbers(run) == numbers(whole)
 
