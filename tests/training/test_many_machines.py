@@ -47,14 +47,7 @@ def held(root: Path) -> dict[str, Any]:
         kept = {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
         files = sorted(path.name for path in one.folder.iterdir())
         stands_on = one.environment() | {"revision": ""}
-        found[str(one.folder.relative_to(root))] = (
-            kept,
-            rows,
-            progress["warning"],
-            one.environment() | {"revision": ""},
-            one.recipe(),
-            files,
-        )
+        found[str(one.folder.relative_to(root))] = (kept, rows, progress["warning"], stands_on, one.recipe(), files)
     assert len(found) == 2
     return found
 
