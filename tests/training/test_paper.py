@@ -166,6 +166,7 @@ def test_the_fewest_multiply_adds_are_next_and_all_is_stopped_when_the_time_is_o
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(local, "Process", Busy)
+    monkeypatch.setattr(local, "order_of", lambda task, means, threads: Order(str(task.run.folder), {}, 0, threads, None, None, ""))
     monkeypatch.setattr(lanes, "POLL_SECONDS", 0.001)
     Busy.happened = []
     dear_new_begun_and_failing = tasks(tmp_path, [(900, 8), (30, 0), (30, 5), (1, 0)])
