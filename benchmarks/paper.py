@@ -25,16 +25,11 @@ import fnmatch
 import functools
 import json
 import math
-import os
 import shlex
-import signal
-import subprocess
 import sys
-import threading
 import time
-from _thread import interrupt_main
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,19 +39,20 @@ from etude.cli.render import table
 from etude.data import catalog, declaration
 from etude.errors import EtudeError, UsageError
 from etude.files import write_text
+from etude.jobs.local import Processes
+from etude.jobs.task import Engine, Outcome, Task
 from etude.papers import load as load_paper
 from etude.reproduce import claims
 from etude.reproduce.cost import multiply_adds
-from etude.train import engine, loop, machine, optimizers
+from etude.train import loop, machine, optimizers
 from etude.train import recipe as recipes
-from etude.train.job import Diverged, Interrupted, Job, Means
+from etude.train.job import Interrupted, Job, Means, Progress
 from etude.train.recipe import Recipe
-from etude.train.run import Run
 from etude.train.store import Store
 from etude.views.runs import state_of
 from etude.wording import UNKNOWN, percent
 
-POLL_SECONDS, RECORD_SECONDS = 0.2, 30.0
+RECORD_SECONDS = 30.0
 STEPS_TIMED, MACS_TIMED = 2, 2e9  # of a step on a CPU, forward, whose pace depends little on the batch; a GPU takes the whole batch
 STANDS_ON = ("etude", "revision", "source", "torch", "device", "device_name", "threads", "data", "images", "reencoded")
 
@@ -65,7 +61,7 @@ STANDS_ON = ("etude", "revision", "source", "torch", "device", "device_name", "t
 
 
 @dataclass(frozen=True)
-class Task:
+class Row(Task):
     """One run to do, or to go on with.
 
     images  of training that it sees in all its steps, each as often as it is seen
@@ -73,8 +69,6 @@ class Task:
     macs    multiply-adds of an image, forward
     """
 
-    job: Job
-    run: Run
     steps: int
     images: int
     tested: int
@@ -118,7 +112,7 @@ def chosen(patterns: Sequence[str], data: str | None) -> list[tuple[Recipe, str]
     return kept
 
 
-def task_of(job: Job, data: str, store: Store) -> Task:
+def task_of(job: Job, data: str, store: Store) -> Row:
     """A job and its run by this code, on whatever machine it was begun.
 
     data  the set of the catalog whose images are counted
@@ -129,95 +123,30 @@ def task_of(job: Job, data: str, store: Store) -> Task:
     steps = recipe.steps or max(1, round((recipe.epochs or 0) * an_epoch))
     beside = row.test + (recipe.validation or 0) + (recipe.fitted or 0)
     run = store.found(job, {"source": machine.source_digest(recipe.model)})
-    return Task(job, run, steps, steps * there // an_epoch, math.ceil(steps / an_epoch + 1) * beside, multiply_adds(recipe.model))
+    return Row(job, run, steps, steps * there // an_epoch, math.ceil(steps / an_epoch + 1) * beside, multiply_adds(recipe.model))
 
 
 # ── Training ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True)
-class Lane:
-    """A process that trains; it stops, as by Ctrl-C, when its standard input ends, which it also does when this process dies."""
-
-    task: Task
-    process: subprocess.Popen[str]
-
-    @classmethod
-    def start(cls, task: Task, order: dict[str, Any]) -> "Lane":
-        own = {"folder": str(task.run.folder.resolve()), "recipe": recipes.as_table(task.job.recipe), "seed": task.job.seed}
-        command = [sys.executable, __file__, "--child"]
-        pipe = subprocess.PIPE  # a session of its own, so that Ctrl-C comes from here alone: a second one would not wait for the step
-        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, encoding="utf-8", start_new_session=True)
-        assert process.stdin
-        process.stdin.write(json.dumps(own | order) + "\n")
-        process.stdin.flush()
-        return cls(task, process)
-
-    def stop(self) -> None:
-        assert self.process.stdin
-        with contextlib.suppress(OSError):
-            self.process.stdin.close()
-
-    def said(self) -> str:
-        """Waits for its end; why it failed, "" where it did not."""
-        with self.process as process:
-            assert process.stdout
-            message = process.stdout.read().strip()
-        return "" if process.returncode in (0, Interrupted.exit_code) else message or f"its process ended with code {process.returncode}"
-
-
-def child() -> int:
-    """Train one run, as standard input says."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    order = json.loads(sys.stdin.readline())
-    run = Run(Path(order["folder"]))
-    threading.Thread(target=interrupted_at_end, args=(sys.stdin.fileno(),), daemon=True).start()
-    try:
-        torch.set_num_threads(order["threads"])
-        job = Job(recipes.from_table(order["recipe"], "recipe"), order["seed"])
-        data_dir = order["data_dir"] and Path(order["data_dir"])
-        engine.run_job(job, run, Means(order["device"], data_dir))
-    except Diverged as error:  # a result too, as in a reproduction
-        run.give_up(error.step)
-    except (Interrupted, KeyboardInterrupt):
-        return Interrupted.exit_code
-    except torch.OutOfMemoryError:
-        print("the device has no room for it; try a smaller --at-once")
-        return 1
-    except EtudeError as error:
-        print(error)
-        return 1
-    return 0
-
-
-def interrupted_at_end(descriptor: int) -> None:
-    """Interrupt this process when nobody holds the other end. (Not by the buffered sys.stdin: it would be locked at the exit.)"""
-    os.read(descriptor, 1)
-    interrupt_main()
-
-
-def train(tasks: Sequence[Task], at_once: int, seconds: float, order: dict[str, Any], record: "Record") -> bool:
+def train(tasks: Sequence[Row], engine: Engine, means: Means, seconds: float, record: "Record") -> bool:
     """Do the tasks until the time is over; whether Ctrl-C ended it. Every process has ended then, and its run is saved."""
     over = time.monotonic() + seconds
     waiting = sorted((task for task in tasks if not task.run.finished), key=lambda task: task.left)
-    lanes: list[Lane] = []
     pressed = False
     try:
-        while (waiting or lanes) and time.monotonic() < over:
-            while waiting and len(lanes) < at_once:
-                lanes.append(Lane.start(waiting.pop(0), order))
-                print(f"{lanes[-1].task.job}: from step {lanes[-1].task.step:,} of {lanes[-1].task.steps:,}", flush=True)
-            for lane in [lane for lane in lanes if lane.process.poll() is not None]:
-                lanes.remove(lane)
-                record.note(lane)
-            record.write_now_and_then()
-            time.sleep(POLL_SECONDS)
-    except KeyboardInterrupt:
+        with contextlib.closing(engine.run(waiting, replace(means, watch=record.watch))) as outcomes:
+            for outcome in outcomes:
+                if outcome:
+                    record.note(outcome)
+                record.write_now_and_then()
+                if time.monotonic() >= over:
+                    break
+    except Interrupted:
         pressed = True
-    for lane in lanes:
-        lane.stop()
-    for lane in lanes:
-        record.note(lane)
+    for task in tasks:
+        if task.job in record.begun and not task.run.finished:
+            print(f"{task.job}: at step {task.step:,}", flush=True)
     record.write()
     return pressed
 
@@ -225,8 +154,9 @@ def train(tasks: Sequence[Task], at_once: int, seconds: float, order: dict[str, 
 class Record:
     """What the runs have found, as a file that is whole at any time."""
 
-    def __init__(self, file: Path, tasks: Sequence[Task], device: torch.device) -> None:
+    def __init__(self, file: Path, tasks: Sequence[Row], device: torch.device) -> None:
         self.file, self.tasks = file, tasks
+        self.begun: set[Job] = set()
         self.failed: dict[Job, str] = {}
         self.head = {
             "command": shlex.join(["python", "benchmarks/paper.py", *sys.argv[1:]]),
@@ -236,13 +166,18 @@ class Record:
         }
         self.written = -math.inf
 
-    def note(self, lane: Lane) -> None:
-        """Wait for the end of a process, and say what came of it."""
-        task, why = lane.task, lane.said()
-        if why:
-            self.failed[task.job] = why
-        found = f"{percent(1 - task.run.result().test_accuracy)} test error" if task.run.finished else f"at step {task.step:,}"
-        print(f"{task.job}: {why or found}", flush=True)
+    def watch(self, job: Job, progress: Progress) -> None:
+        """Say that a run has begun, or goes on."""
+        if job not in self.begun:
+            self.begun.add(job)
+            print(f"{job}: from step {progress.step:,} of {progress.steps:,}", flush=True)
+
+    def note(self, outcome: Outcome) -> None:
+        """Say what came of a run."""
+        if outcome.why:
+            self.failed[outcome.job] = outcome.why
+        found = f"{percent(1 - outcome.result.test_accuracy)} test error" if outcome.result else outcome.why
+        print(f"{outcome.job}: {found}", flush=True)
         self.written = -math.inf
 
     def write_now_and_then(self) -> None:
@@ -255,7 +190,7 @@ class Record:
         write_text(self.file, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
         self.written = time.monotonic()
 
-    def row(self, task: Task) -> dict[str, Any]:
+    def row(self, task: Row) -> dict[str, Any]:
         """A run as far as it has come; its test error, in %, when it has ended."""
         run, curve = task.run, task.run.curve() if task.run.started else []
         result = run.result() if run.finished else None
@@ -279,13 +214,13 @@ class Record:
 # ── What it costs ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def plan(tasks: Sequence[Task], device: torch.device) -> None:
+def plan(tasks: Sequence[Row], device: torch.device) -> None:
     """Print what a seed of every recipe costs on this machine, the cheapest first, and how many are there.
 
     A network's pace, in seconds a multiply-add, is that of all its rows.
     """
-    of_network: dict[str, list[Task]] = {}
-    of_recipe: dict[Recipe, list[Task]] = {}
+    of_network: dict[str, list[Row]] = {}
+    of_recipe: dict[Recipe, list[Row]] = {}
     for task in tasks:
         of_network.setdefault(task.job.recipe.model.name, []).append(task)
         of_recipe.setdefault(task.job.recipe, []).append(task)
@@ -307,7 +242,7 @@ def plan(tasks: Sequence[Task], device: torch.device) -> None:
     print(f"on {here['device']}, {here['device_name']}, threads: {here['threads']}; one run at a time")
 
 
-def pace_of_runs(tasks: Iterable[Task], device: torch.device) -> float | None:
+def pace_of_runs(tasks: Iterable[Row], device: torch.device) -> float | None:
     """Seconds a multiply-add in a run that this machine has begun; None where there is none."""
     here = machine.environment(device)
     for task in tasks:
@@ -317,7 +252,7 @@ def pace_of_runs(tasks: Iterable[Task], device: torch.device) -> float | None:
     return None
 
 
-def pace_of_steps(task: Task, device: torch.device) -> float:
+def pace_of_steps(task: Row, device: torch.device) -> float:
     """The same of the quickest of a few steps on random images, as in a run but for reading and augmenting them; NaN without room.
 
     On a CPU by the processor's time, as if nothing else ran there.
@@ -369,14 +304,11 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=math.inf, help="by default until all is done")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs and record lie")
     parser.add_argument("--data", help="a name of `etude data ls`, or a folder of images")
-    parser.add_argument("--data-dir", help="your folder with the official files")
+    parser.add_argument("--data-dir", type=Path, help="your folder with the official files")
     parser.add_argument("--device", help="cpu, cuda or mps; by default the best there is")
     parser.add_argument("--at-once", type=int, default=1, metavar="K", help="runs at a time: 1 or 2 on a CPU, what a GPU has room for")
     parser.add_argument("--plan", action="store_true", help="print what it costs here, and train nothing")
-    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.child:
-        return child()
     if options.seeds < 1 or options.at_once < 1 or not options.minutes > 0:
         raise UsageError("--seeds and --at-once are expected to be at least 1, --minutes above 0")
     device, store = machine.choose_device(options.device), Store(options.runs)
@@ -386,9 +318,9 @@ def main() -> int:
         plan(tasks, device)
         return 0
     threads = max(1, torch.get_num_threads() // options.at_once)
-    order = {"device": str(device), "data_dir": options.data_dir, "threads": threads}
+    means = Means(str(device), options.data_dir, say=print)
     record = Record(options.runs / "paper.json", tasks, device)
-    pressed = train(tasks, options.at_once, 60 * options.minutes, order, record)
+    pressed = train(tasks, Processes(options.at_once, threads), means, 60 * options.minutes, record)
     print(f"{sum(task.run.finished for task in tasks)} of {len(tasks)} runs finished; record: {record.file}")
     return Interrupted.exit_code if pressed else 1 if record.failed else 0
 

@@ -14,11 +14,14 @@ import torch
 from PIL import Image
 
 from etude.errors import UsageError
+from etude.jobs import lanes, local
+from etude.jobs.lane import End, News, Order, Process
+from etude.jobs.local import order_of
 from etude.models.network import Network
 from etude.papers import load as load_paper
 from etude.train import engine
 from etude.train import recipe as recipes
-from etude.train.job import Job, Means
+from etude.train.job import Interrupted, Job, Means
 from etude.train.run import Run
 from etude.train.store import Store
 
@@ -80,18 +83,18 @@ def test_a_run_whose_parent_ends_saves_and_ends_later_with_the_numbers_that_it_w
     root, whole = tmp_path / "runs", Run(tmp_path / "whole")
     job = Job(recipes.load(name, "paper").on(str(digits)), 0)
     run = Run(root / job.place)
-    lane = paper.Lane.start(paper.task_of(job, "mnist", Store(root)), {"device": "cpu", "data_dir": None, "threads": 1})
+    process = Process(order_of(paper.task_of(job, "mnist", Store(root)), Means("cpu"), 1))
     wait_until(lambda: len(run.curve()) > 1)
-    lane.stop()  # as when this process is killed: its end of the pipe is closed
-    assert lane.said() == ""
+    process.stop()  # as when this process is killed: its end of the pipe is closed
+    wait_until(lambda: process.look().end == End(Interrupted.exit_code))
+    process.close()
     assert run.checkpoint.exists()
     assert not run.finished
 
     arguments = (name, "--runs", str(root), "--data", str(digits), "--device", "cpu")
     assert called(monkeypatch, *arguments) == 0
-    first, *_ = capsys.readouterr().out.splitlines()
-    assert first.startswith("lecture_residual.toy seed 0: from step ")
-    assert " 0 of 400" not in first
+    (begun,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("lecture_residual.toy seed 0: from step ")]
+    assert " 0 of 400" not in begun
     engine.run_job(job, whole, Means("cpu"))
     assert numbers(run) == numbers(whole)
 
@@ -128,27 +131,23 @@ def wait_until(done: Callable[[], bool]) -> None:
 
 
 class Busy:
-    """In place of a lane: it would never end by itself."""
+    """In place of a process: it would never end by itself, but for that of the last task, which fails."""
 
-    stopped: list[Any]
-    started: list[Any]
+    happened: list[str]
 
-    def __init__(self, task: Any) -> None:
-        self.task, self.process = task, self
+    def __init__(self, order: Order) -> None:
+        self.name, self.stopped = Path(order.folder).name, False
+        self.happened.append(f"start {self.name}")
 
-    @classmethod
-    def start(cls, task: Any, order: dict[str, Any]) -> "Busy":
-        cls.started.append(task)
-        return cls(task)
-
-    def poll(self) -> int | None:
-        return 0 if self.task.macs == 1 else None
+    def look(self) -> News:
+        return News(end=End(1, "failed") if self.stopped or self.name == "3" else None)
 
     def stop(self) -> None:
-        self.stopped.append(self.task)
+        self.happened.append(f"stop {self.name}")
+        self.stopped = True
 
-    def said(self) -> str:
-        return "diverged" if self.task.macs == 1 else ""
+    def close(self) -> None:
+        pass
 
 
 def tasks(root: Path, macs_and_steps: Sequence[tuple[int, int]]) -> list[Any]:
@@ -156,7 +155,7 @@ def tasks(root: Path, macs_and_steps: Sequence[tuple[int, int]]) -> list[Any]:
     found = []
     for seed, (macs, done) in enumerate(macs_and_steps):
         run = Run(root / f"{seed}")
-        found.append(paper.Task(Job(recipes.load("resnet20.he2015", "paper"), seed), run, 10, 100, 10, macs))
+        found.append(paper.Row(Job(recipes.load("resnet20.he2015", "paper"), seed), run, 10, 100, 10, macs))
         if done:
             run.start(found[-1].job, {"classes": [], "mean": 0, "std": 0, "threads": 1, "device": "cpu"})
             run.append({"step": done, "seconds": 1.0})
@@ -166,17 +165,17 @@ def tasks(root: Path, macs_and_steps: Sequence[tuple[int, int]]) -> list[Any]:
 def test_the_fewest_multiply_adds_are_next_and_all_is_stopped_when_the_time_is_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(paper, "Lane", Busy)
-    monkeypatch.setattr(paper, "POLL_SECONDS", 0.001)
-    Busy.started, Busy.stopped = [], []
-    dear, new, begun, failing = tasks(tmp_path, [(900, 8), (30, 0), (30, 5), (1, 0)])
-    record = paper.Record(tmp_path / "paper.json", [dear, new, begun, failing], torch.device("cpu"))
-    assert not paper.train([dear, new, begun, failing], 2, 0.1, {}, record)
-    assert Busy.started == [failing, begun, new]
-    assert Busy.stopped == [begun, new]
+    monkeypatch.setattr(local, "Process", Busy)
+    monkeypatch.setattr(local, "order_of", lambda task, means, threads: Order(str(task.run.folder), {}, 0, threads, None, None, ""))
+    monkeypatch.setattr(lanes, "POLL_SECONDS", 0.001)
+    Busy.happened = []
+    dear_new_begun_and_failing = tasks(tmp_path, [(900, 8), (30, 0), (30, 5), (1, 0)])
+    record = paper.Record(tmp_path / "paper.json", dear_new_begun_and_failing, torch.device("cpu"))
+    assert not paper.train(dear_new_begun_and_failing, local.Processes(2, 1), Means("cpu"), 0.1, record)
+    assert Busy.happened == ["start 3", "start 2", "start 1", "stop 2", "stop 1"]
     rows = json.loads((tmp_path / "paper.json").read_text(encoding="utf-8"))["runs"]
     assert [(row["state"], row["step"], row["failed"]) for row in rows] == [
-        *(("unfinished", 8, ""), ("to do", 0, ""), ("unfinished", 5, ""), ("to do", 0, "diverged"))
+        *(("unfinished", 8, ""), ("to do", 0, ""), ("unfinished", 5, ""), ("to do", 0, "failed"))
     ]
 
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from etude.cli.app import etude as command
 from etude.data import declaration, sources
+from etude.jobs.here import Here
 from etude.report.page import reproduction_page
 from etude.reproduce import reproduction
 from etude.reproduce.reproduction import Reproduction, reproduce
@@ -57,17 +58,22 @@ def test_runs_are_reused(report: Reproduction, root: Path) -> None:
     assert [trained.sample for trained in again.judged] == [trained.sample for trained in report.judged]
 
 
+def run_of(job: Job, store: Store) -> Run:
+    (task,) = Here().tasks([job], store, Means())
+    return task.run
+
+
 def test_other_code_or_another_recipe_is_another_run(report: Reproduction, root: Path) -> None:
     store, recipe = Store(root), report.judged[1].planned.recipe
-    found = engine.run_for(Job(recipe, 0), store, Means())
+    found = run_of(Job(recipe, 0), store)
     assert found.finished
     changed = recipes.change(recipe, ("epochs=2",))
-    assert not engine.run_for(Job(changed, 0), store, Means()).started
+    assert not run_of(Job(changed, 0), store).started
     environment = found.environment()
     text = (found.folder / "env.json").read_text(encoding="utf-8")
     try:
         (found.folder / "env.json").write_text(json.dumps(environment | {"source": "other"}), encoding="utf-8")
-        assert not engine.run_for(Job(recipe, 0), store, Means()).started
+        assert not run_of(Job(recipe, 0), store).started
     finally:
         (found.folder / "env.json").write_text(text, encoding="utf-8")
 
@@ -79,7 +85,7 @@ def test_what_was_trained_alone_is_used(report: Reproduction, root: Path) -> Non
     run = Store(root).new(Job(recipe, 7))
     assert run.folder == root / "lecture_residual.lecture" / "smoke" / "seed-7"
     engine.fit(recipe, seed=7, run=run)
-    assert engine.run_for(Job(recipe, 7), Store(root), Means()) == run
+    assert run_of(Job(recipe, 7), Store(root)) == run
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from etude.train import engine, machine
 from etude.train import recipe as recipes
 from etude.train.job import Job, Means
 from etude.train.run import Run, RunResult
-from etude.train.store import Store
 from etude.views.reproduction import order_words, reproduction_view
 from pages import too_wide
 from tiny import dataset, shallow
@@ -165,9 +164,10 @@ def test_one_table_or_one_row_is_trained_at_any_budget(answers: Answers, tmp_pat
 def test_a_run_that_diverges_is_a_result(tmp_path: Path) -> None:
     recipe = recipes.change(recipes.load("resnet20(depth=8).he2015", "smoke"), ("optimizer.lr=1e30", "epochs=4"))
     said = list[str]()
-    (result,) = engine.run_all([Job(recipe, 0)], Store(tmp_path), Means(say=said.append))
+    job, run = Job(recipe, 0), Run(tmp_path)
+    result = engine.run_to_result(job, run, Means(say=said.append))
     assert result.diverged and "training diverged" in said[-1]
     assert result.test_accuracy == result.fitted_accuracy == pytest.approx(1 / 3)
     said.clear()
-    assert list(engine.run_all([Job(recipe, 0)], Store(tmp_path), Means(say=said.append))) == [result]
+    assert engine.run_to_result(job, run, Means(say=said.append)) == result
     assert not said, "it is not tried again"

@@ -11,10 +11,13 @@ from typing import Any
 import torch
 
 from etude.data.sources import NoSource
+from etude.errors import EtudeError
 from etude.explain.gradients import GradientReport, gradients
 from etude.explain.graph import graph
 from etude.explain.images import real_images
 from etude.explain.nodes import Graph
+from etude.jobs.here import Here
+from etude.jobs.task import Engine, Outcome
 from etude.models.network import Network
 from etude.papers import Paper
 from etude.papers import load as load_paper
@@ -24,10 +27,10 @@ from etude.reproduce.orders import Order, judge_orders
 from etude.reproduce.plan import Plan, Planned, PlannedOrder, command, plan
 from etude.reproduce.verdict import Sample, Verdict, judge
 from etude.shown import Shown
-from etude.train import engine, machine
+from etude.train import machine
 from etude.train.job import Job, Means
 from etude.train.recipe import Recipe, as_table
-from etude.train.run import Run, RunResult
+from etude.train.run import BEHIND_NUMBERS, Run, RunResult
 from etude.train.store import Store
 from etude.verification import exact
 from etude.verification.exact import Check, LayerCheck
@@ -205,12 +208,15 @@ def reproduce(
     data: str | None = None,
     only: str | None = None,
     means: Means = Means(),
+    engine: Engine = Here(),
 ) -> Reproduction:
     """Check every exact fact, train every network of the claims on `seeds` seeds, and judge.
 
-    only  a pattern of networks or of orders, as in `plan`
+    only    a pattern of networks or of orders, as in `plan`
+    engine  where the networks are trained: by default here, one after the other
     Runs live in the store at `root` and are used again, or continued, when recipe, code and machine are the same.
     Without data the exact facts are still checked, and the trained claims are "not judged" with the reason.
+    Raises EtudeError when runs failed, after all others are done.
     """
     held = claims.load(name)
     planned = plan(held, budget=budget, seeds=seeds, data=data, only=only)
@@ -218,7 +224,7 @@ def reproduce(
     drawn = {one.recipe.model: one.recipe for one in planned.values if one.claim in held.trained}
     checks = (*(exact.parameters(one.name, **one.options) for one in networks), *(exact.cost_of_reduction() if held.costs else ()))
     layers = {network: exact.layers(network.name, **network.options) for network in networks}
-    results, missing = trained(planned, Store(root), means)
+    results, missing = trained(planned, Store(root), means, engine)
     return Reproduction(
         claims=held,
         command=command(name, budget, seeds, data, only),
@@ -226,7 +232,7 @@ def reproduce(
         budget=budget,
         seeds=seeds,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        environment=machine.environment(machine.choose_device(means.device)),
+        environment=environment_of(results.values(), means),
         exact=checks,
         layers=layers,
         judged=tuple(judged(one, planned, results, missing) for one in planned.values),
@@ -237,18 +243,33 @@ def reproduce(
     )
 
 
-def trained(planned: Plan, store: Store, means: Means) -> tuple[dict[Job, RunResult], dict[str, str]]:
+def trained(planned: Plan, store: Store, means: Means, engine: Engine) -> tuple[dict[Job, RunResult], dict[str, str]]:
     """The results of the jobs, as far as there is data, and by data set why there is none; seed by seed, so that pairs are whole early."""
+    tasks = engine.tasks(sorted(planned.jobs, key=lambda job: job.seed), store, means)
     results: dict[Job, RunResult] = {}
     missing: dict[str, str] = {}
-    for job in sorted(planned.jobs, key=lambda job: job.seed):
-        if job.recipe.data not in missing:
-            try:
-                (results[job],) = engine.run_all([job], store, means)
-            except NoSource as error:
-                means.say(str(error))
-                missing[job.recipe.data] = str(error).splitlines()[0]
+    failed: list[Outcome] = []
+    with contextlib.closing(engine.run(tasks, means)) as outcomes:
+        for outcome in filter(None, outcomes):
+            if outcome.result:
+                results[outcome.job] = outcome.result
+            elif not outcome.no_data:
+                failed.append(outcome)
+            elif outcome.job.recipe.data not in missing:
+                means.say(outcome.why)
+                missing[outcome.job.recipe.data] = outcome.why.splitlines()[0]
+            means.ended(outcome.job)
+    if failed:
+        raise EtudeError(f"{len(failed)} of {len(tasks)} runs failed: {failed[0].job}: {failed[0].why}; the same command tries again")
     return results, missing
+
+
+def environment_of(results: Iterable[RunResult], means: Means) -> dict[str, Any]:
+    """This machine's, with what the first run's numbers stand on, wherever that was."""
+    here = machine.environment(machine.choose_device(means.device))
+    first = next((run for run in (Run(result.folder) for result in results) if run.started), None)
+    its = first.environment() if first else {}
+    return here | {key: its[key] for key in BEHIND_NUMBERS if key in here and key in its}
 
 
 def so_far(planned: Plan, store: Store) -> tuple[tuple[Judged, ...], tuple[JudgedOrder, ...]]:

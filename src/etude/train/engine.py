@@ -1,7 +1,7 @@
-"""Runs jobs, in this process: what a library user calls, and what a reproduction goes through."""
+"""Runs jobs, in this process: what a library user calls, and what every process that does one goes through."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import torch
 from etude.errors import EtudeError, UsageError
 from etude.train import machine
 from etude.train import recipe as recipes
-from etude.train.job import Diverged, Interrupted, Job, Means, Progress
+from etude.train.job import Diverged, Job, Means, Progress
 from etude.train.loop import Training
 from etude.train.recipe import Recipe
 from etude.train.run import Run, RunResult
@@ -50,28 +50,6 @@ def resume(run: Run, means: Means = Means()) -> RunResult:
     return run_job(job, run, replace(means, device=device))
 
 
-def run_all(jobs: Iterable[Job], store: Store, means: Means) -> Iterator[RunResult]:
-    """The results of the jobs, one after the other; a run that is there already is used, or continued. Raises as `fit`, but for a
-    run that diverges, which is a result too.
-    """
-    for job in jobs:
-        run = run_for(job, store, means)
-        try:
-            yield run_job(job, run, means)
-        except Diverged as error:
-            means.say(str(error))
-            run.give_up(error.step)
-            yield run.result()
-        except Interrupted as error:
-            raise Interrupted(f"{str(error).partition(';')[0]}; the same command again continues there") from None
-
-
-def run_for(job: Job, store: Store, means: Means) -> Run:
-    """The run of that job by this code on this machine, or a folder for one."""
-    now = machine.environment(machine.choose_device(means.device)) | {"source": machine.source_digest(job.recipe.model)}
-    return store.found(job, now)
-
-
 def run_job(job: Job, run: Run, means: Means) -> RunResult:
     """The result of one job in the folder of `run`: as it is there, continued, or new."""
     with run.locked():
@@ -80,6 +58,16 @@ def run_job(job: Job, run: Run, means: Means) -> RunResult:
         if not run.finished:
             with torch.random.fork_rng(devices=[]), threads_kept():
                 Training(run, job, means).run_to_the_end()
+        return run.result()
+
+
+def run_to_result(job: Job, run: Run, means: Means) -> RunResult:
+    """The same of one job among others, where a run that diverges is a result too."""
+    try:
+        return run_job(job, run, means)
+    except Diverged as error:
+        means.say(str(error))
+        run.give_up(error.step)
         return run.result()
 
 

@@ -49,12 +49,14 @@ class Means:
     data_dir  the user's folder with the official files of the data set
     watch     called a few times a second with the job and its progress
     say       called with what a person may want to know, e.g. where data came from
+    ended     called with a job among many that has ended, or was there already
     """
 
     device: str | None = None
     data_dir: Path | None = None
     watch: Callable[[Job, Progress], None] = lambda job, progress: None
     say: Callable[[str], None] = lambda message: None
+    ended: Callable[[Job], None] = lambda job: None
 
 
 class Diverged(EtudeError):

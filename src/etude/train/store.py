@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,15 @@ class Store:
         for number in itertools.count(1):
             yield Run(first if number == 1 else first.with_name(f"{first.name}-{number}"))
 
-    def found(self, job: Job, now: Mapping[str, Any]) -> Run:
+    def found(self, job: Job, now: Mapping[str, Any], taken: Collection[Run] = ()) -> Run:
         """The run of that job by the same code on the same machine, finished or not; otherwise a folder not used yet.
 
-        now  what a run of the job would stand on, as in env.json; what it leaves out is not asked for
+        now    what a run of the job would stand on, as in env.json; what it leaves out is not asked for
+        taken  folders for other jobs that are to be done beside this one
         """
         for run in self.places(job):
+            if run in taken:
+                continue
             if not run.started:
                 return run
             with contextlib.suppress(EtudeError):  # a damaged folder, or one of another version, is left as it is
