@@ -7,6 +7,7 @@ from pathlib import Path
 
 from etude.errors import EtudeError
 from etude.train.recipe import Recipe
+from etude.train.world import World
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,14 @@ class Means:
     data_dir  the user's folder with the official files of the data set
     watch     called a few times a second with the job and its progress
     say       called with what a person may want to know, e.g. where data came from
+    world     the processes that do a run together
     """
 
     device: str | None = None
     data_dir: Path | None = None
     watch: Callable[[Job, Progress], None] = lambda job, progress: None
     say: Callable[[str], None] = lambda message: None
+    world: World = World()  # noqa: RUF009
 
 
 class Diverged(EtudeError):
