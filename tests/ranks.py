@@ -42,7 +42,7 @@ def become(rank: int, scene: dict[str, Any], port: int, said: Path) -> int:
         if training.state["step"] == scene.get("step") and rank == scene["rank"]:
             os.kill(os.getpid(), scene["signal"])
 
-    loop.Training.step = step  # type: ignore[method-assign]
+    loop.Training.step = step  # type: ignore[method-assign, assignment]
     return app.run(scene["arguments"][rank])
 
 
@@ -65,7 +65,7 @@ def played(scene: dict[str, Any]) -> list[tuple[int, str]]:
 
 if __name__ == "__main__":
     assert processes  # imported before the first fork, as the strokes are drawn
-    dataset.strokes = SimpleNamespace(draw=functools.cache(strokes.draw))  # type: ignore[attr-defined]
+    dataset.strokes = SimpleNamespace(draw=functools.cache(strokes.draw))  # type: ignore[assignment]
     dataset.load("strokes")
     for line in sys.stdin:
         print(json.dumps(played(json.loads(line))), flush=True)

@@ -163,16 +163,16 @@ def test_a_synchronised_batch_norm_is_that_of_the_whole_batch() -> None:
     """In double precision, far from zero, in parts of 5 and 2: outputs, gradients and running statistics."""
     torch.manual_seed(0)
     x, toward = 3 * torch.randn(7, 4, 3, 5, dtype=torch.double) + 50, torch.randn(7, 4, 3, 5, dtype=torch.double)
-    plain, *parts = (nn.Sequential(nn.BatchNorm2d(4)).double() for _ in range(3))
+    plain, *parts = (nn.BatchNorm2d(4).double() for _ in range(3))
     for norm in (plain, *parts):
-        nn.init.uniform_(norm[0].weight, generator=torch.Generator().manual_seed(1))
-        nn.init.uniform_(norm[0].bias, generator=torch.Generator().manual_seed(2))
+        nn.init.uniform_(norm.weight, generator=torch.Generator().manual_seed(1))
+        nn.init.uniform_(norm.bias, generator=torch.Generator().manual_seed(2))
     table, inputs = Table(), [piece.clone().requires_grad_() for piece in (x[:5], x[5:])]
     outputs: dict[int, Tensor] = {}
 
     def part(rank: int, target: Tensor) -> None:
         synchronise(parts[rank], table.sum)
-        assert isinstance(parts[rank][0], WholeBatchNorm)
+        assert isinstance(parts[rank], WholeBatchNorm)
         outputs[rank] = parts[rank](inputs[rank])
         (outputs[rank] * target).sum().backward()
 
