@@ -65,7 +65,7 @@ def played(scene: dict[str, Any]) -> list[tuple[int, str]]:
 
 if __name__ == "__main__":
     assert processes  # imported before the first fork, as the strokes are drawn
-    dataset.strokes = SimpleNamespace(draw=functools.cache(strokes.draw))  # type: ignore[assignment]
+    dataset.strokes = SimpleNamespace(draw=functools.cache(strokes.draw))  # type: ignore[assignment, attr-defined]
     dataset.load("strokes")
     for line in sys.stdin:
         print(json.dumps(played(json.loads(line))), flush=True)
