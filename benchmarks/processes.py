@@ -3,8 +3,8 @@
     python benchmarks/processes.py         about ten minutes on two cores; writes docs/records/processes.json; exit code 1 if an end differs
 
 By torchrun, over gloo, a thread a process, with a checkpoint every second in place of every fifteen. A small DenseNet on drawn strokes,
-by batch norms of each process and by synchronised ones. A kill is a kill -9 of the one or the other process at a random moment; a run is
-killed once, continued by the same command, and compared bit for bit with one that was never killed.
+by batch norms of each process and by synchronised ones. A kill is a kill -9 of the one or the other process a random moment behind a random
+step; a run is killed once, continued by the same command, and compared bit for bit with one that was never killed.
 """
 
 import argparse
@@ -64,25 +64,27 @@ def started(folder: Path, run: Run) -> "subprocess.Popen[str]":
 
 
 def kills(count: int, seed: int) -> list[dict[str, Any]]:
-    """What came of so many kills at moments between the start of the processes and their end."""
+    """What came of so many kills."""
     moments, found = random.Random(seed), list[dict[str, Any]]()
     with tempfile.TemporaryDirectory() as name:
-        folder, whole, began = Path(name), Run(Path(name) / "whole"), time.monotonic()
+        folder, whole = Path(name), Run(Path(name) / "whole")
         started(folder, whole).communicate()
-        seconds = time.monotonic() - began
+        steps = whole.metrics()[-1]["step"]
         for number in itertools.count():
             if len(found) == count:
                 return found
-            run, rank, moment = Run(folder / f"run-{number}"), moments.choice("01"), moments.uniform(0.05, 0.95) * seconds
+            run, rank, step, more = Run(folder / f"run-{number}"), moments.choice("01"), moments.randrange(steps), moments.uniform(0, 0.5)
             process = started(folder, run)
-            time.sleep(moment)
-            if not (folder / rank).exists() or run.finished:  # too early, or too late
+            while process.poll() is None and (not (folder / rank).exists() or len(run.curve()) < step):
+                time.sleep(0.05)
+            time.sleep(more)
+            if run.finished:  # too late
                 process.communicate()
                 continue
             os.kill(int((folder / rank).read_text(encoding="utf-8")), signal.SIGKILL)
             killed = time.monotonic()
             said = process.communicate()[1].splitlines()
-            row: dict[str, Any] = {"process": int(rank), "after": round(moment, 1), "ended after": round(time.monotonic() - killed, 1)}
+            row: dict[str, Any] = {"process": int(rank), "step": step, "ended after": round(time.monotonic() - killed, 1)}
             row |= {"exit code": process.returncode, "errors": sum(line.startswith("error: ") for line in said), "at": step_of(run)}
             started(folder, run).communicate()
             found.append(row | {"same": run.finished and same(run, whole)})
