@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etude.data import Batches, Split, epoch_order, generator, random_flip, random_shift
+from etude.data.batches import Place, random_part
 
 
 def noise(*shape: int) -> torch.Tensor:
@@ -101,6 +102,15 @@ def test_random_shift_is_one_of_the_allowed_shifts(channels: int) -> None:
 def test_random_shift_by_nothing() -> None:
     images = noise(3, 1, 4, 4)
     assert torch.equal(random_shift(images, 0, generator(0)), images)
+
+
+def test_each_image_is_moved_alike_in_the_whole_batch_and_in_any_part_of_it() -> None:
+    images = torch.arange(7 * 2 * 4 * 4).view(7, 2, 4, 4).to(torch.uint8)
+    ways = (lambda *at: random_shift(at[0], 2, *at[1:]), lambda *at: random_part(at[0], 0.3, *at[1:]), random_flip)
+    for way in ways:
+        parts = [way(images[part], generator(3), Place(7, part)) for part in (slice(0, 3), slice(3, 7))]
+        assert torch.equal(torch.cat(parts), way(images, generator(3)))
+        assert not torch.equal(torch.cat(parts), images)
 
 
 def test_random_flip_mirrors_about_half() -> None:

@@ -115,6 +115,7 @@ def test_settings_change_one_value(recipe: Recipe) -> None:
         ('schedule={"kind": "steps", "at": [4], "of": 4, "divisor": 10}', "at = [4.0] of 4, expected places in the run"),
         ('schedule={"kind": "steps", "at": [1], "of": 4, "divisor": 1}', "divisor = 1, expected a number above 1"),
         ("schedule.kind=one_cycle", "schedule: missing key `warmup`"),
+        ("batch_norm=sync", "batch_norm = 'sync', expected one of 'synchronised'"),
         ('schedule={"kind": "one_cycle", "warmup": 2}', "warmup = 2.0, expected a fraction"),
     ],
 )

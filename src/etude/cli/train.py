@@ -1,11 +1,30 @@
 """`etude train`: one run, new or continued."""
 
+import functools
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from etude.cli.render import say, watcher
 from etude.errors import UsageError
+from etude.train.world import SaidElsewhere, World, joined
+
+
+def in_world(command: Callable[..., None]) -> Callable[..., None]:
+    """The command as one of the processes that torchrun has started, or alone; what goes wrong is said by one of them."""
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> None:
+        try:
+            with joined() as world:
+                command(world, **given)
+        except SaidElsewhere as error:
+            raise click.exceptions.Exit(error.exit_code) from error
+
+    return wrapped
 
 
 @click.command()
@@ -24,7 +43,9 @@ from etude.errors import UsageError
     "--run", "folder", type=click.Path(path_type=Path), help="This folder for the run; where it holds the same one, that goes on."
 )
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Continue the run in this folder.")
+@in_world
 def train(
+    world: World,
     name: str | None,
     budget: str | None,
     settings: tuple[str, ...],
@@ -44,6 +65,8 @@ def train(
     NETWORK --data FOLDER trains it on your own images, by the recipe `scratch`, or with --from by `finetune`: the head is a new one for
     your classes, everything else begins with these weights. FOLDER has a folder of images a class; a fifth is held out for testing, unless
     it has train/ and test/.
+
+    On many processes: torchrun --nproc-per-node=N -m etude train …; each takes its part of every batch.
     """
     from etude.train import recipe as recipes
     from etude.train.job import Job, Means
@@ -54,7 +77,7 @@ def train(
         if name or budget or settings or precision or data or start or leave_out_broken or runs or folder or seed is not None:
             raise UsageError("--resume continues a run as it was started; beside it only --device and --data-dir make sense")
         run = Run(resume)
-        run.job()
+        world.told(run.job)
     elif name is None:
         raise UsageError("which recipe? `etude ls --recipes` lists them")
     else:
@@ -70,14 +93,18 @@ def train(
         recipe = recipes.change(recipe, (*settings, *more))
         job = Job(recipe, seed or 0)
         job.recipe.model.without_weights()  # a wrong option is said before a folder is made
-        run = Run(folder) if folder else Store(runs or Path("runs")).new(job)
+        run = Run(folder) if folder else world.told(lambda: Store(runs or Path("runs")).new(job))
 
     from etude.train import engine
     from etude.views.runs import in_short
 
     watch = watcher()
-    means = Means(device, data_dir, lambda job, progress: watch(str(job.recipe.model), progress), say)
+    means = Means(device, data_dir, world=world)
+    if world.is_writer:
+        means = replace(means, watch=lambda job, progress: watch(str(job.recipe.model), progress), say=say)
     result = engine.resume(run, means) if resume else engine.run_job(job, run, means)
+    if not world.is_writer:
+        return
     click.echo(in_short(result))
     if run.environment().get("reencoded"):
         click.echo(f"data: {run.environment()['images']}")

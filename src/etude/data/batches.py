@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,13 @@ def generator(*key: int | str) -> torch.Generator:
 def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
     """The order in which to see `count` images in that epoch: a permutation, int64. It depends on the arguments only."""
     return torch.randperm(count, generator=generator(seed, epoch, "order"))
+
+
+class Place(NamedTuple):
+    """Which images of a batch are at hand. Random numbers are drawn for all `images` of it, so that each has its own in any part."""
+
+    images: int
+    part: slice
 
 
 class Batches:
@@ -82,25 +90,32 @@ def _laid_out(images: Tensor, memory_format: torch.memory_format) -> Tensor:
     return images.contiguous(memory_format=memory_format)
 
 
-def random_shift(images: Tensor, pixels: int, random: torch.Generator) -> Tensor:
+def whole(images: Tensor) -> Place:
+    """The place of images that are a batch of their own."""
+    return Place(len(images), slice(None))
+
+
+def random_shift(images: Tensor, pixels: int, random: torch.Generator, place: Place | None = None) -> Tensor:
     """Each image moved by its own whole number of pixels, from -pixels to pixels in either direction, zeros moving in. B×C×H×W."""
-    count, _, height, width = images.shape
+    count, part = place or whole(images)
+    height, width = images.shape[2:]
     windows = F.pad(images, (pixels,) * 4).unfold(2, height, 1).unfold(3, width, 1)  # B×C×(2p+1)×(2p+1)×H×W, a view
-    down, right = torch.randint(0, 2 * pixels + 1, (2, count), generator=random)
-    return windows[torch.arange(count), :, down, right]
+    down, right = torch.randint(0, 2 * pixels + 1, (2, count), generator=random)[:, part]
+    return windows[torch.arange(len(images)), :, down, right]
 
 
-def random_part(images: Tensor, least: float, random: torch.Generator) -> Tensor:
+def random_part(images: Tensor, least: float, random: torch.Generator, place: Place | None = None) -> Tensor:
     """Of each image a part of its own, `least` of its area or more, scaled to the size of the whole. B×C×H×W uint8."""
-    count = len(images)
+    count, part = place or whole(images)
     side = (least + (1 - least) * torch.rand(count, 1, generator=random)).sqrt()  # as a share of the image's
     centre = (2 * torch.rand(count, 2, generator=random) - 1) * (1 - side)
-    places = torch.cat([torch.diag_embed(side.expand(-1, 2)), centre[:, :, None]], dim=2).to(images.device)
+    places = torch.cat([torch.diag_embed(side.expand(-1, 2)), centre[:, :, None]], dim=2)[part].to(images.device)
     grid = F.affine_grid(places, list(images.shape), align_corners=False)
     return F.grid_sample(images.float(), grid, padding_mode="border", align_corners=False).round().to(torch.uint8)
 
 
-def random_flip(images: Tensor, random: torch.Generator) -> Tensor:
+def random_flip(images: Tensor, random: torch.Generator, place: Place | None = None) -> Tensor:
     """Each image mirrored left to right or not, by the toss of a coin. B×C×H×W."""
-    tossed = torch.rand(len(images), 1, 1, 1, generator=random) < 0.5
+    count, part = place or whole(images)
+    tossed = torch.rand(count, 1, 1, 1, generator=random)[part] < 0.5
     return torch.where(tossed.to(images.device), images.flip(3), images)

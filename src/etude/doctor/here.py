@@ -20,7 +20,8 @@ from etude.version import VERSION
 
 PACKAGES = ("torch", "numpy", "pillow", "safetensors", "matplotlib", "click", "rich")
 EXTRAS = ("torchvision", "timm", "onnx", "onnxruntime", "openvino", "scipy", "ray", "starlette", "ipython")
-SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "ETUDE_CACHE")  # the only ones that are looked at
+# the only ones that are looked at
+SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "ETUDE_CACHE", "RANK", "WORLD_SIZE")
 SECONDS = 2.0  # for a server to answer
 
 

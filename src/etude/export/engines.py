@@ -1,5 +1,6 @@
 """What can compute a network on this machine's processor: torch as it is, torch made faster, and other programs from the ONNX graph."""
 
+import copy
 import os
 import shutil
 from collections.abc import Callable
@@ -91,7 +92,7 @@ def plain(module: nn.Module, images: Tensor) -> Answer:
 
 def folded(module: nn.Module, images: Tensor) -> Answer:
     """Without normalisations that can be part of a convolution, and with the channels of a pixel side by side."""
-    light = fold(module).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    light = fold(copy.deepcopy(module)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return lambda images: light(images.contiguous(memory_format=torch.channels_last))
 
 

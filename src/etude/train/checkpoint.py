@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from etude.errors import EtudeError
 from etude.files import whole_file
 
+Content = tuple[dict[str, Tensor], dict[str, Any]]  # all tensors of a checkpoint, and its progress
+
 
 def save(path: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer], progress: dict[str, Any]) -> None:
     """Write model, optimisers, torch's random state and `progress` (plain values), whole or not at all.
@@ -33,12 +35,12 @@ def metadata(progress: dict[str, Any]) -> dict[str, str]:
     return {"progress": json.dumps(progress)}
 
 
-def restore(path: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Any]:
-    """Put model, optimisers and random state back as `save` found them; returns `progress`.
+def restore(path: Path, content: Content, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Any]:
+    """Put model, optimisers and random state back as `save` found them, from what `read` gives of `path`; returns `progress`.
 
-    Raises EtudeError when the file is damaged or belongs to another network.
+    Raises EtudeError when it belongs to another network.
     """
-    tensors, progress = read(path)
+    tensors, progress = content
     load_model(path, model, tensors)
     for prefix, parameter, state in states(optimizers):
         saved = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
@@ -78,7 +80,7 @@ def load_model(path: Path, model: nn.Module, tensors: dict[str, Tensor] | None =
         raise EtudeError(f"{path}: holds the weights of another network: {first}") from error
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read(path: Path) -> Content:
     """All tensors of a checkpoint and its progress. Raises EtudeError for a missing or damaged file."""
     try:
         with safe_open(path, framework="pt") as file:

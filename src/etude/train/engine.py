@@ -43,22 +43,30 @@ def fit(
 
 def resume(run: Run, means: Means = Means()) -> RunResult:
     """Continue a run from its last checkpoint; where the means name no device, on its own, or on the best there is if that is not here."""
-    job, device = run.job(), means.device
+    job, device = means.world.told(run.job), means.device
     if device is None:
         with contextlib.suppress(UsageError):
-            device = str(machine.choose_device(run.environment()["device"]))
+            device = str(machine.choose_device(means.world.told(lambda: run.environment()["device"])))
     return run_job(job, run, replace(means, device=device))
 
 
 def run_job(job: Job, run: Run, means: Means) -> RunResult:
     """The result of one job in the folder of `run`: as it is there, continued, or new."""
-    with run.locked():
-        if run.started and run.job() != job:
+    world = means.world
+
+    def advice() -> str:
+        return f"continue with: {world.command} train --resume {run.folder}" if run.started else "start them again"
+
+    with (
+        run.locked() if world.is_writer else contextlib.nullcontext(),
+        world.guarded(advice),
+    ):
+        if world.told(lambda: run.started and run.job() != job):
             raise EtudeError(f"{run.folder}: holds a run of another recipe or seed; choose another folder")
-        if not run.finished:
+        if not world.told(lambda: run.finished):
             with torch.random.fork_rng(devices=[]), threads_kept():
                 Training(run, job, means).run_to_the_end()
-        return run.result()
+        return world.told(run.result)
 
 
 def run_to_result(job: Job, run: Run, means: Means) -> RunResult:

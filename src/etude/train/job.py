@@ -7,6 +7,7 @@ from pathlib import Path
 
 from etude.errors import EtudeError
 from etude.train.recipe import Recipe
+from etude.train.world import World
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Means:
     watch     called a few times a second with the job and its progress
     say       called with what a person may want to know, e.g. where data came from
     ended     called with a job among many that has ended, or was there already
+    world     the processes that do a run together
     """
 
     device: str | None = None
@@ -57,6 +59,7 @@ class Means:
     watch: Callable[[Job, Progress], None] = lambda job, progress: None
     say: Callable[[str], None] = lambda message: None
     ended: Callable[[Job], None] = lambda job: None
+    world: World = World()  # noqa: RUF009
 
 
 class Diverged(EtudeError):

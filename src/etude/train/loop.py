@@ -1,11 +1,12 @@
 """The training loop: seeded, interruptible at every step, and the same numbers however often it was interrupted."""
 
 import contextlib
+import functools
 import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from etude import data
-from etude.data.batches import Batches, epoch_order, generator, random_flip, random_part, random_shift
+from etude.data.batches import Batches, Place, epoch_order, generator, random_flip, random_part, random_shift
 from etude.data.dataset import Dataset, Split
 from etude.errors import EtudeError, UsageError
 from etude.train import checkpoint, machine, start
@@ -22,9 +23,10 @@ from etude.train.folding import fold
 from etude.train.initial import draw_by_shape
 from etude.train.job import Diverged, Interrupted, Job, Means, Progress
 from etude.train.optimizers import make_optimizers, set_learning_rates
-from etude.train.recipe import Recipe, WarmUp
+from etude.train.recipe import Recipe, WarmUp, as_table
 from etude.train.run import Run, differences
 from etude.train.start import Start
+from etude.train.world import World
 
 CHECKPOINT_SECONDS = 15.0
 REPORT_SECONDS = 0.25
@@ -46,14 +48,16 @@ class Training:
 
     def __init__(self, run: Run, job: Job, means: Means) -> None:
         machine.keep_freed_blocks()
-        self.saved_environment = run.environment() if run.started else None
+        self.world = means.world
+        self.saved_environment = self.world.told(lambda: run.environment() if run.started else None)
         if self.saved_environment:
             torch.set_num_threads(self.saved_environment["threads"])
         self.run, self.job, self.means, self.recipe = run, job, means, job.recipe
-        self.device = machine.choose_device(means.device)
+        self.device = self.world.device(machine.choose_device(means.device))
         machine.make_deterministic(self.device)
         start.check(self.recipe)  # before anything is loaded
-        begin = start.read(self.recipe) if self.recipe.start and not run.checkpoint.exists() else None
+        self.has_checkpoint = self.world.told(run.checkpoint.exists)
+        begin = start.read(self.recipe) if self.recipe.start and not self.has_checkpoint else None
         dataset = load_data(self.recipe, means)
         self.mean, self.std = normalisation(self.recipe, dataset, begin, self.saved_environment)
         training, validation = held_out(dataset.train, self.recipe.validation or 0)
@@ -67,13 +71,16 @@ class Training:
         self.head = start.head_of(self.recipe.model) if self.recipe.start else frozenset()
         if begin:
             means.say(begin.put_into(self.recipe.model, model, self.head, dataset.classes))
+        if self.recipe.batch_norm == "synchronised":
+            model = self.world.synchronised(model, self.device)
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.learner = Learner(self.model, self.recipe.label_smoothing)
         self.optimizers = make_optimizers(self.recipe, self.model, self.device)
         self.steps_per_epoch = math.ceil(len(self.train) / self.recipe.batch)
         self.steps = self.recipe.steps or max(1, round((self.recipe.epochs or 0) * self.steps_per_epoch))
         self.state: dict[str, Any] = {"step": 0, "seconds": 0.0, "rows": 0, "warning": "", "warm": self.recipe.warm_up is None}
         self.state |= dict.fromkeys(SUMS, NOTHING_YET)
-        self.environment = machine.environment(self.device) | {
+        self.environment = machine.environment(self.device, self.world.size) | {
             "source": machine.source_digest(self.recipe.model),
             "data": dataset.digest(),
             "images": dataset.source,
@@ -83,6 +90,7 @@ class Training:
             "mean": self.mean.tolist() if isinstance(self.mean, Tensor) else list(self.mean),
             "std": list(self.std),
         }
+        self.check_world()
         self.others = {name: self.batches(split) for name, split in others.items()}
         self.part, self.others_part = self.test, self.others  # for tests before the end
         if self.is_short:
@@ -100,19 +108,29 @@ class Training:
         split = Split(split.images.to(self.device), split.labels.to(self.device))
         return Batches(split, self.mean, self.std, device=self.device, memory_format=torch.channels_last)
 
+    def check_world(self) -> None:
+        """Raises UsageError where the processes of this run do not all do the same, or have not an image each in every batch."""
+        same = {"seed": self.job.seed, **{key: self.environment[key] for key in ("etude", "torch", "source")}}
+        last = len(self.train) % self.recipe.batch if self.steps >= self.steps_per_epoch else 0  # images, of an epoch's last batch
+        fewest = last or min(self.recipe.batch, len(self.train))
+        self.world.check({**as_table(self.recipe), **same, "digest of the data": self.environment["data"]}, fewest)
+
     def restore_or_start(self) -> None:
         """Go to the last checkpoint of the folder, or write down what this run is."""
         if self.saved_environment is None:
-            self.run.start(self.job, self.environment)
+            if self.world.is_writer:
+                self.run.start(self.job, self.environment)
             return
         changed = differences(self.saved_environment, self.environment)
         if self.device.type != "cpu":
             changed.append(f"{self.device.type} does not promise the same numbers twice")
-        if self.run.checkpoint.exists():
-            self.state |= checkpoint.restore(self.run.checkpoint, self.model, self.optimizers)
-        self.run.cut(self.state["rows"])
-        if self.state["rows"]:
-            self.test_accuracy = self.run.metrics()[-1]["test_accuracy"]
+        if self.has_checkpoint:
+            content = self.world.told(lambda: checkpoint.read(self.run.checkpoint))
+            self.state |= checkpoint.restore(self.run.checkpoint, content, self.model, self.optimizers)
+        if self.world.is_writer:
+            self.run.cut(self.state["rows"])
+            if self.state["rows"]:
+                self.test_accuracy = self.run.metrics()[-1]["test_accuracy"]
         self.means.say(f"continuing {self.run.folder} at step {self.state['step']} of {self.steps}")
         if changed:
             self.state["warning"] = "continued, not bit-identical: " + "; ".join(changed)
@@ -123,7 +141,7 @@ class Training:
     def run_to_the_end(self) -> None:
         """Take every step that is left. Raises Interrupted, or EtudeError when the loss is no longer a number."""
         self.began = time.perf_counter() - self.state["seconds"]
-        with ctrl_c_noted() as interrupted:
+        with signals_noted(self.world.signals) as noted:
             if self.state["rows"] == 0:
                 self.evaluate()
             saved = reported = time.perf_counter()
@@ -132,11 +150,12 @@ class Training:
                 self.step(index)
                 if self.note_progress():
                     reported = 0.0
-                if interrupted.is_set() or time.perf_counter() - saved >= CHECKPOINT_SECONDS:
+                interrupted = self.world.any(noted.is_set())
+                if interrupted or time.perf_counter() - saved >= CHECKPOINT_SECONDS:
                     self.save()
                     saved = time.perf_counter()
-                if interrupted.is_set():
-                    raise Interrupted(self.how_to_continue())
+                if interrupted:
+                    raise Interrupted(self.world.told(self.how_to_continue))
                 if time.perf_counter() - reported >= REPORT_SECONDS:
                     self.report()
                     reported = time.perf_counter()
@@ -156,16 +175,19 @@ class Training:
             self.state["epoch"] = NOTHING_YET
         if self.recipe.frozen:
             start.freeze(self.model, self.optimizers, self.head, self.recipe.frozen - self.state["step"])
-        x, y = self.train.cut(index, self.augment if self.recipe.shift or self.recipe.flip or self.recipe.crop else None)
+        place = Place(len(index), self.world.part(len(index)))
+        augment = functools.partial(self.augment, place) if self.recipe.shift or self.recipe.flip or self.recipe.crop else None
+        x, y = self.train.cut(index[place.part], augment)
+        self.world.seed(self.job.seed, self.state["step"])
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            loss, right = loss_and_right(self.model, x, y, self.recipe.label_smoothing)
+            loss, right = self.world.run(self.learner, x, y)
         self.model.zero_grad()
-        loss.backward()
+        loss.backward(torch.full_like(loss, self.world.size * len(y) / len(index)))  # gradients will be those of the batch's mean
         set_learning_rates(self.optimizers, self.rate())
         for optimizer in self.optimizers:
             optimizer.step()
-        self.losses.append(torch.stack((loss.detach() * len(y), right.to(loss.dtype))))
-        self.counts.append(len(y))
+        self.losses.append(self.world.sum(torch.stack((loss.detach() * len(y), right.to(loss.dtype)))))
+        self.counts.append(len(index))
         self.state["step"] += 1
 
     def rate(self) -> float:
@@ -187,14 +209,14 @@ class Training:
         self.state["warm_up"] = NOTHING_YET
         return accuracy is not None and warm_up.until_error is not None and 1 - accuracy < warm_up.until_error
 
-    def augment(self, images: Tensor) -> Tensor:
+    def augment(self, place: Place, images: Tensor) -> Tensor:
         """The images of this step, cut, moved and mirrored as the recipe says, by numbers that depend on seed and step alone."""
         random = generator(self.job.seed, self.state["step"], "augment")
         if self.recipe.crop:
-            images = random_part(images, self.recipe.crop, random)
+            images = random_part(images, self.recipe.crop, random, place)
         if self.recipe.shift:
-            images = random_shift(images, self.recipe.shift, random)
-        return random_flip(images, random) if self.recipe.flip else images
+            images = random_shift(images, self.recipe.shift, random, place)
+        return random_flip(images, random, place) if self.recipe.flip else images
 
     # ── Numbers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -216,26 +238,29 @@ class Training:
     def evaluate(self) -> None:
         """Test the network and write a line of metrics. A run of less than an epoch sees all test images only at its end."""
         self.settle()
+        self.world.share(self.model)
         at_end = self.state["step"] == self.steps
         batches, others = (self.test, self.others) if at_end else (self.part, self.others_part)
         light = fold(self.model.eval())
-        loss, right = test(light, batches)
+        loss, right = test(light, batches, self.world)
         if not math.isfinite(loss):
             raise self.diverged(loss, self.state["step"])
         count = len(batches)
         self.test_accuracy = right / count
         tested = {"test_loss": loss / count, "test_accuracy": right / count, "test_images": count}
         for part, images in others.items():
-            tested[part] = test(light, images)[1] / len(images)
+            tested[part] = test(light, images, self.world)[1] / len(images)
         self.model.train()
         self.write({**self.means_of("epoch"), **tested})
-        self.run.sync()
+        if self.world.is_writer:
+            self.run.sync()
 
     def write(self, numbers: Mapping[str, Any]) -> None:
         """One line of metrics."""
         step = self.state["step"]
         seconds = round(time.perf_counter() - self.began, 3)
-        self.run.append({"epoch": step / self.steps_per_epoch, "step": step, **numbers, "seconds": seconds})
+        if self.world.is_writer:
+            self.run.append({"epoch": step / self.steps_per_epoch, "step": step, **numbers, "seconds": seconds})
         self.state["rows"] += 1
 
     def means_of(self, since: str) -> dict[str, float | None]:
@@ -294,6 +319,8 @@ class Training:
     def save(self) -> None:
         """Write the checkpoint."""
         self.settle()
+        if not self.world.is_writer:
+            return
         self.state["seconds"] = time.perf_counter() - self.began
         try:
             self.run.sync()
@@ -301,14 +328,17 @@ class Training:
         except OSError as error:
             raise EtudeError(
                 f"{self.run.checkpoint}: cannot be written ({error.strerror or error}); the last good checkpoint is untouched: "
-                f"make room, then etude train --resume {self.run.folder}"
+                f"make room, then {self.world.command} train --resume {self.run.folder}"
             ) from error
 
     def how_to_continue(self) -> str:
-        return f"stopped and saved at step {self.state['step']} of {self.steps}; continue with: etude train --resume {self.run.folder}"
+        so_far = f"stopped and saved at step {self.state['step']} of {self.steps}"
+        return f"{so_far}; continue with: {self.world.command} train --resume {self.run.folder}"
 
     def finish(self) -> None:
         self.save()
+        if not self.world.is_writer:
+            return
         tests = self.run.metrics()
         reported = tests[-1]
         if self.recipe.result == "lowest validation error":
@@ -376,6 +406,17 @@ def or_nan(number: float | None) -> float:
     return math.nan if number is None else number
 
 
+class Learner(nn.Module):
+    """What a step asks of a network, as one module: `loss_and_right`."""
+
+    def __init__(self, model: nn.Module, label_smoothing: float) -> None:
+        super().__init__()
+        self.model, self.label_smoothing = model, label_smoothing
+
+    def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        return loss_and_right(self.model, x, y, self.label_smoothing)
+
+
 def loss_and_right(model: nn.Module, x: Tensor, y: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:
     """The loss of a batch, and how many of its images are classified rightly.
 
@@ -388,19 +429,21 @@ def loss_and_right(model: nn.Module, x: Tensor, y: Tensor, label_smoothing: floa
 
 
 @torch.no_grad()
-def test(model: nn.Module, batches: Batches) -> tuple[float, int]:
+def test(model: nn.Module, batches: Batches, world: World) -> tuple[float, int]:
     """The summed cross-entropy over all images, and how many of its images are classified rightly, by a network in eval mode."""
     loss, right = 0.0, 0
-    for index in torch.split(torch.arange(len(batches), device=batches.device), EVALUATION_BATCH):
+    part = torch.arange(len(batches), device=batches.device)[world.part(len(batches))]
+    for index in torch.split(part, EVALUATION_BATCH):
         x, y = batches.cut(index)
         logits = model(x)
         loss += F.cross_entropy(logits, y, reduction="sum").item()
         right += int((logits.argmax(dim=1) == y).sum())
-    return loss, right
+    loss, right = world.sum(torch.tensor((loss, right), dtype=torch.float64)).tolist()
+    return loss, int(right)
 
 
 @contextlib.contextmanager
-def ctrl_c_noted() -> Iterator[threading.Event]:
+def signals_noted(signals: Iterable[signal.Signals]) -> Iterator[threading.Event]:
     """Note a Ctrl-C instead of raising KeyboardInterrupt in the middle of a step; a second one raises as usual."""
     noted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -409,10 +452,11 @@ def ctrl_c_noted() -> Iterator[threading.Event]:
 
     def note(number: int, frame: FrameType | None) -> None:
         noted.set()
-        signal.signal(signal.SIGINT, previous)
+        signal.signal(number, previous[signal.Signals(number)])
 
-    previous = signal.signal(signal.SIGINT, note)
+    previous = {number: signal.signal(number, note) for number in signals}
     try:
         yield noted
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

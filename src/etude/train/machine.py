@@ -21,7 +21,7 @@ from etude.version import VERSION
 PACKAGE = Path(__file__).parent.parent
 # the code that every run's numbers depend on, beside its network's own; a test holds the two rooms to it
 DATA_BEHIND_NUMBERS = ("batches", "cifar", "dataset", "folder", "idx", "picture", "strokes", "svhn")
-TRAINING_BEHIND_NUMBERS = ("folding", "initial", "loop", "muon", "optimizers", "start")
+TRAINING_BEHIND_NUMBERS = ("batch_norm", "folding", "initial", "loop", "muon", "optimizers", "processes", "start", "world")
 
 
 def choose_device(name: str | None) -> torch.device:
@@ -63,7 +63,7 @@ def keep_freed_blocks() -> None:
         mallopt(trim_threshold, 2**31 - 1)
 
 
-def environment(device: torch.device) -> dict[str, Any]:
+def environment(device: torch.device, processes: int = 1) -> dict[str, Any]:
     """What a later reader needs to know of the machine, and what has to be the same for a continued run to be bit-identical."""
     return {
         "etude": VERSION,
@@ -76,6 +76,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
         "threads": torch.get_num_threads(),
+        "processes": processes,
     }
 
 

@@ -167,6 +167,8 @@ class Budget:
     shift, flip      augmentation: each training image moved by up to `shift` pixels in both directions, and mirrored by a coin's toss
     crop             a random part of it, of at least this share of its area, at full size; the whole image when absent
     side             height and width of the images, where the network is made for larger ones; its own when absent
+    batch_norm       where many processes do a run: "synchronised", by mean and variance of the whole batch; as in the papers' runs on
+                     two cards, by those of its own part in each, when absent
     frozen           steps at the beginning in which the head alone is trained; none when absent
     warm_up          a lower learning rate before the schedule is followed; none when absent
     precision        "bf16" for steps whose convolutions and products are of bfloat16 numbers (torch's autocast); weights, their updates,
@@ -187,6 +189,7 @@ class Budget:
     schedule: Constant | OneCycle | Steps
     crop: float | None = None
     side: int | None = None
+    batch_norm: Literal["synchronised"] | None = None
     frozen: int | None = None
     warm_up: WarmUp | None = None
     precision: Literal["bf16"] | None = None
