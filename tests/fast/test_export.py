@@ -145,7 +145,7 @@ def test_nothing_is_left_of_an_export_that_fails(here: Path, capsys: pytest.Capt
         (
             {"safetensors": other},
             1,
-            "differ by 1.0e-03 of the largest, expected 0.0001 at most (torch's own float32 is ",
+            "are 1.0e-03 of the largest away from float64, expected 0.0001 at most; the module's own in float32 are ",
         ),
         ({"safetensors": dataclasses.replace(whole, write=full)}, 1, "no space left"),
         ({"safetensors": dataclasses.replace(whole, needs=("onnx",))}, 1, "onnx is not installed: pip install 'etude-cnn[export]'"),
