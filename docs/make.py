@@ -8,6 +8,9 @@ A record is the output of a command, kept as it came; `python docs/make.py --mea
     python benchmarks/degradation.py                                (writes docs/records/degradation.json)
     etude audit --json > docs/records/audit.json                    (an hour, and the package index)
     etude reproduce resnet --seeds 5 --data FOLDER --json > docs/records/resnet-laptop.json    (an hour; where FOLDER lies is left out)
+    python benchmarks/exports.py                                    (writes docs/records/exports.json, hours)
+    python benchmarks/engines.py                                    (writes docs/records/engines.json, a quarter of an hour)
+    python benchmarks/finetune.py --data FOLDER                     (writes docs/records/finetune.json, a quarter of an hour)
 """
 
 import json
@@ -22,6 +25,7 @@ from typing import Any
 import etude
 from etude.audit.audit import Audited
 from etude.explain.depth import DepthComparison
+from etude.export.engines import ENGINES
 from etude.files import write_text
 from etude.lessons.pages import FOLDER
 from etude.models import registry
@@ -33,11 +37,12 @@ from etude.tables import build, convert
 from etude.verification.exact import without_weights
 from etude.views.audit import counts, verdict_of, why_of
 from etude.views.depth import depth_rows, depth_words
+from etude.wording import percent
 
 ROOT = Path(__file__).parent.parent
 BUDGETS = ("laptop", "paper")
 LESSONS = tuple(str(page.relative_to(ROOT)) for page in sorted(FOLDER.glob("[1-7]-*.md")))
-PAGES = ("README.md", "docs/performance.md", "docs/audit.md", *LESSONS)
+PAGES = ("README.md", "docs/performance.md", "docs/audit.md", "docs/export.md", *LESSONS)
 FIGURES = FOLDER / "figures"
 
 README_ROWS = (("torchvision", "resnet50"), ("pytorchcv", "resnet50"), ("bearpaw/pytorch-classification", "resnet110"))
@@ -102,7 +107,11 @@ def page(name: str) -> str:
     text = (ROOT / name).read_text(encoding="utf-8")
     for table, made in TABLES.items():
         if f"<!-- {table} -->" in text:
-            text = filled(text, table, made("zh" if ".zh." in name else "en"))
+            try:
+                content = made("zh" if ".zh." in name else "en")
+            except FileNotFoundError:
+                content = "Not measured yet."
+            text = filled(text, table, content)
     return text
 
 
@@ -275,6 +284,64 @@ def audit_sources(_: str) -> str:
     return markdown(("implementation", "its code"), tuple(rows), "en")
 
 
+def export_table(_: str) -> str:
+    """Every network that was exported at full size, and how far its exports are from it."""
+    rows = record("docs/records/exports.json")["networks"]
+    differences = {(name, to): row[to] for name, row in rows.items() for to in ("pt2", "onnx") if isinstance(row[to], float)}
+    said = f"{len(rows)} of the {len(registry.names())} networks, {len(differences)} of {2 * len(rows)} exports called right."
+    lines = tuple(
+        (f"`{name}`", *(apart(row[to]) for to in ("pt2", "onnx")), apart(row["rounding"]) if "rounding" in row else "")
+        for name, row in rows.items()
+    )
+    return f"{said}\n\n{markdown(('network', 'torch.export', 'ONNX', 'float32 from float64'), lines, 'en')}"
+
+
+def apart(difference: float | str) -> str:
+    """A difference, or what was said in its place."""
+    return difference if isinstance(difference, str) else f"{difference:.1e}" if difference else "0"
+
+
+def engine_table(_: str) -> str:
+    """Milliseconds an image by every engine, and what `auto` takes."""
+    found = record("docs/records/engines.json")
+    engines = tuple(name for name in ENGINES if any(name in row["engines"] for row in found["rows"]))
+    lines = tuple(
+        (
+            f"`{row['network']}`",
+            str(row["batch"]),
+            *(f"{1e3 * row['engines'][name]['seconds']:.3g}" if name in row["engines"] else "fails" for name in engines),
+            f"{max(timing['difference'] for timing in row['engines'].values()):.0e}",
+            row["auto"]["10000"]["engine"],
+            f"{row['auto']['10000']['times the best']:.2f}",
+        )
+        for row in found["rows"]
+    )
+    columns = ("network", "batch", *engines, "largest difference", "`auto` for 10,000 images", "times the best")
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items() if version)
+    return f"On {found['threads']} threads of {found['processor']}; {versions}.\n\n{markdown(columns, lines, 'en')}"
+
+
+def finetune_table(_: str) -> str:
+    """What weights to begin with are worth on a small folder."""
+    found = record("docs/records/finetune.json")
+    lines = tuple(
+        (
+            f"`{found['network']}.{row['recipe']}`",
+            f"{row['rate']:g}",
+            ", ".join(f"{100 * choice['accuracy']:.1f} ({choice['rate']:g})" for choice in row["choosing"]),
+            *(f"{100 * accuracy:.1f}" for accuracy in row["accuracies"]),
+            f"{100 * statistics.fmean(row['accuracies']):.1f}",
+        )
+        for row in found["rows"]
+    )
+    seeds = tuple(f"seed {seed}" for seed in range(len(found["rows"][0]["accuracies"])))
+    columns = ("recipe", "rate", "% of the images to choose by (rate)", *seeds, "mean %")
+    images, source = found["images"], found["source"]
+    said = f"{found['data']}: {images['train']} images to train with, {images['choose']} others to choose by, {images['test']:,} to test; "
+    said += f"weights to begin with of {source['steps']} steps on {', '.join(source['classes'])} ({percent(source['accuracy'])} right)."
+    return f"{said}\n\n{markdown(columns, lines, 'en')}"
+
+
 def markdown(columns: tuple[str, ...], lines: tuple[tuple[str, ...], ...], language: str) -> str:
     said = [[CHINESE.get(cell, cell) if language == "zh" else cell for cell in row] for row in (columns, *lines)]
     return "\n".join(f"| {' | '.join(row)} |" for row in (said[0], ["---"] * len(columns), *said[1:]))
@@ -290,6 +357,9 @@ TABLES = {
     "audit tables": audit_tables,
     "audit sources": audit_sources,
     "audit lines": audit_lines,
+    "exports": export_table,
+    "engines": engine_table,
+    "finetune": finetune_table,
 }
 
 

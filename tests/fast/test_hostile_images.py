@@ -18,6 +18,7 @@ from etude.data import load
 from etude.data.picture import picture
 from etude.errors import EtudeError
 from etude.models.weight_files import read_weights
+from shell import run
 
 SHAPE = (3, 8, 8)
 
@@ -70,6 +71,10 @@ FILES = {  # what is in the file, and what is said of it
     "short.png": (png(100, 100, b"\0" * 50), "it is damaged, or cut off"),
     "bomb.png": (png(60_000, 60_000), "larger than 178 million pixels"),
     "long.png": (png(2**31 - 1, 1), "larger than 178 million pixels"),
+    "huge.gif": (b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x08\0;", "larger than 178 million pixels"),
+    "huge.bmp": (b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, 10**5, 10**5, 1, 24, *[0] * 6), "larger than 178 million pixels"),
+    "huge.jpg": (JPEG.replace(b"\x08\0\x14\0\x1e\x03", b"\x08\xff\xff\xff\xff\x03"), "larger than 178 million pixels"),
+    "words.png": (PNG[:33] + chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(10**8))) + PNG[33:], "it is damaged, or cut off"),
     "bits.png": (png(4, 4, b"\0" * 20, bits=3), "not a readable image"),
     "float.tif": (encoded("TIFF", mode="F"), "its colours are of the mode F"),
     "lab.tif": (encoded("TIFF", mode="LAB"), "its colours are of the mode LAB"),
@@ -108,7 +113,11 @@ READ = {
     "YCbCr": encoded("JPEG", mode="YCbCr"),
     "progressive": encoded("JPEG", progressive=True),
     "a pixel": encoded("PNG", (1, 1)),
-    "very wide": encoded("PNG", (3000, 1)),
+    "very wide": encoded("PNG", (30_000, 1)),
+    "palette with alpha": encoded("PNG", mode="P", transparency=0),
+    "animated GIF": encoded("GIF", mode="P", save_all=True, append_images=[Image.new("P", (30, 20))]),
+    "animated PNG": encoded("PNG", save_all=True, append_images=[Image.new("RGB", (30, 20))]),
+    "animated WebP": encoded("WEBP", save_all=True, append_images=[Image.new("RGB", (30, 20))]),
     "broken EXIF": encoded("JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff"),
     "WebP": encoded("WEBP"),
     "another ending": encoded("GIF", mode="P"),
@@ -242,7 +251,39 @@ def saved(content: object) -> bytes:
     return buffer.getvalue()
 
 
+def rewritten(content: bytes, packing: int) -> bytes:
+    """The same archive, its members packed otherwise."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as before, zipfile.ZipFile(buffer, "w", packing) as after:
+        for name in before.namelist():
+            after.writestr(name, before.read(name))
+    return buffer.getvalue()
+
+
+def locked(content: bytes) -> bytes:
+    """The same archive, said to be encrypted."""
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        pieces = content.split(mark)
+        content = mark.join([pieces[0], *(each[: flags - 4] + b"\x01" + each[flags - 3 :] for each in pieces[1:])])
+    return content
+
+
+def tensors(header: bytes) -> bytes:
+    return struct.pack("<Q", len(header)) + header + bytes(4)
+
+
+SAVED = saved({"a": torch.zeros(1000)})
 WEIGHTS = {
+    "packed.pth": (rewritten(SAVED, zipfile.ZIP_DEFLATED), "holds packed tensors, and torch packs none; save model.state_dict() alone"),
+    "locked.pth": (locked(SAVED), "is damaged, or holds something else"),
+    "inner.pth": (zipped("a.zip"), "is damaged, or holds something else"),
+    "gzip.pth": (b"\x1f\x8b\x08\0\0\0\0\0", "is damaged, or holds something else"),
+    "long.safetensors": (struct.pack("<Q", 2 * 10**8) + b"{}", "is damaged, or holds something else"),
+    "large.safetensors": (
+        tensors(b'{"a":{"dtype":"F32","shape":[1000000000],"data_offsets":[0,4]}}'),
+        "is damaged, or holds something else",
+    ),
+    "far.safetensors": (tensors(b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,9999999999]}}'), "is damaged, or holds something else"),
     "evil.pth": (saved({"a": Evil()}), "would run code when read"),
     "cut.pth": (saved({"a": torch.ones(9)})[:300], "is damaged, or holds something else than weights"),
     "zip.pth": (zipped("../../evil"), "is damaged, or holds something else"),
@@ -264,3 +305,55 @@ def test_odd_weights_are_refused_in_a_line_and_run_nothing(tmp_path: Path, monke
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "evil").exists()
+
+
+# ── What has no file's contents, and how it is said ──────────────────────────────────────────────────────────────────
+
+
+def test_what_could_be_read_without_end_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    os.mkfifo(tmp_path / "pipe.pth")
+    (tmp_path / "folder.png").mkdir()
+    for name in ("pipe.png", "folder.png"):
+        with pytest.raises(EtudeError, match=f"{name}: not a file, but a folder, a pipe or a device"):
+            picture(tmp_path / name, SHAPE)
+    with pytest.raises(EtudeError, match=r"pipe.pth: not a file, but a folder, a pipe or a device"):
+        read_weights(tmp_path / "pipe.pth")
+
+
+NAMES = ("new\nline", "tab\t", "colour\x1b[31m", "quotes'\"`$(touch evil)", "\u202egnp.thgir", "\u05d0", os.fsdecode(b"\xff"), "-x", " ")
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_the_command_line_says_it_in_one_line_whatever_the_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, weights: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    links = {"loop": "loop", "gone": "nowhere"}
+    for name, target in links.items():
+        Path(f"{name}.pth" if weights else f"{name}.png").symlink_to(f"{target}.pth" if weights else f"{target}.png")
+    files = WEIGHTS if weights else FILES
+    for name, (content, _) in files.items():
+        Path(name).write_bytes(content)
+    for name in NAMES:
+        Path(f"{name}.pth" if weights else f"{name}.png").write_bytes(b"no")
+    for file in sorted(Path().iterdir()):
+        arguments = ("convert", f"./{file}") if weights else ("predict", "lecture_residual.lecture", f"./{file}", "--engine", "torch")
+        code, out, err = run(capsys, *arguments)
+        assert (code, out) == (1, ""), file
+        assert err.startswith("error: ") and err[:-1].isprintable() and err.endswith("\n"), file
+    assert not Path("evil").exists()
+
+
+def test_what_is_answered_is_in_one_line_whatever_the_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in NAMES:
+        Path(f"{name}.png").write_bytes(PNG)
+    code, out, err = run(capsys, "predict", "lecture_residual.lecture", ".", "--engine", "torch")
+    assert code == 0
+    lines = (out + err).splitlines()
+    assert len(lines) == 2 * len(NAMES)
+    assert all(line.isprintable() for line in lines)
+    (out + err).encode()

@@ -1,16 +1,18 @@
 """Every network exports to ONNX and torch.export, for any number of images, and computes the same there."""
 
+import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 import etude
+from etude.errors import EtudeError
 from etude.export import formats
 from etude.export.card import Card, settle
-from etude.export.compare import LIMIT, Answer, difference
+from etude.export.compare import LIMIT, Answer, compared, difference
 from etude.export.engines import made
 from etude.export.formats import export, onnx_bytes, onnx_session, program
 from etude.models import registry
@@ -19,6 +21,8 @@ from etude.models.network import Network
 from etude.train.folding import fold
 from etude.train.trained import TrainedNetwork
 from reduced import image, small
+
+Part = TypeVar("Part", bound=nn.Module)
 
 # which have between them every piece that there is: zeros and every second pixel, gates, concatenations, pools
 FEW: dict[str, dict[str, Any]] = {
@@ -81,6 +85,68 @@ def test_every_piece_exports_and_folds_and_agrees() -> None:
 def test_every_network_exports_and_folds_and_agrees(name: str) -> None:
     torch.manual_seed(0)
     hold(with_statistics(etude.build(name, classes=10, **small(name)), image(name)), image(name))
+
+
+# ── What is refused ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def epsilon(module: nn.Module) -> None:
+    middle(module, nn.BatchNorm2d).eps *= 100
+
+
+def of_the_batch(module: nn.Module) -> None:
+    middle(module, nn.BatchNorm2d).train()
+
+
+def swapped(module: nn.Module) -> None:
+    weight = middle(module, nn.Conv2d).weight
+    weight.data[[0, 1]] = weight.data[[1, 0]]
+
+
+def edges(module: nn.Module) -> None:
+    middle(module, nn.Conv2d).padding_mode = "reflect"
+
+
+def pool(module: nn.Module) -> None:
+    """Of the same shape, a pixel further."""
+    pool = middle(module, nn.MaxPool2d)
+    pool.padding, pool.ceil_mode = 0, True
+
+
+def rectified(module: nn.Module) -> None:
+    middle(module, nn.Linear).register_forward_hook(lambda _module, _images, logits: logits.relu())
+
+
+def middle(module: nn.Module, kind: type[Part]) -> Part:
+    parts = [part for part in module.modules() if isinstance(part, kind)]
+    return parts[len(parts) // 2]
+
+
+@pytest.mark.parametrize(("name", "depth", "rounds"), [("resnet20", 8, False), ("plain20", 50, True)])
+def test_what_computes_something_else_is_refused_and_what_only_rounds_is_not(name: str, depth: int, rounds: bool) -> None:
+    """Also where fifty layers without shortcuts make more of a rounding than the limit."""
+    torch.manual_seed(0)
+    module = with_statistics(nn.Sequential(nn.MaxPool2d(3, 2, 1), etude.build(name, depth=depth)), (3, 32, 32))
+    images = [torch.rand(2, 3, 32, 32)]
+    done = compared(module, fold(module), "folded", images, "images")
+    assert (done.difference > LIMIT, done.rounding is not None) == (rounds, rounds)
+    for plant in (epsilon, of_the_batch, swapped, edges, pool, rectified):
+        wrong = copy.deepcopy(module)
+        plant(wrong)
+        with pytest.raises(EtudeError, match="computes something else"):
+            compared(module, wrong, plant.__name__, images, "images")
+
+
+def test_where_float32_tells_nothing_nothing_is_called_the_same() -> None:
+    """Of what is left of large numbers when they are taken off again."""
+
+    class Rest(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.flatten(1) + 1e6 - 1e6
+
+    module = Rest()
+    with pytest.raises(EtudeError, match=r"^float32 tells nothing of this: "):
+        compared(module, lambda images: module(images) + 1 / 8, "this", [torch.rand(4, 1, 8, 8)], "images")
 
 
 def test_a_normalisation_behind_a_convolution_is_folded_and_no_other() -> None:

@@ -13,6 +13,7 @@ import click
 from etude.cli.render import end_line
 from etude.errors import EtudeError, nearest
 from etude.version import VERSION
+from etude.wording import shown
 
 COMMANDS = {
     "audit": "audit",
@@ -73,7 +74,7 @@ def run(arguments: list[str] | None) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except EtudeError as error:
-        return fail(str(error), error.exit_code)
+        return fail(shown(error), error.exit_code)
     except click.ClickException as error:
         return fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, click.Abort):

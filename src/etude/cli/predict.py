@@ -9,6 +9,7 @@ import click
 from etude.cli.convert import about_images, images_of
 from etude.cli.render import as_json, percent, say, show
 from etude.errors import UsageError
+from etude.wording import shown
 
 ENGINES = ("torch", "folded", "compiled", "onnxruntime", "openvino")
 ENGINE = "What computes; by default what has it done first on this machine, as `etude bench` shows."
@@ -113,15 +114,15 @@ def show_predictions(answers: list["Prediction"], top: int, json_: bool) -> None
         return
     for answer in answers:
         guesses = "  ".join(f"{name} {percent(probability, 1)}" for name, probability in answer.top(top))
-        click.echo(f"{answer.image}: {guesses}")
+        click.echo(f"{shown(answer.image)}: {guesses}")
         if answer.changes:
-            say(f"  {answer.image.name} was {', '.join(answer.changes)}")
+            say(f"  {shown(answer.image.name)} was {', '.join(answer.changes)}")
 
 
 def show_errors(folder: Path, errors: "Errors", json_: bool) -> None:
     if json_:
         as_json({"folder": str(folder), "images": errors.images, "wrong": errors.wrong, "error": errors.rate})
         return
-    click.echo(f"{folder}: {errors.wrong:,} of {errors.images:,} images wrong, {percent(errors.rate)} error")
+    click.echo(f"{shown(folder)}: {errors.wrong:,} of {errors.images:,} images wrong, {percent(errors.rate)} error")
     for change, count in errors.changes.items():
         say(f"  {count:,} images were {change}")

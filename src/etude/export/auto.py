@@ -6,21 +6,22 @@ import torch
 from torch import Tensor
 
 from etude.errors import EtudeError
-from etude.export.compare import Answer, difference
+from etude.export.compare import Answer, compared
 from etude.export.engines import ENGINES, made
 from etude.export.timing import FAILED, Place, Timing, in_turns
 from etude.train.trained import TrainedNetwork
 
-ROUNDS = 2  # in which an engine is timed at work
+ROUNDS = 3  # in which an engine is timed at work
 SHARE = 5  # what is left to do, in what it takes to try an engine
 
 
 class Auto:
     """Answers batch after batch by the engine that has all of them done first.
 
-    What was measured on this machine decides (`Place.known`): the seconds before an engine's first answer, and those for an image. An
-    engine that was never measured is tried on images that are to be computed anyway, where that takes no more than a fifth of what is left
-    to do, and its time is kept. So a single image is computed by torch as it is, at once, and ten thousand by what is fastest here.
+    What was measured on this machine decides (`Place.known`): the seconds before an engine's first answer, and what an image takes beside
+    torch. An engine that was not measured, or long ago, is tried on images that are to be computed anyway, where that takes no more than a
+    fifth of what is left to do, and its time is kept. So a single image is computed by torch as it is, at once, and ten thousand by what
+    is fastest here.
 
     engine  by which the last batch was computed
     """
@@ -49,19 +50,21 @@ class Auto:
         """By torch, with a time that is too long, since everything is done for the first time."""
         start = time.perf_counter()
         logits: Tensor = self.trained.module(images)
-        self.known["torch"] = measured((time.perf_counter() - start) / len(images), 0, 0)
+        self.known["torch"] = of_torch([(time.perf_counter() - start) / len(images)] * 2)
         return logits
 
     def best(self) -> str:
         """By which engine the images that are left are done first, of those that are known."""
-        usable = (name for name, timing in self.known.items() if timing.usable)
-        return min(usable, key=lambda name: self.known[name].total(self.left, is_ready=name in self.answers))
+        return min(self.known, key=self.seconds_by)
+
+    def seconds_by(self, name: str) -> float:
+        """Until all that is left is done by that engine."""
+        return self.known[name].total(self.left, self.known["torch"].seconds, is_ready=name in self.answers)
 
     def worth_trying(self) -> str:
         """An engine that nothing is known of yet, where it is worth the time; or ""."""
-        best = self.best()
-        left = self.known[best].total(self.left, is_ready=best in self.answers)
-        batches = 2 * (ROUNDS + 1) * self.place.batch * self.known["torch"].least
+        left = self.seconds_by(self.best())
+        batches = 2 * (ROUNDS + 1) * self.place.batch * self.known["torch"].seconds
         unknown = (name for name in ENGINES if name not in self.known and not ENGINES[name].lacks)
         return next((name for name in unknown if left > SHARE * (ENGINES[name].setup + batches)), "")
 
@@ -71,14 +74,15 @@ class Auto:
         start = time.perf_counter()
         try:
             answer = made(name, self.trained.module, images)
+            ready = time.perf_counter() - start
+            apart = compared(self.trained.module, answer, name, [images], "images").difference
         except EtudeError:
             self.known[name] = FAILED
             self.place.keep({name: FAILED})
         else:
-            ready = time.perf_counter() - start
             seconds = in_turns({"torch": self.trained.module, name: answer}, images, ROUNDS)
-            self.known["torch"] = measured(min(seconds["torch"]), 0, 0)
-            self.known[name] = measured(min(seconds[name]), ready, difference(answer(images), logits))
+            self.known["torch"] = of_torch(seconds["torch"])
+            self.known[name] = Timing.of(seconds[name], seconds["torch"], ready, apart)
             self.answers[name] = answer
             self.place.keep({each: self.known[each] for each in ("torch", name)})
         return logits
@@ -95,5 +99,5 @@ class Auto:
         return self.answers[self.engine](images)
 
 
-def measured(seconds: float, ready: float, apart: float) -> Timing:
-    return Timing(seconds, seconds, seconds, seconds, ready, apart)
+def of_torch(seconds: list[float]) -> Timing:
+    return Timing.of(seconds, seconds, 0, 0)

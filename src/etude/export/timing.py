@@ -7,7 +7,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from etude.data.sources import cache_folder
 from etude.errors import EtudeError
-from etude.export.compare import LIMIT, Answer, difference
+from etude.export.compare import Answer, compared
 from etude.export.engines import ENGINES, made
 from etude.export.extras import version
 from etude.files import write_text
@@ -25,6 +25,8 @@ from etude.train.trained import TrainedNetwork
 
 ROUNDS = 9
 ROUND = 0.05  # seconds at least that one engine computes in a round
+PAUSE = 0.02  # and between two of them, since threads that have nothing to do go on asking for work for a while
+OLD = 30 * 86_400  # seconds after which what was measured is forgotten: machines and programs change
 
 
 @dataclass(frozen=True)
@@ -32,29 +34,38 @@ class Timing:
     """One engine with batches of one size.
 
     seconds     for an image, the median over the rounds; `low` and `high` are their quartiles
-    least       in the fastest round, by which engines are chosen: what else a machine does can only add to it
+    share       of torch's seconds in the same round, the median over the rounds: by this engines are chosen, since a machine that others
+                use too is at one moment twice as fast as at the next, and the fastest round of all says who had that moment
     ready       seconds before its first answer; what another engine has imported before is not among them
     difference  from torch as it is: the largest, of the largest logit
+    at          when that was, in seconds since 1970
     """
 
     seconds: float
     low: float
     high: float
-    least: float
+    share: float
     ready: float
     difference: float
+    at: float = field(default_factory=time.time)
+
+    @classmethod
+    def of(cls, rounds: Sequence[float], torchs: Sequence[float], ready: float, difference: float) -> "Timing":
+        """Of the seconds for an image in each round, and those of torch there."""
+        share = statistics.median(own / other for own, other in zip(rounds, torchs, strict=True))
+        return cls(statistics.median(rounds), *quartiles(rounds), share, ready, difference)
 
     @property
     def usable(self) -> bool:
-        """Whether it computes what torch does."""
-        return self.difference <= LIMIT
+        """Whether it computes this network, and the same as torch."""
+        return math.isfinite(self.share)
 
-    def total(self, images: int, *, is_ready: bool = False) -> float:
-        """Seconds until that many images are done."""
-        return self.ready * (not is_ready) + images * self.least
+    def total(self, images: int, torch: float, *, is_ready: bool = False) -> float:
+        """Seconds until that many images are done, where torch takes so many for one."""
+        return self.ready * (not is_ready) + images * self.share * torch
 
 
-FAILED = Timing(*[math.inf] * 6)  # of an engine that does not run this network
+FAILED = Timing(*[math.inf] * 6)  # of an engine that does not run this network, or computes something else
 
 
 @dataclass(frozen=True)
@@ -77,10 +88,11 @@ class Place:
         return cache_folder() / "engines" / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
 
     def known(self) -> dict[str, Timing]:
-        """What was measured here, by engine."""
+        """What was measured here not long ago, by engine."""
         try:
             rows = json.loads(self.file.read_text(encoding="utf-8"))["engines"]
-            return {name: Timing(**row) for name, row in rows.items() if name in ENGINES}
+            timings = {name: Timing(**row) for name, row in rows.items() if name in ENGINES}
+            return {name: timing for name, timing in timings.items() if 0 <= time.time() - timing.at < OLD}
         except (OSError, ValueError, TypeError, KeyError, AttributeError):  # not there, or damaged: it is measured again
             return {}
 
@@ -106,8 +118,8 @@ class Bench:
 
 
 def fastest(timings: Mapping[str, Timing], images: int) -> str:
-    """Which engine has that many images done first. Of those that compute something else, none."""
-    return min((name for name in timings if timings[name].usable), key=lambda name: timings[name].total(images))
+    """Which engine has that many images done first."""
+    return min(timings, key=lambda name: timings[name].total(images, timings["torch"].seconds))
 
 
 @torch.no_grad()
@@ -116,8 +128,8 @@ def bench(trained: TrainedNetwork, batch: int, say: Callable[[str], None]) -> Be
     place = Place.of(trained, batch)
     images = torch.rand(batch, *trained.image, generator=torch.Generator().manual_seed(0))
     normalised = trained.normalised(images)
-    wanted = trained.module(normalised)
-    answers, ready, failures = dict[str, Answer](), dict[str, float](), dict[str, str]()
+    answers, failures = dict[str, Answer](), dict[str, str]()
+    ready, apart = dict[str, float](), dict[str, float]()
     for name in ENGINES:
         if ENGINES[name].lacks:
             continue
@@ -125,18 +137,16 @@ def bench(trained: TrainedNetwork, batch: int, say: Callable[[str], None]) -> Be
         start = time.perf_counter()
         try:
             answers[name] = made(name, trained.module, normalised)
-        except EtudeError as error:
-            failures[name] = str(error).removeprefix(f"engine {name}: ")
-        else:
             ready[name] = time.perf_counter() - start
+            apart[name] = compared(trained.module, answers[name], name, [normalised], "random images").difference
+        except EtudeError as error:
+            answers.pop(name, None)
+            failures[name] = str(error).removeprefix(f"engine {name}: ")
     say(f"batch {batch}: {ROUNDS} rounds of {', '.join(answers)}")
     seconds = in_turns(answers, normalised, ROUNDS)
     ready["torch"] = 0  # it is there before anything is to be computed
-    timings = {
-        name: Timing(statistics.median(each), *quartiles(each), min(each), ready[name], difference(answers[name](normalised), wanted))
-        for name, each in seconds.items()
-    }
-    found = dict(sorted(timings.items(), key=lambda pair: pair[1].least))
+    timings = {name: Timing.of(each, seconds["torch"], ready[name], apart[name]) for name, each in seconds.items()}
+    found = dict(sorted(timings.items(), key=lambda pair: pair[1].share))
     place.keep(found | dict.fromkeys(failures, FAILED))
     return Bench(place, found, failures)
 
@@ -154,6 +164,7 @@ def in_turns(answers: Mapping[str, Answer], images: Tensor, rounds: int) -> dict
 
 def timed(answer: Answer, images: Tensor) -> float:
     """Seconds for one answer, the mean of as many as fill a round."""
+    time.sleep(PAUSE)
     start, count = time.perf_counter(), 0
     while (passed := time.perf_counter() - start) < ROUND or not count:
         answer(images)

@@ -4,6 +4,7 @@ import json
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -73,6 +74,8 @@ def read_weights(file: Path | str) -> dict[str, Tensor]:
     reader = READERS.get(file.suffix.lower())
     if reader is None:
         raise UsageError(f"{file}: a file of weights ends in {', '.join(READERS)}")
+    if file.exists() and not file.is_file():
+        raise EtudeError(f"{file}: not a file, but a folder, a pipe or a device; expected a file of weights")
     try:
         with file.open("rb"):  # so that both readers fail alike where there is nothing to read
             pass
@@ -92,6 +95,10 @@ def read_weights(file: Path | str) -> dict[str, Tensor]:
 
 
 def _unpickle(file: Path) -> Any:
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):  # a thousand times as large when unpacked
+                raise EtudeError("packed tensors, and torch packs none")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*TorchScript")  # which is refused, as it is code
         return torch.load(file, map_location="cpu", weights_only=True)

@@ -18,6 +18,7 @@ from etude.errors import EtudeError
 from etude.explain.occlusion import Occlusion, occlusion
 from etude.train import machine
 from etude.train.trained import TrainedNetwork
+from etude.wording import shown
 
 BATCH = 16  # as `etude bench` times it
 GREY_MODES = ("1", "L", "LA")
@@ -45,7 +46,7 @@ class Prediction:
 
     def as_dict(self, count: int) -> dict[str, Any]:
         guesses = [{"class": name, "probability": probability} for name, probability in self.top(count)]
-        return {"image": str(self.image), "top": guesses, "changes": list(self.changes)}
+        return {"image": shown(self.image), "top": guesses, "changes": list(self.changes)}
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def every_file(images: Sequence[Path]) -> Iterable[Path]:
         elif path.exists():
             yield path
         else:
-            raise EtudeError(f"{path}: no such file")
+            raise EtudeError(f"{path}: no such file; name an image, or a folder of images")
 
 
 def prepared(drawn: Image.Image, image: tuple[int, int, int], *, dark: bool) -> tuple[Bytes, list[str]]:
