@@ -17,6 +17,7 @@ from etude.errors import EtudeError
 from etude.practice.workbook import STATE, USUAL, Workbook
 from etude.report.web import content
 from etude.report.web import templates as templates_of_report
+from etude.studio.bench import Bench
 from etude.studio.words import LANGUAGES, Language, say
 from etude.train.store import Store
 from etude.views.view import View
@@ -100,6 +101,10 @@ def in_other_language(request: Request) -> str:
 
 def places(request: Request) -> Places:
     return request.app.state.places
+
+
+def bench(request: Request) -> Bench:
+    return request.app.state.bench
 
 
 def shown(view: View) -> Markup:
