@@ -57,7 +57,8 @@ def test_from_the_first_page_to_the_solution(page: Page, tmp_path: Path) -> None
     page.get_by_role("button", name="Begin").click()
     page.get_by_role("link", name="What a convolution costs").click()
 
-    # The starting file, by its key, before the process is warm; then one with a mistake, which is shown at its line.
+    # The starting file from its head on, by its key, before the process is warm; then one with a mistake, which is shown at its line.
+    assert page.evaluate("ace.edit(document.querySelector('.code')).getFirstVisibleRow()") == 0
     page.locator(".ace_text-input").focus()
     page.keyboard.press("Control+Enter")
     expect(page.locator("#found")).to_contain_text("There is still a TODO here.")
@@ -73,13 +74,16 @@ def test_from_the_first_page_to_the_solution(page: Page, tmp_path: Path) -> None
     row = page.evaluate("ace.edit(document.querySelector('.code')).getCursorPosition().row")
     assert line.inner_text() == f"line {row + 1}"
     assert "[1]" in file.read_text(encoding="utf-8").splitlines()[row]
+    page.keyboard.type(" ")
+    expect(page.locator(".wrong-line")).to_have_count(0)
 
     # Hints, and the same page in Chinese with the same finding.
-    page.get_by_role("button", name="Show a hint").click()
-    expect(page.locator("#hints li")).to_have_text([exercise("conv_cost").hints[0].en])
+    page.get_by_role("button", name="Show hint 1 of 3").click()
+    expect(page.locator("#hints li")).to_have_text([f"Hint 1 of 3: {exercise('conv_cost').hints[0].en}"])
+    expect(page.get_by_role("button", name="Show hint 2 of 3")).to_be_visible()
     page.get_by_role("link", name="中文").click()
     expect(page.locator("#found")).to_contain_text("还没有通过")
-    expect(page.locator("#hints li")).to_have_text([exercise("conv_cost").hints[0].zh])
+    expect(page.locator("#hints li")).to_have_text([f"提示 1/3：{exercise('conv_cost').hints[0].zh}"])
     assert wider_than_its_window(page) == 0
     page.get_by_role("link", name="English").click()
 

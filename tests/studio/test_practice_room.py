@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import threading
 import time
 from pathlib import Path
@@ -97,6 +98,20 @@ def test_every_exercise_has_a_page(client: TestClient, language: str) -> None:
         page = client.get(f"/{language}/practice/{name}").text
         assert (f"{number} of 24" if language == "en" else f"第 {number} 题，共 24 题") in page
         assert f"etude practice check {name}" in page
+
+
+def test_an_exercise_and_its_lesson_lead_to_each_other(client: TestClient, book: Workbook) -> None:
+    assert 'href="/zh/lessons/2-inception/#inception_a"' in client.get("/zh/practice/inception_a").text
+    assert client.get("/en/practice/train_loop").text.count('href="/en/lessons/') == 3, "two lessons, and all of them"
+    assert "passed</span>" not in client.get("/en/lessons/1-conv1x1/").text
+    book.note("conv1x1", True, check=True)
+    lessons, lesson = (client.get(f"/en/lessons/{name}").text for name in ("", "1-conv1x1/"))
+    assert ("1 of 2 exercises passed" in lessons, lessons.count("Go on here")) == (True, 1)
+    assert re.findall(r'<p class="command" id="(\w+)">.*passed</span>', lesson) == ["conv1x1"]
+    book.note("conv_cost", True, check=True)
+    lessons = client.get("/en/lessons/").text
+    assert "✓ 2 of 2 exercises passed" in lessons
+    assert re.search(r'2-inception/" class="here"', lessons)
 
 
 def test_a_line_break_between_chinese_signs_is_none(client: TestClient, book: Workbook) -> None:

@@ -176,9 +176,8 @@ class Workbook:
         try:
             state = json.loads(path.read_text(encoding="utf-8"))
             works = {name: build(Work, table, name) for name, table in state["exercises"].items()}
-            return State(
-                LANGUAGES[LANGUAGES.index(state["language"])], works, next((one for one in names() if one == state.get("last")), None)
-            )
+            last = state.get("last")
+            return State(LANGUAGES[LANGUAGES.index(state["language"])], works, last if last in names() else None)
         except (ValueError, KeyError, TypeError, AttributeError, TableError) as error:
             advice = f"remove it, then `etude practice start {self.folder}` and `etude practice check --all` there find your progress again"
             raise EtudeError(f"{path}: the progress cannot be read ({error}); your exercises are not touched. {advice}") from error

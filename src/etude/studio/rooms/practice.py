@@ -29,19 +29,8 @@ from etude.verification.apart import Server
 
 MARKS = {"passed": "✓", "changed": "●", "tried": "○", "new": ""}
 OF_THE_SCRIPT = (
-    "saved",
-    "unsaved",
-    "reloaded",
-    "draft",
-    "changed_elsewhere",
-    "gone",
-    "kept",
-    "restored",
-    "stop",
-    "stopped",
-    "next",
-    "hint",
-    "hint_shown",
+    *("saved", "unsaved", "reloaded", "draft", "changed_elsewhere", "gone", "kept", "restored"),
+    *("stop", "waiting", "stopped", "next", "hint", "hint_shown"),
 )
 
 
@@ -172,6 +161,7 @@ def state_of(request: Request) -> dict[str, Any]:
         "solved": is_solved(book, task),
         "next": next_of(book, task.name, language),
         "waits": time.monotonic() - check.began if check and not check.ended.is_set() else None,
+        "runs": check is not None and check.state == "running",
         "found": found_of(check, language) if check and check.state == "done" else None,
     }
 

@@ -69,7 +69,8 @@ at("mine").addEventListener("click", () => {
 
 // ── What the server says ──────────────────────────────────────────────────────────────────────────────────────────
 
-let began = null; // when the check that runs was asked for
+let began = null; // when the check that is not done yet was asked for
+let runs = false; // whether it has its turn
 let number = 0; // of the result that is shown
 
 function see(state) {
@@ -89,6 +90,7 @@ function see(state) {
     at("next").href = state.next.address;
     at("next").textContent = filled(words.next, { title: state.next.title });
   }
+  runs = state.runs;
   began = state.waits === null ? null : performance.now() - 1000 * state.waits;
   if (state.found && state.found.number !== number) show_found(state.found);
   show_check();
@@ -110,7 +112,7 @@ function show_found(found) {
 function show_check() {
   at("stop").hidden = began === null;
   at("check").hidden = began !== null;
-  if (began !== null) at("stop").textContent = filled(words.stop, { seconds: Math.floor((performance.now() - began) / 1000) });
+  if (began !== null) at("stop").textContent = filled(runs ? words.stop : words.waiting, { seconds: Math.floor((performance.now() - began) / 1000) });
 }
 
 function say_trouble(message, bad = true) {
