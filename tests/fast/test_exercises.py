@@ -27,7 +27,7 @@ def test_an_exercise_is_complete_in_both_languages(name: str) -> None:
     task = exercise(name)
     assert len(task.hints) == 3
     assert sorted(task.mistakes) == sorted(file.stem for file in (task.folder / "mistakes").glob("*.py"))
-    for words in (task.title, *task.hints, *task.mistakes.values()):
+    for words in (task.title, task.source, *task.hints, *task.mistakes.values()):
         assert words.en
         assert not CHINESE.search(words.en)
         assert CHINESE.search(words.zh)

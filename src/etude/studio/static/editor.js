@@ -102,6 +102,7 @@ class Ace {
   }
 
   begin(line) {
+    this.it.resize(true); // so that it knows how long lines are broken
     const seen = Math.floor(this.it.container.clientHeight / this.it.renderer.lineHeight);
     this.it.moveCursorTo(line - 1, 0);
     this.it.renderer.scrollToLine(Math.max(0, Math.min(line - 1, this.session.getScreenLength() - seen)), false, false);
