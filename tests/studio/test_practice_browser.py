@@ -57,8 +57,11 @@ def test_from_the_first_page_to_the_solution(page: Page, tmp_path: Path) -> None
     page.get_by_role("button", name="Begin").click()
     page.get_by_role("link", name="What a convolution costs").click()
 
-    # The starting file from its head on, by its key, before the process is warm; then one with a mistake, which is shown at its line.
-    assert page.evaluate("ace.edit(document.querySelector('.code')).getFirstVisibleRow()") == 0
+    # The starting file, of which the head is seen, by its key, before the process is warm; then one with a mistake, shown at its line.
+    first, last = page.evaluate("(it => [it.getFirstVisibleRow(), it.getLastVisibleRow()])(ace.edit(document.querySelector('.code')))")
+    start = exercise("conv_cost").starting_file("en").splitlines()
+    assert first < start.index('"""') - 5
+    assert last >= len(start) - 1
     page.locator(".ace_text-input").focus()
     page.keyboard.press("Control+Enter")
     expect(page.locator("#found")).to_contain_text("There is still a TODO here.")

@@ -2,7 +2,7 @@
 //
 // text        begun with; may be read and set, and what is set can be undone
 // changed(f)  calls f whenever the text changes, by whomever
-// mark(marks) shows messages at their lines, [{line, text}], in place of those before, until the text changes
+// mark(marks) shows messages at their lines, [{line, text}], the first in view, in place of those before, until the text changes
 // show(line)  goes there, lines counted from 1
 // begin(line) goes there, and shows as much of what stands above as there is room for when all behind it is seen
 
@@ -93,6 +93,7 @@ class Ace {
     for (const marker of this.markers) this.session.removeMarker(marker);
     const Range = window.ace.require("ace/range").Range;
     this.markers = marks.map(({ line }) => this.session.addMarker(new Range(line - 1, 0, line - 1, Infinity), "wrong-line", "fullLine"));
+    if (marks.length) this.it.renderer.scrollCursorIntoView({ row: marks[0].line - 1, column: 0 });
     this.session.setAnnotations(marks.map(({ line, text }) => ({ row: line - 1, type: "error", text })));
   }
 
@@ -104,7 +105,8 @@ class Ace {
   begin(line) {
     this.it.resize(true); // so that it knows how long lines are broken
     const seen = Math.floor(this.it.container.clientHeight / this.it.renderer.lineHeight);
+    const rows = this.session.documentToScreenRow(line - 1, 0);
     this.it.moveCursorTo(line - 1, 0);
-    this.it.renderer.scrollToLine(Math.max(0, Math.min(line - 1, this.session.getScreenLength() - seen)), false, false);
+    this.it.renderer.scrollToRow(Math.max(0, Math.min(rows, this.session.getScreenLength() - seen)));
   }
 }
