@@ -58,11 +58,11 @@ def test_from_the_first_page_to_the_solution(page: Page, tmp_path: Path) -> None
     page.get_by_role("link", name="What a convolution costs").click()
 
     # The starting file, of which the head is seen, by its key, before the process is warm; then one with a mistake, shown at its line.
+    page.locator(".ace_text-input").focus()
     first, last = page.evaluate("(it => [it.getFirstVisibleRow(), it.getLastVisibleRow()])(ace.edit(document.querySelector('.code')))")
     start = exercise("conv_cost").starting_file("en").splitlines()
     assert first < start.index('"""') - 5
     assert last >= len(start) - 1
-    page.locator(".ace_text-input").focus()
     page.keyboard.press("Control+Enter")
     expect(page.locator("#found")).to_contain_text("There is still a TODO here.")
     write(page, SOLUTION.replace("    return per_filter", "    print('here', kernel)\n    return [per_filter][1]"))
@@ -79,6 +79,7 @@ def test_from_the_first_page_to_the_solution(page: Page, tmp_path: Path) -> None
     assert "[1]" in file.read_text(encoding="utf-8").splitlines()[row]
     page.keyboard.type(" ")
     expect(page.locator(".wrong-line")).to_have_count(0)
+    page.keyboard.press("Control+z")
 
     # Hints, and the same page in Chinese with the same finding.
     page.get_by_role("button", name="Show hint 1 of 3").click()
