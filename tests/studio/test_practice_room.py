@@ -23,7 +23,7 @@ from etude.practice.exercises import ORDER, exercise
 from etude.practice.workbook import STATE, Workbook
 from etude.studio.app import studio
 from etude.studio.bench import Bench
-from etude.studio.frame import Places
+from etude.studio.frame import Places, coded
 from etude.studio.guard import Door
 from etude.studio.rooms import practice
 from etude.verification.apart import FORKS, Failed, Server
@@ -112,6 +112,10 @@ def test_an_exercise_and_its_lesson_lead_to_each_other(client: TestClient, book:
     lessons = client.get("/en/lessons/").text
     assert "✓ Exercises passed: 2 of 2" in lessons
     assert re.search(r'2-inception/" class="here"', lessons)
+
+
+def test_what_stands_in_backticks_is_code() -> None:
+    assert str(coded("1 < 2: `x<b>`, not `y`")) == "1 &lt; 2: <code>x&lt;b&gt;</code>, not <code>y</code>"
 
 
 def test_a_line_break_between_chinese_signs_is_none(client: TestClient, book: Workbook) -> None:

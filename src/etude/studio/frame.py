@@ -65,7 +65,7 @@ def as_json(value: Any) -> Markup:
 
 def coded(text: str) -> Markup:
     """A message with what stands in backticks as code."""
-    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", escape(text)))
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 @functools.cache
