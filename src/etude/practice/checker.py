@@ -126,10 +126,10 @@ class Checked(Shown):
         return self.plain()
 
     def plain(self) -> dict[str, Any]:
-        """For JSON: with a line where there is one, a cell in a notebook, whether more may be wrong, and what was printed."""
+        """For JSON: a line stands there where there is one, a cell in a notebook, and what was printed where something was."""
         diagnoses = [{key: value for key, value in vars(one).items() if value} for one in self.diagnoses]
         found = {"exercise": self.exercise, "status": self.status, "diagnoses": diagnoses, "seconds": round(self.seconds, 2)}
-        return found | ({"first": True} if self.first else {}) | ({"printed": list(self.printed)} if self.printed else {})
+        return found | ({"printed": list(self.printed)} if self.printed else {})
 
 
 def checked(
