@@ -34,6 +34,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "died": {"text": "the process for the checks has died"},
     "elsewhere": {"file": "ResidualBlock.py", "want": "residual_block.py"},
     "exercise": {},
+    "first": {},
     "frequent": {},
     "help": {"name": "conv1x1"},
     "help_live": {"name": "conv1x1"},

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from etude.cli import app
 from etude.files import write_text
+from etude.lessons.progress import going_on
+from etude.practice.exercises import exercise
+from etude.practice.workbook import Workbook
 
 PAGE = Path(__file__).with_name("practice.md")
 IMPORTS = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n\n\n"
@@ -190,7 +193,11 @@ def walk() -> Iterator[str]:
     os.chdir("my_exercises")
     for number, (name, tries) in enumerate(TRIES.items(), start=1):
         yield f"## {number}. `{name}`\n"
-        yield session("etude practice next")
+        if going_on(Workbook.here()) == name:
+            yield session("etude practice next")
+        else:
+            yield "The next of this lesson are the paper's. One may go on with any other, whose task stands at the top of its file:\n"
+            yield block("", exercise(name).task("en"))
         before = ""
         for code in tries:
             if code is None:

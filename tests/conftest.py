@@ -101,4 +101,4 @@ def client(tmp_path: Path) -> "Iterator[TestClient]":
     app: Any = studio(Places(tmp_path, command), door)
     yield TestClient(app, base_url=us, headers=headers, cookies={door.cookie: door.secret})
     app.app.state.bench.close()
-    app.app.state.desk.close()
+    app.app.state.dropped.close()

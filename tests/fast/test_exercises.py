@@ -3,6 +3,7 @@
 import ast
 import random
 import re
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +27,7 @@ def test_an_exercise_is_complete_in_both_languages(name: str) -> None:
     task = exercise(name)
     assert len(task.hints) == 3
     assert sorted(task.mistakes) == sorted(file.stem for file in (task.folder / "mistakes").glob("*.py"))
-    for words in (task.title, *task.hints, *task.mistakes.values()):
+    for words in (task.title, task.source, *task.hints, *task.mistakes.values()):
         assert words.en
         assert not CHINESE.search(words.en)
         assert CHINESE.search(words.zh)
@@ -36,6 +37,14 @@ def test_an_exercise_is_complete_in_both_languages(name: str) -> None:
         assert ast.get_docstring(ast.parse(start), clean=False) == task.task(language) + "\n"
         assert bool(CHINESE.search(start)) == (language == "zh")
         assert max(map(len, start.splitlines())) <= 140
+    begun, solved = (imported(task.folder / file) for file in ("start.py", "solution.py"))
+    assert solved <= begun, "what an answer needs is imported already"
+
+
+def imported(file: Path) -> set[str]:
+    """The names that a file imports at its top."""
+    tops = ast.parse(file.read_text(encoding="utf-8")).body
+    return {name.asname or name.name for node in tops if isinstance(node, ast.Import | ast.ImportFrom) for name in node.names}
 
 
 CATALOGUE = {

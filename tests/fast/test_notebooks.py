@@ -28,7 +28,7 @@ from etude.lessons.notebooks import cells_of, notebook, write_notebooks
 from etude.lessons.pages import commands, in_a_cell, pages, pieces
 from etude.practice.checker import Mistaken
 from etude.practice.exercises import Language, exercise
-from etude.practice.workbook import STATE, Work, Workbook
+from etude.practice.workbook import STATE, State, Work, Workbook
 from etude.report import live
 from etude.report.notebook import VIEWS
 from etude.shown import Shown
@@ -197,7 +197,7 @@ def test_hints_and_solution_come_as_on_the_terminal(cell: Run) -> None:
 
 def test_the_folder_of_the_terminal_is_the_folder_of_the_notebook(begun: Path, cell: Run) -> None:
     book = Workbook(begun)
-    book.save("zh", {})
+    book.save(State("zh"))
     assert "还没有通过" in repr(practice.check("residual_block", cell(WRONG, "ResidualBlock")))
     assert practice.check("residual_block", cell(RIGHT, "ResidualBlock"))
     assert book.work("residual_block") == Work(passed=True, checks=2, solved=True)
@@ -347,3 +347,12 @@ def test_writing_the_lessons_again_overwrites_nothing(tmp_path: Path, capsys: py
     assert app.run(["lessons", "mine", "--lang", "zh"]) == 0
     assert "2-inception.zh.ipynb" in capsys.readouterr().out
     assert (tmp_path / "mine" / STATE).exists()
+
+
+@pytest.mark.parametrize("command", ["lessons", "practice start"])
+def test_where_nothing_can_be_written_another_folder_is_asked_for(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert app.run([*command.split(), str(tmp_path / "file" / "within")]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert all(word in said for word in ("cannot be written", f"`etude {command} ~/etude`"))

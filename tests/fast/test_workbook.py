@@ -1,13 +1,16 @@
 """A learner's folder: hints, progress, and what is kept."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import shell
+from etude.lessons.pages import exercises_of, pages
+from etude.lessons.progress import going_on
 from etude.practice.classroom import handed_in
-from etude.practice.exercises import exercise, names
+from etude.practice.exercises import LANGUAGES, exercise, names
 from etude.practice.naming import exercise_of
 from etude.practice.watching import Elsewhere, Pressed, Saved, happenings
 from etude.practice.words import language_here
@@ -57,6 +60,31 @@ def test_progress_is_whole_or_as_it_was(begun: Path, capsys: pytest.CaptureFixtu
         assert run(capsys, "hint", "densenet")[0] == 1
     assert (begun / STATE).read_bytes() == before
     assert sorted(file.name for file in begun.glob(".*")) == [STATE, f"{STATE}.lock"]
+
+
+def test_every_exercise_belongs_to_a_lesson() -> None:
+    english, chinese = ([exercises_of(page) for page in pages(language)] for language in LANGUAGES)
+    assert english == chinese
+    assert {name for own in english for name in own} == set(names())
+
+
+def test_one_goes_on_within_the_lesson_then_behind_it_then_with_what_was_left_out(tmp_path: Path) -> None:
+    book = Workbook.empty(tmp_path, "en")
+    assert going_on(book) == "conv1x1"
+    book.note("inception_a", False, check=True)
+    assert (going_on(book), going_on(book, after="inception_a")) == ("inception_a", "refactor"), "the one at hand"
+    order = ["inception_a", "refactor", "flatten_size", "lecture_inception", "googlenet_inception", "auxiliary_head", "dense_layer"]
+    for name, then in itertools.pairwise(order):
+        book.note(name, True, check=True)
+        assert (going_on(book), going_on(book, after=name)) == (then, then)
+    for name in names():
+        if name not in ("conv_cost", "inception_a"):
+            book.note(name, True)
+    assert going_on(book, after="train_loop") == "conv_cost"
+    book.note("conv_cost", True, check=True)
+    assert going_on(book) is None
+    book.note("inception_a", True, digest="of another file")
+    assert going_on(book) == "inception_a", "changed since"
 
 
 @pytest.mark.parametrize(

@@ -174,9 +174,38 @@ def test_what_is_raised_is_explained_at_its_line(
     source = edited(name, old, new)
     result = checked(name, written(tmp_path, "a", source), "en", server)
     assert result.status == "error"
-    assert ids(result)[0] == id_
-    assert result.diagnoses[-1].line == (line_of(source, place) if place else None)
-    assert all(word in result.diagnoses[-1].message for word in words), result.diagnoses[-1].message
+    first = result.diagnoses[0]
+    assert (first.id, result.first) == (id_, True)
+    assert first.line == (line_of(source, place) if place else None)
+    assert all(word in first.message for word in words), first.message
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "id_"),
+    [
+        ("inception_a", "avg_pool2d(x, kernel_size=3, stride=1, ", "avg_pool2d(x, kernel_size=3, ", "pool_stride"),
+        ("inception_a", "avg_pool2d(x, kernel_size=3, stride=1, ", "avg_pool2d(x, kernel_size=3, stride=2, ", "operator"),
+        ("googlenet_inception", "kernel_size=3, stride=1, padding=1)", "kernel_size=2, stride=1, padding=1)", "operator"),
+    ],
+)
+def test_a_wrong_pool_is_told_at_its_own_line(server: Server, tmp_path: Path, name: str, old: str, new: str, id_: str) -> None:
+    """And not only where the branches come together, which is where torch refuses."""
+    source = edited(name, old, new)
+    result = checked(name, written(tmp_path, "a", source), "en", server)
+    lines = {diagnosis.id: diagnosis.line for diagnosis in result.diagnoses}
+    assert lines == {id_: line_of(source, "_pool2d("), "cat_sizes": line_of(source, "torch.cat")}
+
+
+def test_only_what_need_not_be_all_is_said_to_be_the_first(server: Server, tmp_path: Path) -> None:
+    """Where the answer is a known mistake, or two, nothing else is wrong with it."""
+    answers = [
+        ("inception_a", both("inception_a", "maxpool", "reducer_3x3")),
+        ("residual_block", edited("residual_block", "y = F.relu(y)", "y = y.tanh()")),
+        ("conv_cost", "def conv_macs(*sizes): return 1"),
+        ("conv_cost", "def conv_macs(:"),
+    ]
+    said = [checked(name, written(tmp_path, "a", source), "en", server).sentences[-1] for name, source in answers]
+    assert ["found first" in sentence for sentence in said] == [False, True, True, True]
 
 
 def test_a_branch_of_another_size_is_named(server: Server, tmp_path: Path) -> None:
@@ -326,7 +355,7 @@ def test_json_is_as_promised(begun: Path, capsys: pytest.CaptureFixture[str]) ->
     assert list(plain) == ["exercise", "status", "diagnoses", "seconds"]
     assert (plain["exercise"], plain["status"]) == ("inception_a", "error")
     assert plain["diagnoses"][0] == {"id": "no_padding_5x5", "message": exercise("inception_a").mistakes["no_padding_5x5"].en} | {
-        "line": plain["diagnoses"][1]["line"]
+        "line": line_of(file.read_text(encoding="utf-8"), "self.conv5x5(c)")
     }
     code, shown = run(capsys, "check", "--file", str(begun / "conv_cost.py"), "--json")
     assert (code, json.loads(shown)["exercise"]) == (1, "conv_cost"), "the file's name says which exercise"

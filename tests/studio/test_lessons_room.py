@@ -8,9 +8,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from etude.explain.conv1x1 import cost_comparison, worked_example
-from etude.lessons.pages import pages
+from etude.lessons.pages import pages, stem_of
 from etude.studio.rooms.figures import FIGURES, LOOKED_THROUGH, fields_of
-from etude.studio.rooms.lessons import parts_of, shown_commands, stem_of
+from etude.studio.rooms.lessons import parts_of, shown_commands
 from etude.studio.words import LANGUAGES, Language
 
 LESSONS = [stem_of(page) for page in pages("en")]

@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from etude.cli.cell import command
 from etude.models import registry
 from etude.studio.app import studio
-from etude.studio.bench import LARGEST
+from etude.studio.dropped import LARGEST
 from etude.studio.frame import Places
 from etude.studio.guard import Door
 from etude.views.own import Own, look
@@ -44,6 +44,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     guarded: Any = studio(Places(folder, command), door)
     yield TestClient(guarded, base_url=US, cookies={door.cookie: door.secret}, headers={"Origin": US, "Accept": "application/json"})
     guarded.app.state.bench.close()
+    guarded.app.state.dropped.close()
 
 
 def data_of(page: str) -> Any:

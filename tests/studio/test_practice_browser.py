@@ -57,8 +57,12 @@ def test_from_the_first_page_to_the_solution(page: Page, tmp_path: Path) -> None
     page.get_by_role("button", name="Begin").click()
     page.get_by_role("link", name="What a convolution costs").click()
 
-    # The starting file, by its key, before the process is warm; then one with a mistake, which is shown at its line.
+    # The starting file, of which the head is seen, by its key, before the process is warm; then one with a mistake, shown at its line.
     page.locator(".ace_text-input").focus()
+    first, last = page.evaluate("(it => [it.getFirstVisibleRow(), it.getLastVisibleRow()])(ace.edit(document.querySelector('.code')))")
+    start = exercise("conv_cost").starting_file("en").splitlines()
+    assert first < start.index('"""') - 5
+    assert last >= len(start) - 1
     page.keyboard.press("Control+Enter")
     expect(page.locator("#found")).to_contain_text("There is still a TODO here.")
     write(page, SOLUTION.replace("    return per_filter", "    print('here', kernel)\n    return [per_filter][1]"))
@@ -73,13 +77,17 @@ def test_from_the_first_page_to_the_solution(page: Page, tmp_path: Path) -> None
     row = page.evaluate("ace.edit(document.querySelector('.code')).getCursorPosition().row")
     assert line.inner_text() == f"line {row + 1}"
     assert "[1]" in file.read_text(encoding="utf-8").splitlines()[row]
+    page.keyboard.type(" ")
+    expect(page.locator(".wrong-line")).to_have_count(0)
+    page.keyboard.press("Control+z")
 
     # Hints, and the same page in Chinese with the same finding.
-    page.get_by_role("button", name="Show a hint").click()
-    expect(page.locator("#hints li")).to_have_text([exercise("conv_cost").hints[0].en])
+    page.get_by_role("button", name="Show hint 1 of 3").click()
+    expect(page.locator("#hints li")).to_have_text([f"Hint 1 of 3: {exercise('conv_cost').hints[0].en}"])
+    expect(page.get_by_role("button", name="Show hint 2 of 3")).to_be_visible()
     page.get_by_role("link", name="中文").click()
     expect(page.locator("#found")).to_contain_text("还没有通过")
-    expect(page.locator("#hints li")).to_have_text([exercise("conv_cost").hints[0].zh])
+    expect(page.locator("#hints li")).to_have_text([f"提示 1/3：{exercise('conv_cost').hints[0].zh}"])
     assert wider_than_its_window(page) == 0
     page.get_by_role("link", name="English").click()
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import threading
 import time
 from pathlib import Path
@@ -18,12 +19,13 @@ import places
 from etude.cli.cell import command
 from etude.practice import checker
 from etude.practice.checker import Outcome
-from etude.practice.desk import Desk
 from etude.practice.exercises import ORDER, exercise
 from etude.practice.workbook import STATE, Workbook
 from etude.studio.app import studio
-from etude.studio.frame import Places
+from etude.studio.bench import Bench
+from etude.studio.frame import Places, coded
 from etude.studio.guard import Door
+from etude.studio.rooms import practice
 from etude.verification.apart import FORKS, Failed, Server
 
 PORT = 8517
@@ -33,13 +35,12 @@ SOLUTION = exercise("conv_cost").solution.read_text(encoding="utf-8")
 
 
 @pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
-    monkeypatch.setattr(checker, "warm", Mock())  # a page that is opened starts no process here
+def client(tmp_path: Path) -> TestClient:
+    """A page that is opened starts no process here."""
     door = Door("127.0.0.1", PORT, "secret")
     headers = {"Origin": US, "Accept": "application/json"}
-    return TestClient(
-        studio(Places(tmp_path, command), door), base_url=US, cookies={door.cookie: door.secret}, headers=headers, follow_redirects=False
-    )
+    app = studio(Places(tmp_path, command), door, bench=Bench(Mock()))
+    return TestClient(app, base_url=US, cookies={door.cookie: door.secret}, headers=headers, follow_redirects=False)
 
 
 @pytest.fixture
@@ -49,14 +50,14 @@ def book(client: TestClient, tmp_path: Path) -> Workbook:
 
 
 @pytest.fixture
-def checks(client: TestClient, monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+def checks(client: TestClient, server: Server) -> None:
     """They run in the process that is warm already."""
-    monkeypatch.setattr(checker, "warm", lambda: server)
+    bench(client).make = lambda: server
 
 
-def desk(client: TestClient) -> Desk:
+def bench(client: TestClient) -> Bench:
     guard: Any = client.app
-    found: Desk = guard.app.state.desk
+    found: Bench = guard.app.state.bench
     return found
 
 
@@ -97,6 +98,24 @@ def test_every_exercise_has_a_page(client: TestClient, language: str) -> None:
         page = client.get(f"/{language}/practice/{name}").text
         assert (f"{number} of 24" if language == "en" else f"第 {number} 题，共 24 题") in page
         assert f"etude practice check {name}" in page
+
+
+def test_an_exercise_and_its_lesson_lead_to_each_other(client: TestClient, book: Workbook) -> None:
+    assert 'href="/zh/lessons/2-inception/#inception_a"' in client.get("/zh/practice/inception_a").text
+    assert client.get("/en/practice/train_loop").text.count('href="/en/lessons/') == 3, "two lessons, and all of them"
+    assert "passed</span>" not in client.get("/en/lessons/1-conv1x1/").text
+    book.note("conv1x1", True, check=True)
+    lessons, lesson = (client.get(f"/en/lessons/{name}").text for name in ("", "1-conv1x1/"))
+    assert ("Exercises passed: 1 of 2" in lessons, lessons.count("Go on here")) == (True, 1)
+    assert re.findall(r'<p class="command" id="(\w+)">.*passed</span>', lesson) == ["conv1x1"]
+    book.note("conv_cost", True, check=True)
+    lessons = client.get("/en/lessons/").text
+    assert "✓ Exercises passed: 2 of 2" in lessons
+    assert re.search(r'2-inception/" class="here"', lessons)
+
+
+def test_what_stands_in_backticks_is_code() -> None:
+    assert str(coded("1 < 2: `x<b>`, not `y`")) == "1 &lt; 2: <code>x&lt;b&gt;</code>, not <code>y</code>"
 
 
 def test_a_line_break_between_chinese_signs_is_none(client: TestClient, book: Workbook) -> None:
@@ -228,7 +247,7 @@ def test_hints_come_one_at_a_time_and_are_counted_as_in_the_terminal(client: Tes
     for count in (1, 2, 3, 3):
         found = post(client, f"{ONE}/hint")
         assert found["hints"] == [hint.en for hint in exercise("conv_cost").hints[:count]]
-        assert (found["hints_left"], book.work("conv_cost").hints) == (3 - count, count)
+        assert (found["hints_of"], book.work("conv_cost").hints) == (3, count)
     assert state(client, "/zh/practice/conv_cost")["hints"][0] == exercise("conv_cost").hints[0].zh
 
 
@@ -252,7 +271,7 @@ def test_a_diagnosis_stands_at_its_line_and_then_the_solution_beside_it(client: 
     assert client.get(f"{ONE}/solution").headers["location"] == ONE
     assert post(client, f"{ONE}/check") == {"stopped": False}
     found = state(client)["found"]
-    assert (found["passed"], found["number"], found["digest"]) == (False, 1, state(client)["digest"])
+    assert (found["passed"], found["number"], found["digest"]) == (False, state(client)["found"]["number"], state(client)["digest"])
     assert "Not yet" in found["html"]
     assert "&lt;b&gt; 5" in found["html"]
     assert [mark["text"] in found["html"] for mark in found["marks"]] == [True] * len(found["marks"])
@@ -261,6 +280,7 @@ def test_a_diagnosis_stands_at_its_line_and_then_the_solution_beside_it(client: 
 
     file.write_text(exercise("conv_cost").starting_file("en"), encoding="utf-8")
     post(client, f"{ONE}/check")
+    assert state(client)["found"]["number"] > found["number"]
     (mark,) = state(client)["found"]["marks"]
     assert "TODO" in file.read_text(encoding="utf-8").splitlines()[mark["line"] - 1]
 
@@ -290,15 +310,17 @@ HOSTILE = {
 @pytest.mark.skipif(not FORKS, reason="what the system allows is tested where it allows most")
 @pytest.mark.usefixtures("checks")
 @pytest.mark.parametrize("does", HOSTILE)
-def test_whatever_a_file_does_is_said_and_the_next_check_works(client: TestClient, book: Workbook, does: str) -> None:
-    desk(client).seconds = 2
+def test_whatever_a_file_does_is_said_and_the_next_check_works(
+    client: TestClient, book: Workbook, monkeypatch: pytest.MonkeyPatch, does: str
+) -> None:
+    monkeypatch.setattr(practice, "SECONDS", 2)
     file = book.file("conv_cost")
     file.write_text(SOLUTION.replace("    return", f"    {does}\n    return"), encoding="utf-8")
     post(client, f"{ONE}/check")
     found = state(client)["found"]
     assert HOSTILE[does] in found["html"]
     file.write_text(SOLUTION, encoding="utf-8")
-    desk(client).seconds = 30
+    monkeypatch.undo()
     post(client, f"{ONE}/check")
     assert state(client)["found"]["passed"]
 
@@ -313,7 +335,7 @@ def test_a_check_is_stopped_and_the_next_one_works(client: TestClient, book: Wor
             server.call(function, {}, path=[places.TESTS], seconds=seconds)
         return Outcome(name, file, "pass", (), 0.0)
 
-    monkeypatch.setattr(checker, "warm", lambda: Server(()))
+    bench(client).make = lambda: Server(())
     monkeypatch.setattr(checker, "outcome", outcome)
     file = book.file("conv_cost")
     file.write_text("while True: pass", encoding="utf-8")
@@ -333,4 +355,4 @@ def test_a_check_is_stopped_and_the_next_one_works(client: TestClient, book: Wor
     file.write_text(SOLUTION, encoding="utf-8")
     assert post(client, f"{ONE}/check") == {"stopped": False}
     assert state(client)["found"]["passed"]
-    desk(client).close()
+    bench(client).close()

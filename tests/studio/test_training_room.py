@@ -84,15 +84,16 @@ def test_every_page_in_both_languages(client: TestClient, tmp_path: Path, langua
 
 
 def test_a_damaged_run_says_so_and_hides_no_other(client: TestClient, tmp_path: Path) -> None:
-    first, second, third = made(tmp_path), made(tmp_path), made(tmp_path, accuracy=0.5)
+    first, second, cut, third = made(tmp_path), made(tmp_path), made(tmp_path), made(tmp_path, accuracy=0.5)
     (first.folder / "env.json").write_text("{")
     second.metrics_file.write_text("<script>\n")
+    cut.metrics_file.write_text('{"epoch": 0.5}\n')
     shown = client.get("/en/training/list").json()["html"]
     assert shown.count("70.00 %") == 1
     assert shown.count("cannot be read") == 1
-    assert shown.count("is damaged") == 1
+    assert shown.count("is damaged") == 2
     assert "<script" not in shown
-    for run in (first, second):
+    for run in (first, second, cut):
         name = run.folder.relative_to(tmp_path / "runs").as_posix()
         for page in ("run", "rows"):
             answer = client.get(f"/en/training/{page}", params={"run": name, "since": 0})

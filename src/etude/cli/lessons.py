@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from etude.cli.results import language_option, shown
+from etude.cli.results import language_option, shown, writing
 from etude.practice.exercises import Language
 from etude.practice.words import language_here, say
 from etude.report.terminal import wrapped
@@ -18,7 +18,8 @@ def lessons(folder: Path, lang: Language | None) -> None:
     from etude.lessons.notebooks import write_notebooks
 
     language = lang or language_here()
-    written, kept = write_notebooks(folder, language)
+    with writing(folder, "etude lessons"):
+        written, kept = write_notebooks(folder, language)
     if kept:
         click.echo(wrapped(say(language, "notebooks_kept", files=", ".join(file.name for file in kept))))
     first = min(written + kept)

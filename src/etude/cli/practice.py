@@ -6,9 +6,10 @@ import click
 
 from etude.cli.classroom import MARKS, check_class
 from etude.cli.render import as_json, table
-from etude.cli.results import language_option, show_hint, show_next, show_progress, show_result, shown
+from etude.cli.results import language_option, show_hint, show_next, show_progress, show_result, shown, writing
 from etude.cli.watching import watch
 from etude.errors import UsageError
+from etude.lessons.progress import going_on
 from etude.practice.checker import SECONDS, Checked, checked, side_by_side
 from etude.practice.exercises import Language, exercise, names
 from etude.practice.words import language_here, say
@@ -32,7 +33,8 @@ def practice() -> None:
 def start(folder: Path, lang: Language | None) -> None:
     """Write the exercises to FOLDER (by default ./practice); files that are there stay as they are."""
     language = lang or language_here()
-    book = Workbook.begun(folder, language)
+    with writing(folder, "etude practice start"):
+        book = Workbook.begun(folder, language)
     click.echo(wrapped(say(language, "started", count=len(names()), folder=folder)))
     show_next(book, language)
 
@@ -65,10 +67,10 @@ def state_of(book: Workbook, name: str, language: Language) -> str:
 @practice.command("next")
 @language_option
 def next_(lang: Language | None) -> None:
-    """The first exercise that has not passed, and its task."""
+    """The exercise to go on with, and its task: the one at hand, then the next that has not passed, in its lesson first."""
     book = Workbook.here()
     language = lang or book.language
-    name = book.next()
+    name = going_on(book)
     if name:
         click.echo(exercise(name).task(language) + "\n")
     show_next(book, language)
@@ -116,7 +118,7 @@ def check(
     else:
         book = Workbook.here()
         language = lang or book.language
-        name = name or book.next()
+        name = name or going_on(book)
         if name is None:
             click.echo(say(language, "all_passed", count=len(names())))
             return 0
@@ -213,5 +215,5 @@ def show_beside(*columns: tuple[str, str]) -> None:
 
 def chosen(book: Workbook, name: str | None) -> str:
     """The exercise of that name; without one the next. Raises UsageError for an unknown one."""
-    name = name or book.next() or names()[-1]
+    name = name or going_on(book) or names()[-1]
     return exercise(name).name

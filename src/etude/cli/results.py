@@ -1,9 +1,13 @@
 """How practice shows a result, a hint, the next exercise; torch is never imported here."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from etude.errors import EtudeError
+from etude.lessons.progress import going_on
 from etude.practice.checker import Checked
 from etude.practice.exercises import LANGUAGES, Language, exercise, names
 from etude.practice.words import say
@@ -11,6 +15,16 @@ from etude.practice.workbook import Workbook
 from etude.report.terminal import wrapped
 
 language_option = click.option("--lang", type=click.Choice(LANGUAGES), help="English or Chinese; by default as begun, or as your locale.")
+
+
+@contextlib.contextmanager
+def writing(folder: Path, command: str) -> Iterator[None]:
+    """Raises EtudeError where files cannot be written to the folder, with how another one is named."""
+    try:
+        yield
+    except OSError as error:
+        reason = f"{folder}: cannot be written ({error.strerror or error})"
+        raise EtudeError(f"{reason}; name a folder that can be, as in `{command} ~/etude`") from error
 
 
 def show_result(result: Checked, language: Language) -> None:
@@ -27,8 +41,8 @@ def show_result(result: Checked, language: Language) -> None:
 
 
 def show_next(book: Workbook, language: Language, name: str | None = None) -> None:
-    """Where to go on: with that exercise, or else the first that has not passed."""
-    name = name or book.next()
+    """Where to go on: with that exercise, or else the next."""
+    name = name or going_on(book)
     if name is None:
         click.echo(say(language, "all_passed", count=len(names())))
         return

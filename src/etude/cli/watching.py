@@ -7,6 +7,7 @@ import click
 
 from etude.cli.keys import END, keys, none
 from etude.cli.results import language_option, show_hint, show_next, show_progress, show_result, shown
+from etude.lessons.progress import going_on
 from etude.practice import checker
 from etude.practice.exercises import Language, exercise
 from etude.practice.naming import is_meant
@@ -51,15 +52,15 @@ class Watch:
                 case Pressed("h") if self.name:
                     show_hint(self.book, self.name, self.language)
                 case Pressed("n"):
-                    self.show_task(self.book.next(after=self.name))
+                    self.show_task(going_on(self.book, after=self.name))
                 case Pressed(key) if key in ("q", END):
                     return
 
     def go_on(self) -> None:
         """To the first exercise that does not pass as it is there."""
-        self.show_task(self.book.next())
+        self.show_task(going_on(self.book))
         while self.name and self.check():
-            self.show_task(self.book.next())
+            self.show_task(going_on(self.book))
 
     def show_task(self, name: str | None) -> None:
         self.name = name

@@ -1,5 +1,6 @@
 """The pages of the lessons: what there is, and what their commands do in a notebook. No torch."""
 
+import functools
 import re
 import shlex
 from collections.abc import Iterator
@@ -24,6 +25,23 @@ class Piece:
 def pages(language: Language) -> list[Path]:
     """The seven lessons, in order."""
     return sorted(FOLDER.glob(f"[1-7]-*.{language}.md"))
+
+
+def stem_of(page: Path) -> str:
+    """`2-inception` of `2-inception.zh.md`."""
+    return page.name.split(".")[0]
+
+
+@functools.cache
+def title_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+
+
+@functools.cache
+def exercises_of(page: Path) -> tuple[str, ...]:
+    """Which exercises it sends to, in order."""
+    fences = (commands(piece.text) for piece in pieces(page) if piece.kind == "shell")
+    return tuple(name for lines in fences for line in lines if (name := exercise_of(line)))
 
 
 def pieces(page: Path) -> Iterator[Piece]:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -35,10 +35,23 @@ MOST_OPERATORS = 20_000  # in one run
 SAME = 1e-9  # relative, in float64: one image by itself and among others
 
 
+class Ran(Protocol):
+    """A run of the learner's module, to its end or as far as it went.
+
+    lines    the line of the learner's file in which every operator of the trace ran
+    options  of every operator of the trace, what was asked for and is no default
+    """
+
+    module: nn.Module
+    trace: Trace
+    lines: list[int]
+    options: list[list[str]]
+
+
 class Raised(Exception):
     """The learner's code raised `error` while its module was made, run or differentiated; of a run, what came before it."""
 
-    def __init__(self, stage: Stage, error: BaseException, before: tuple[Trace, nn.Module] | None = None) -> None:
+    def __init__(self, stage: Stage, error: BaseException, before: Ran | None = None) -> None:
         super().__init__(str(error))
         self.stage, self.error, self.before = stage, error, before
 
@@ -56,11 +69,9 @@ class Answer:
 
     initial     its parameters as they were at the start, by id
     hidden      names of layers and weights that it uses and has not registered; they are, from now on
-    trace       a run in training mode on `images`, with random weights
+    trace       a run in training mode on `images`, with random weights; `lines` and `options` as `Ran` has them
     evaluated   the same in eval mode
     output      of the run in training mode, with its gradients; `given` are its images
-    lines       the line of the learner's file in which every operator of the trace ran
-    options     of every operator of the trace, what was asked for and is no default
     trained     what it gives in eval mode after training on other images; None where it keeps no statistics
     alone       whether an image gives the same by itself as among others, in eval mode
     overwrites  whether it changes its own input
@@ -124,7 +135,7 @@ class Answer:
             copies = images.clone()
             recorder = LineRecorder(module, copies, self.file, values, self.parts)
             recorder.trace.images = images.detach()
-            with raised("run", (recorder.trace, module)), recorder:
+            with raised("run", recorder), recorder:
                 result = module(copies)
         recorder.overwrites = not torch.equal(copies, images)
         recorder.trace.outputs = tuple(tensors_in(result))
@@ -135,7 +146,7 @@ class Answer:
 
 
 @contextlib.contextmanager
-def raised(stage: Stage, before: tuple[Trace, nn.Module] | None = None) -> Iterator[None]:
+def raised(stage: Stage, before: Ran | None = None) -> Iterator[None]:
     try:
         yield
     except NoAnswer:

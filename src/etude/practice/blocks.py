@@ -18,24 +18,27 @@ from etude.practice.candidates import Candidate, Difference, Held, held, raises_
 from etude.practice.chance import differences, slope_differs
 from etude.practice.departure import Departure
 from etude.practice.exercises import Exercise
+from etude.practice.judgement import Judgement
 from etude.practice.kinds import beyond
 from etude.practice.sources import loaded, merged
 from etude.source import code_only
 from etude.targets.opening import part_of
+from etude.verification.align import align
 
 Named = tuple[str, ...]  # a mistake, or two
+JOINS = ("cat_sizes", "sizes_meet")  # what is raised where branches come together
 
 
-def judged(exercise: Exercise, make: Callable[..., Any], file: Path, name: str) -> tuple[list[Finding], str]:
-    """What is wrong with the learner's module, nothing where it is right; and how it was made where that was seen, if with arguments.
+def judged(exercise: Exercise, make: Callable[..., Any], file: Path, name: str) -> Judgement:
+    """What is wrong with the learner's module; how it was made is said where that was with arguments.
 
     name  of the class or function that makes it, in that file
     """
     judge = Judge(exercise, make, file, name)
     found = judge.findings()
     arguments = exercise.cases[judge.at].arguments
-    shown = bool(arguments) and not judge.ruled
-    return found, f"{name}({', '.join(map(repr, arguments))})" if shown else ""
+    made = f"{name}({', '.join(map(repr, arguments))})" if arguments and not judge.ruled else ""
+    return Judgement(found, judge.first, made)
 
 
 class Judge:
@@ -43,6 +46,7 @@ class Judge:
         self.exercise, self.make, self.file, self.name = exercise, make, file, name
         self.at = 0  # the case that is spoken of
         self.ruled = False  # whether the function is right in all of them
+        self.first = True  # whether what is found need not be all
         self.known: dict[tuple[str, int], Candidate] = {}
         self.solution, self.mistakes = exercise.reference_source, exercise.sources
 
@@ -64,6 +68,7 @@ class Judge:
         self.at = next(at for at, one in enumerate(right) if not one.same)
         line = self.line(answers[self.at], right[self.at])
         if made := self.mistakes_made(answers, right):
+            self.first = False
             return [replace(finding, line=finding.line or line) for finding in made]
         return list(self.unknown(answers[self.at], right[self.at].difference))
 
@@ -78,12 +83,27 @@ class Judge:
     # ── Known mistakes ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def loud(self, error: Raised) -> list[Finding]:
-        """Of what was raised in a case: the mistake that raises the same, and what happened in the learner's own lines."""
+        """Of what was raised in a case: the mistake that raises the same, and what happened in the learner's own lines.
+
+        Where sizes do not meet, the cause stands above: at the first operator that is not the solution's.
+        """
         explanation = merged_batch(error.error, explained(error.error, self.file))
         candidates = {id_: self.candidate(id_, source, self.at) for id_, source in self.mistakes.items()}
         alike = [id_ for id_, candidate in candidates.items() if explanation.key != "todo" and raises_alike(error, candidate)]
         made = max(alike, key=lambda id_: candidates[id_].detail, default=None)
-        return [explanation] if made is None else [Finding(made, line=explanation.line), explanation]
+        departure = self.departure_before(error) if explanation.key in JOINS else None
+        if made:
+            return [Finding(made, line=departure.line if departure else explanation.line), explanation]
+        return [explanation, departure.finding()] if departure else [explanation]
+
+    def departure_before(self, error: Raised) -> Departure | None:
+        """Where a run that raised something had left the solution, if by an operator at a line of the learner's."""
+        solution = self.candidate("solution", self.solution, self.at)
+        if error.before is None:
+            return None
+        found = align(solution.training.steps, error.before.trace, error.before.module)
+        departure = Departure(solution, error.before, Difference("operator", found))
+        return departure if departure.line else None
 
     def mistakes_made(self, answers: Sequence[Answer], right: Sequence[Held]) -> list[Finding]:
         """The mistake that the answer equals in all cases, or two of them, with what stands beside.
@@ -147,24 +167,26 @@ class Judge:
         if different is None:
             return [Finding("gradients")] if slope_differs(answers[0]) else self.rules(answers[0])
         made = next((id_ for id_, source in self.mistakes.items() if not self.raises(id_, len(answers)) and not first(id_, source)), None)
+        self.first = made is None
         return [Finding(made) if made else different]
 
     # ── What else can be said ────────────────────────────────────────────────────────────────────────────────────────
 
     def rules(self, answer: Answer) -> list[Finding]:
         """What the exercise asks for beside the right function."""
-        self.ruled = True
+        self.ruled, self.first = True, False
+        found: dict[str, Finding] = {}
         for event, line in zip(answer.trace.events, answer.lines, strict=True):
-            made = next((word for word in self.exercise.without if word in (event.op, event.name.strip("_").rstrip("123d"))), None)
-            if made:
-                return [Finding("forbidden", {"op": event.name.strip("_")}, line)]
+            name = event.name.strip("_")
+            if {event.op, name.rstrip("123d")}.intersection(self.exercise.without):
+                found.setdefault(name, Finding("forbidden", {"op": name}, line))
         if self.exercise.shorter:
             start = words(part_of(self.exercise.folder / "start.py", self.exercise.callables[0]).source)
             have = words(part_of(self.file, self.name).source)
             most = int(self.exercise.shorter * start)
             if have > most:
-                return [Finding("too_long", {"have": have, "start": start, "most": most})]
-        return []
+                return [*found.values(), Finding("too_long", {"have": have, "start": start, "most": most})]
+        return [*found.values()]
 
     def unknown(self, answer: Answer, difference: Difference | None) -> Iterator[Finding]:
         """The most telling facts about an answer that is none of the known mistakes."""

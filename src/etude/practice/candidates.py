@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from etude.explain.findings import Finding
 from etude.explain.outline import label
-from etude.practice.answers import IMAGES, Answer, Raised, Stage, after_training, one_tensor, register_hidden
+from etude.practice.answers import IMAGES, Answer, Raised, Ran, Stage, after_training, one_tensor, register_hidden
 from etude.practice.arrangements import arrange
 from etude.practice.exercises import Case
 from etude.verification.align import PARAMETRIC, Aligner, Alignment, Binding, Value, align, run_table
@@ -120,7 +120,7 @@ class Candidate:
         }
         return bool(missing or more) and explained
 
-    def cut_otherwise(self, answer: Answer) -> bool:
+    def cut_otherwise(self, answer: Ran) -> bool:
         """Whether the answer has as many numbers in its parameters, cut into other pieces: several layers in one, perhaps."""
         return not self.sized_like(answer) and sum(p.numel() for p in answer.module.parameters()) == sum(self.sizes.values())
 
@@ -128,7 +128,7 @@ class Candidate:
         """Whether a layer's weights may be several parameters of the answer, or one of another shape."""
         return self.cut_otherwise(answer) or any(event.operands and event.op not in PARAMETRIC for event in answer.trace.events)
 
-    def sized_like(self, answer: Answer) -> bool:
+    def sized_like(self, answer: Ran) -> bool:
         """Whether the answer has as many parameters of every size: without that it is another function."""
         return sorted(p.numel() for p in answer.module.parameters()) == sorted(self.sizes.values())
 
@@ -176,8 +176,8 @@ def raises_alike(raised: Raised, candidate: Candidate) -> bool:
     its = candidate.raised if raised.stage == "backward" else candidate.error
     if its is None or its[0] != raised.stage or signature(its[1]) != signature(raised.error):
         return False
-    steps = candidate.training.steps
-    return raised.before is None or align(steps, *raised.before).reached == len(steps)
+    steps, before = candidate.training.steps, raised.before
+    return before is None or align(steps, before.trace, before.module).reached == len(steps)
 
 
 def signature(error: BaseException) -> tuple[str, str, list[str]]:

@@ -23,6 +23,7 @@ from etude.verification.apart import Failed, Server, call
 from etude.verification.limits import processors
 
 CHILD = "etude.practice.judging"
+MODULES = (CHILD, "torch._dynamo")  # that a process for checks has imported; the second, optimisers import on their first use
 SECONDS, MEGABYTES = 30.0, 4_096
 ENDS = ("time", "memory", "died")  # of a process, after which its output is that of the learner's code alone
 Status = Literal["pass", "fail", "error", "not attempted"]
@@ -33,6 +34,7 @@ class Outcome:
     """What a check found, before it is put into words; start-up included in its seconds.
 
     untouched  whether it is a starting file as it came
+    first      whether something else may be wrong, which was not looked at
     made       how the learner's module was made where that was seen
     printed    what the code printed, in short
     cell       the number of the cell of a live session in which it stands
@@ -44,6 +46,7 @@ class Outcome:
     findings: tuple[Finding, ...]
     seconds: float
     untouched: bool = False
+    first: bool = False
     made: str = ""
     printed: tuple[str, ...] = ()
     cell: int | None = None
@@ -51,7 +54,8 @@ class Outcome:
     def said(self, language: Language) -> "Checked":
         said = (replace(diagnosis(exercise(self.exercise), finding, language), cell=self.cell) for finding in self.findings)
         diagnoses = tuple(placed(one, self.file) for one in said)
-        return Checked(self.exercise, self.status, diagnoses, self.seconds, language, self.untouched, self.made, self.printed)
+        more = self.first and not self.untouched
+        return Checked(self.exercise, self.status, diagnoses, self.seconds, language, self.untouched, more, self.made, self.printed)
 
 
 class Mistaken(EtudeError):
@@ -71,6 +75,7 @@ class Checked(Shown):
     seconds: float
     language: Language
     untouched: bool = False
+    first: bool = False
     made: str = ""
     printed: tuple[str, ...] = ()
     live: bool = False
@@ -97,10 +102,15 @@ class Checked(Shown):
         return f"{of}_live" if self.live else of
 
     @property
-    def sentences(self) -> tuple[str, ...]:
-        """What is wrong, each at its place; and how that was seen."""
+    def about(self) -> tuple[str, ...]:
+        """How it was seen what is wrong, and whether that need not be all."""
         made = (say(self.language, "made", call=self.made),) if self.made else ()
-        return (*(one.placed(self.language) for one in self.diagnoses), *made)
+        return (*made, say(self.language, "first")) if self.first else made
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What is wrong, each at its place, and what is to be said about that."""
+        return (*(one.placed(self.language) for one in self.diagnoses), *self.about)
 
     @property
     def message(self) -> str:
@@ -157,10 +167,11 @@ def outcome(
         answer = (server.call if server else call)(f"{CHILD}:check", arguments, seconds=seconds, megabytes=MEGABYTES)
     except Failed as error:
         printed = tuple(shown(error.output.splitlines())) if error.kind in ENDS else ()
-        return Outcome(name, file, "error", (ended(error, seconds, file),), time.monotonic() - began, printed=printed)
+        return Outcome(name, file, "error", (ended(error, seconds, file),), time.monotonic() - began, first=True, printed=printed)
     untouched = file.read_text(encoding="utf-8", errors="replace") in starts
-    findings = tuple(Finding(**finding) for finding in answer["findings"])
-    return Outcome(name, file, answer["status"], findings, time.monotonic() - began, untouched, answer["made"], tuple(answer["printed"]))
+    findings, printed = tuple(Finding(**finding) for finding in answer["findings"]), tuple(answer["printed"])
+    seconds = time.monotonic() - began
+    return Outcome(name, file, answer["status"], findings, seconds, untouched, answer["first"], answer["made"], printed)
 
 
 def ended(error: Failed, seconds: float, file: Path) -> Finding:
@@ -203,7 +214,7 @@ def placed(one: Diagnosis, file: Path) -> Diagnosis:
 
 def warm() -> Server:
     """A process for many checks, that has imported what they need."""
-    return Server([CHILD, "torch._dynamo"])  # which optimisers import on their first use
+    return Server(MODULES)
 
 
 def side_by_side(jobs: Sequence[tuple[str, Path]], seconds: float = SECONDS) -> Iterator[Outcome]:

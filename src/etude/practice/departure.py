@@ -10,7 +10,7 @@ from etude.explain.findings import Finding
 from etude.explain.outline import label
 from etude.operator import Operator
 from etude.papers import Step
-from etude.practice.answers import Answer
+from etude.practice.answers import Ran
 from etude.practice.candidates import Candidate, Difference
 from etude.verification.align import PARAMETRIC
 from etude.verification.diagnose import Diagnosis
@@ -25,7 +25,7 @@ class Departure:
     line   of the learner's file, where one can be named
     """
 
-    def __init__(self, candidate: Candidate, answer: Answer, difference: Difference) -> None:
+    def __init__(self, candidate: Candidate, answer: Ran, difference: Difference) -> None:
         self.candidate, self.answer, self.found = candidate, answer, difference.found
         self.run = candidate.training
         output, found = self.run.output, self.found
@@ -48,7 +48,12 @@ class Departure:
         return self.dropped(self.place.step.inputs) or self.place.events
 
     def dropped(self, steps: Sequence[int | None]) -> list[Event]:
-        """Events that made what these steps gave, where nothing in the answer takes what they made and it does not come out."""
+        """Events that made what these steps gave, where nothing in the answer takes what they made and it does not come out.
+
+        None of a run that did not come to its end.
+        """
+        if not self.answer.trace.outputs:
+            return []
         events, taken = self.answer.trace.events, {index for event in self.answer.trace.events for index in event.inputs}
         found = []
         for step in steps:

@@ -84,7 +84,7 @@ class Exercise:
     name: str
     callables: tuple[str, ...]
     kind: Literal["module", "function", "training"]
-    source: str
+    source: Words
     title: Words
     hints: tuple[Words, ...]
     mistakes: Mapping[str, Words]
@@ -121,7 +121,7 @@ class Exercise:
     def task(self, language: Language) -> str:
         """Title, source and task."""
         text = (self.folder / f"task.{language}.md").read_text(encoding="utf-8").strip()
-        return f"{self.title[language]} ({self.source})\n\n{text}"
+        return f"{self.title[language]} ({self.source[language]})\n\n{text}"
 
     def starting_file(self, language: Language) -> str:
         """What a learner begins with: the task as a docstring, then code with TODO."""

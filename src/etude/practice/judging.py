@@ -6,6 +6,7 @@ import dataclasses
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from etude.explain.raised import explained
 from etude.explain.slips import alike
 from etude.practice import blocks, functions, loops
 from etude.practice.exercises import Exercise, exercise
+from etude.practice.judgement import Judgement
 from etude.practice.printed import Printed
 from etude.practice.shown import shown
 from etude.targets.needed import Part
@@ -32,16 +34,16 @@ LOUD = frozenset({*said(), "time", "never_ends"})
 def check(name: str, file: str, run_all: bool = False, called: str = "") -> dict[str, Any]:
     """The status, the findings and the output of a learner's file: "pass", "fail", or "error" where it raises.
 
-    `made` is the call with which a learner's module was made where that was seen.
+    `first` and `made` are those of the judgement.
     Of a script or a notebook runs what the exercise's classes and functions need; all of it on request.
     called  how the file calls what the exercise asks for, where that is another name
     """
     task, path, printed = exercise(name), Path(file), Printed(sys.stdout)
     names = (called,) if called else task.callables
     with undisturbed(), contextlib.redirect_stdout(printed):
-        found, made = findings(task, names, path, run_all)
-        found += shown(found, path)
-    return {"status": status(found), "findings": [dataclasses.asdict(one) for one in found], "made": made, "printed": printed.lines()}
+        judgement = findings(task, names, path, run_all)
+        found = [*judgement.findings, *shown(judgement.findings, path)]
+    return {**dataclasses.asdict(replace(judgement, findings=found)), "status": status(found), "printed": printed.lines()}
 
 
 def status(found: Sequence[Finding]) -> Literal["pass", "fail", "error"]:
@@ -67,33 +69,33 @@ def undisturbed() -> Iterator[None]:
         yield
 
 
-def findings(task: Exercise, names: tuple[str, ...], path: Path, run_all: bool) -> tuple[list[Finding], str]:
+def findings(task: Exercise, names: tuple[str, ...], path: Path, run_all: bool) -> Judgement:
     try:
         part = part_of(path, *names, run_all=run_all)
         with imported(part) as module:
             for name in names:
                 found = getattr(module, name, None)
                 if isinstance(found, Unmade):
-                    return [explained(found.error, path)], ""
+                    return Judgement([explained(found.error, path)], first=True)
                 if not callable(found):
-                    return [not_there(name, part)], ""
+                    return Judgement([not_there(name, part)], first=True)
             return judged(task, {name: getattr(module, name) for name in names}, path)
     except EtudeError as error:
         if error.__cause__ is None:
             raise
-        return [explained(error.__cause__, path)], ""
+        return Judgement([explained(error.__cause__, path)], first=True)
 
 
-def judged(task: Exercise, given: Mapping[str, Any], path: Path) -> tuple[list[Finding], str]:
-    """What is wrong with what somebody wrote in a file, by the names that it has there; and how a module was made where that was seen."""
+def judged(task: Exercise, given: Mapping[str, Any], path: Path) -> Judgement:
+    """What is wrong with what somebody wrote in a file, by the names that it has there."""
     (name, first), *_ = given.items()
     match task.kind:
         case "module":
             return blocks.judged(task, first, path, name)
         case "function":
-            return functions.judged(task, first, path, name), ""
+            return functions.judged(task, first, path, name)
         case "training":
-            return loops.judged(task, SimpleNamespace(**dict(zip(task.callables, given.values(), strict=True))), path), ""
+            return loops.judged(task, SimpleNamespace(**dict(zip(task.callables, given.values(), strict=True))), path)
 
 
 def not_there(name: str, part: Part) -> Finding:

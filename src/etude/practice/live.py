@@ -27,6 +27,7 @@ from etude.explain.raised import explained
 from etude.explain.slips import tree_of
 from etude.practice.checker import Outcome, out_of_time
 from etude.practice.exercises import Exercise
+from etude.practice.judgement import Judgement
 from etude.practice.judging import judged, status, undisturbed
 from etude.practice.printed import Printed
 from etude.practice.shown import shown
@@ -51,17 +52,19 @@ def outcome(task: Exercise, answers: Sequence[Any], seconds: float) -> Outcome:
     with undisturbed(), on_the_processor(file), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
         try:
             with at_most(seconds):
-                found, made = judged(task, given, file)
-                found += shown(found, file)
+                judgement = judged(task, given, file)
         except TimeUp as error:
-            found, made = [out_of_time("".join(linecache.getlines(str(file))), line_of(error, file), seconds)], ""
+            late = out_of_time("".join(linecache.getlines(str(file))), line_of(error, file), seconds)
+            judgement = Judgement([late], first=True)
         except EtudeError as error:
             if error.__cause__ is None:
                 raise
-            found, made = [explained(error.__cause__, file)], ""
+            judgement = Judgement([explained(error.__cause__, file)], first=True)
     seconds, (cell, above) = time.monotonic() - began, cell_of(file)
-    found = [replace(one, line=one.line and one.line + above) for one in found]
-    return Outcome(task.name, file, status(found), tuple(found), seconds, made=made, printed=tuple(printed.lines()), cell=cell)
+    all_ = (*judgement.findings, *shown(judgement.findings, file))
+    found = tuple(replace(one, line=one.line and one.line + above) for one in all_)
+    said = tuple(printed.lines())
+    return Outcome(task.name, file, status(found), found, seconds, first=judgement.first, made=judgement.made, printed=said, cell=cell)
 
 
 # ── The answer ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -13,6 +13,7 @@ from etude.explain.raised import explained
 from etude.practice.answers import Raised, raised
 from etude.practice.candidates import signature
 from etude.practice.exercises import Exercise
+from etude.practice.judgement import Judgement
 from etude.practice.sources import loaded, wrong_answers
 
 IMAGES, BATCH, FEATURES, CLASSES = 13, 5, 6, 4  # the last batch is smaller
@@ -94,8 +95,8 @@ def state(model: nn.Module) -> Tensor:
     return torch.cat([tensor.detach().double().flatten() for tensor in model.state_dict().values()])
 
 
-def judged(exercise: Exercise, functions: Any, file: Path) -> list[Finding]:
-    """What is wrong with the learner's loop; nothing where it is right."""
+def judged(exercise: Exercise, functions: Any, file: Path) -> Judgement:
+    """What is wrong with the learner's loop."""
     try:
         seen = observed(functions)
     except Raised as error:
@@ -103,15 +104,15 @@ def judged(exercise: Exercise, functions: Any, file: Path) -> list[Finding]:
         for id_, source in exercise.sources.items():
             other = outcome(source, id_)
             if isinstance(other, Raised) and explanation.key != "todo" and signature(other.error) == signature(error.error):
-                return [Finding(id_, line=explanation.line), explanation]
-        return [explanation]
+                return Judgement([Finding(id_, line=explanation.line), explanation], first=True)
+        return Judgement([explanation], first=True)
     right = outcome(exercise.reference_source, "solution")
     assert isinstance(right, Seen)
     if seen.equals(right):
-        return []
+        return Judgement()
     if made := next((ids for ids, source in wrong_answers(exercise) if is_that(seen, outcome(source, exercise.name))), None):
-        return [Finding(id_) for id_ in made]
-    return [unknown(seen, right)]
+        return Judgement([Finding(id_) for id_ in made])
+    return Judgement([unknown(seen, right)], first=True)
 
 
 def outcome(source: str, name: str) -> Seen | Raised:

@@ -3,8 +3,8 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +37,18 @@ class Work:
 
 
 @dataclass(frozen=True)
+class State:
+    """What the file of the progress holds.
+
+    last  the exercise that was worked on last: checked, or helped with; None where none was yet
+    """
+
+    language: Language = "en"
+    works: Mapping[str, Work] = field(default_factory=dict)
+    last: str | None = None
+
+
+@dataclass(frozen=True)
 class Workbook:
     folder: Path
 
@@ -55,7 +67,7 @@ class Workbook:
         folder.mkdir(parents=True, exist_ok=True)
         book = cls(folder)
         with book.locked():
-            book.save(language, book.works())
+            book.save(replace(book.read(), language=language))
         return book
 
     @classmethod
@@ -81,22 +93,20 @@ class Workbook:
 
     @property
     def language(self) -> Language:
-        return self.read()[0]
+        return self.read().language
 
-    def works(self) -> dict[str, Work]:
+    def works(self) -> Mapping[str, Work]:
         """What was done, by exercise."""
-        return self.read()[1]
+        return self.read().works
 
     def work(self, name: str) -> Work:
         return self.works().get(name, Work())
 
-    def next(self, after: str | None = None) -> str | None:
-        """The first exercise that has not passed, from behind another on; then the first that has been changed since."""
-        works, order = self.works(), names()
-        start = order.index(after) + 1 if after else 0
-        turned = order[start:] + order[:start]
-        left = (name for name in turned if not works.get(name, Work()).passed)
-        return next(left, None) or next((name for name in turned if self.is_changed(name, works[name])), None)
+    def first_open(self, order: Iterable[str]) -> str | None:
+        """The first of these exercises that has not passed; then the first that has been changed since."""
+        works, order = self.works(), list(order)
+        left = (name for name in order if not works.get(name, Work()).passed)
+        return next(left, None) or next((name for name in order if self.is_changed(name, works[name])), None)
 
     def standing(self, name: str) -> Literal["passed", "changed", "tried", "new"]:
         """Of an exercise; `changed` since it passed."""
@@ -126,12 +136,12 @@ class Workbook:
     def note(self, name: str, passed: bool | None = None, *, digest: str = "", check: bool = False, hints: int = 0) -> Work:
         """Add to the progress: what a check of the code with that digest has found, that it was asked for, hints that were read."""
         with self.locked():
-            language, works = self.read()
-            new = works.get(name, Work())
+            state = self.read()
+            new = state.works.get(name, Work())
             new = replace(new, checks=new.checks + check, hints=max(new.hints, hints))
             if passed is not None:
                 new = replace(new, passed=passed, digest=digest if passed else "", solved=new.solved or new.passed or passed)
-            self.save(language, works | {name: new})
+            self.save(replace(state, works={**state.works, name: new}, last=name if check or hints else state.last))
         return new
 
     def reset(self, name: str) -> Path | None:
@@ -158,19 +168,20 @@ class Workbook:
         with FileLock(self.folder / f"{STATE}.lock", timeout=10):
             yield
 
-    def read(self) -> tuple[Language, dict[str, Work]]:
+    def read(self) -> State:
         """Raises EtudeError where the file is damaged, and says what to do."""
         path = self.folder / STATE
         if not path.exists():
-            return "en", {}
+            return State()
         try:
             state = json.loads(path.read_text(encoding="utf-8"))
             works = {name: build(Work, table, name) for name, table in state["exercises"].items()}
-            return LANGUAGES[LANGUAGES.index(state["language"])], works
+            last = state.get("last")
+            return State(LANGUAGES[LANGUAGES.index(state["language"])], works, last if last in names() else None)
         except (ValueError, KeyError, TypeError, AttributeError, TableError) as error:
             advice = f"remove it, then `etude practice start {self.folder}` and `etude practice check --all` there find your progress again"
             raise EtudeError(f"{path}: the progress cannot be read ({error}); your exercises are not touched. {advice}") from error
 
-    def save(self, language: Language, works: dict[str, Work]) -> None:
-        state = {"language": language, "exercises": {name: asdict(work) for name, work in works.items()}}
-        write_text(self.folder / STATE, json.dumps(state, indent=1, ensure_ascii=False) + "\n")
+    def save(self, state: State) -> None:
+        content = {"language": state.language, "last": state.last, "exercises": {name: asdict(work) for name, work in state.works.items()}}
+        write_text(self.folder / STATE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

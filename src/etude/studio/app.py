@@ -14,9 +14,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from etude.errors import EtudeError, UsageError
-from etude.practice.desk import Desk
 from etude.practice.words import language_here
 from etude.studio.bench import Bench
+from etude.studio.dropped import Dropped
 from etude.studio.frame import Places, answer, editor, language_of, page, places
 from etude.studio.guard import Door, Guard
 from etude.studio.rooms import digit, figures, lessons, networks, practice, reproduction, training
@@ -28,11 +28,13 @@ STATIC = Path(__file__).with_name("static")
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 
-def studio(where: Places, door: Door, lifespan: Lifespan | None = None, bench: Bench | None = None, desk: Desk | None = None) -> Guard:
-    """The application that serves one folder through one door; whoever gives it bench and desk closes them."""
+def studio(
+    where: Places, door: Door, lifespan: Lifespan | None = None, bench: Bench | None = None, dropped: Dropped | None = None
+) -> Guard:
+    """The application that serves one folder through one door; whoever gives it a bench and files that were dropped closes them."""
     errors = {EtudeError: mendable, OSError: of_the_disk, HTTPException: no_page, Exception: broken}
     app = Starlette(routes=routes(), exception_handlers=errors, lifespan=lifespan)
-    app.state.places, app.state.bench, app.state.desk = where, bench or Bench(), desk or Desk()
+    app.state.places, app.state.bench, app.state.dropped = where, bench or Bench(), dropped or Dropped()
     return Guard(app, door)
 
 

@@ -1,34 +1,30 @@
-"""Where somebody's code runs for the studio: apart, one piece of work at a time, each once, to be stopped at any time."""
+"""Where a person's code runs for the studio: apart, one piece of work at a time, to be stopped at any time. No torch."""
 
-import functools
-import hashlib
-import re
-import tempfile
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Literal
 
 from etude.errors import EtudeError
-from etude.files import whole_file
+from etude.practice.checker import MODULES
 from etude.verification.apart import Server
 
 State = Literal["waiting", "running", "done", "failed", "stopped"]
+Does = Callable[[Server], Any]
 KEPT, MOST_WAITING = 64, 8
-LARGEST = 2**20  # bytes of source
-SUFFIXES = (".py", ".ipynb")
-MODULES = ("etude.verification.request", "etude.views.own", "etude.views.reading")  # which the process has imported before it is asked
 
 
 class Piece:
-    """A piece of work: a function that runs apart.
+    """A piece of work, which is given the process in which it may run code.
 
+    began    when it was asked for, by the clock that never goes back
     value    what it gave, once it is done; `message` says why it failed
     """
 
-    def __init__(self, function: str, arguments: Mapping[str, Any], seconds: float, megabytes: int) -> None:
-        self.function, self.arguments, self.seconds, self.megabytes = function, arguments, seconds, megabytes
+    def __init__(self, does: Does) -> None:
+        self.does = does
+        self.began = time.monotonic()
         self.state: State = "waiting"
         self.value: Any = None
         self.message = ""
@@ -41,98 +37,105 @@ class Piece:
             self.ended.set()
 
 
-class Bench:
-    """All pieces of this studio by what they are of, and the files that were dropped, in a folder that goes when the studio ends."""
+def called(function: str, arguments: Mapping[str, Any], seconds: float, megabytes: int) -> Does:
+    """The work of a piece that is one call."""
+    return lambda server: server.call(function, arguments, seconds=seconds, megabytes=megabytes)
 
-    def __init__(self) -> None:
-        self.pieces: OrderedDict[Any, Piece] = OrderedDict()
-        self.known, self.turn = threading.Lock(), threading.Lock()
+
+def warm() -> Server:
+    """A process that has imported what code of all rooms is given to."""
+    return Server([*MODULES, "etude.verification.request", "etude.views.own", "etude.views.reading"])
+
+
+class Bench:
+    """All pieces of this studio, by what they are of, and the process for them, which is made once and again when it has died."""
+
+    def __init__(self, make: Callable[[], Server] = warm) -> None:
+        self.make = make
+        self.pieces: OrderedDict[Hashable, Piece] = OrderedDict()
+        self.known = threading.RLock()  # so that a stop ends the piece that was meant, and no later one
+        self.turn = threading.Lock()
+        self.running: Piece | None = None
         self.server: Server | None = None
         self.closed = False
 
-    def piece(self, key: Any, work: Piece) -> Piece:
-        """What is known by that key; else `work`, which begins when its turn comes. Raises EtudeError where too many wait."""
+    def piece(self, key: Hashable, does: Does) -> Piece:
+        """What is known by that key, or else begins when its turn comes. Raises EtudeError where too many wait."""
         with self.known:
             if key in self.pieces:
                 self.pieces.move_to_end(key)
                 return self.pieces[key]
             if sum(not one.ended.is_set() for one in self.pieces.values()) >= MOST_WAITING:
-                raise EtudeError(f"{MOST_WAITING} networks wait for their turn; stop one of them, or try again later")
-            self.pieces[key] = work
+                raise EtudeError(f"{MOST_WAITING} things wait for their turn; stop one of them, or try again later")
+            work = self.pieces[key] = Piece(does)
             while len(self.pieces) > KEPT and (old := next((one for one, piece in self.pieces.items() if piece.ended.is_set()), None)):
                 del self.pieces[old]
         threading.Thread(target=self.run, args=[work], daemon=True).start()
         return work
 
+    def anew(self, key: Hashable, does: Does) -> Piece:
+        """The same, in the place of what is known by that key, which is stopped where it has not ended."""
+        with self.known:
+            self.stop(key)
+            self.forget(key)
+            return self.piece(key, does)
+
     def run(self, work: Piece) -> None:
-        """In its turn, in the process that waits for it, unless it was stopped before."""
+        """In its turn, unless it was stopped before."""
         with self.turn:
-            if work.ended.is_set():
-                return
-            work.state = "running"
-            server = None
             try:
-                self.server = server = self.server or Server(MODULES)
-                if not work.ended.is_set():
-                    work.end("done", server.call(work.function, work.arguments, seconds=work.seconds, megabytes=work.megabytes))
+                server = None if work.ended.is_set() else self.ready()
+                if server and self.begins(work):
+                    work.end("done", work.does(server))
             except EtudeError as error:
                 work.end("failed", message=str(error))
             except Exception as error:
                 work.end("failed", message=f"{type(error).__name__}: {error}")
                 raise
             finally:
-                if server and (self.closed or self.server is not server):  # which was stopped with its work
-                    server.close()
+                with self.known:
+                    self.running = None
+                if self.closed and self.server:
+                    self.server.close()
 
-    def stop(self, key: Any) -> None:
-        """Nothing of it runs any more."""
-        work = self.pieces.get(key)
-        if work is None or work.ended.is_set():
-            return
-        running = work.state == "running"
-        work.end("stopped")
-        if running and (server := self.server):
+    def begins(self, work: Piece) -> bool:
+        """Whether it was not stopped while the process was made."""
+        with self.known:
+            if not work.ended.is_set():
+                work.state, self.running = "running", work
+        return self.running is work
+
+    def ready(self) -> Server:
+        """The process, which is made where there is none, or it has died."""
+        if self.server and not self.server.is_ready:
+            self.server.close()
             self.server = None
-            server.stop()
+        self.server = self.server or self.make()
+        return self.server
 
-    def forget(self, key: Any) -> None:
+    def warm(self) -> None:
+        """Have the process made, while somebody reads the page on which it will be needed."""
+        if not self.turn.locked() and not (self.server and self.server.is_ready):
+            self.anew("warm", lambda server: None)
+
+    def stop(self, key: Hashable) -> None:
+        """Nothing of it runs any more."""
+        with self.known:
+            if work := self.pieces.get(key):
+                work.end("stopped")
+            if work and work is self.running and self.server:
+                self.server.stop()
+
+    def forget(self, key: Hashable) -> None:
         """So that it is done again when it is asked for."""
         with self.known:
             if key in self.pieces and self.pieces[key].ended.is_set():
                 del self.pieces[key]
 
     def close(self) -> None:
-        """End what runs, also a process that is still being made, and remove what was dropped."""
+        """End what runs, also a process that is still being made."""
         self.closed = True
         for key in list(self.pieces):
             self.stop(key)
         if self.server and self.turn.acquire(timeout=1):
             self.server.close()
-        if "folder" in vars(self):
-            self.folder.cleanup()
-
-    # ── Files that were dropped ──────────────────────────────────────────────────────────────────────────────────────
-
-    @functools.cached_property
-    def folder(self) -> tempfile.TemporaryDirectory[str]:
-        return tempfile.TemporaryDirectory(prefix="etude-studio-")
-
-    def keep(self, name: str, content: bytes) -> str:
-        """The digest under which a file that somebody dropped is found again. Raises EtudeError for what is no script or too large."""
-        safe = re.sub(r"[^\w.-]+", "_", Path(name.replace("\\", "/")).name)[-80:].lstrip(".")
-        if not safe.endswith(SUFFIXES):
-            raise EtudeError(f"{safe or 'a file without a name'}: expected a script (.py) or a notebook (.ipynb)")
-        if len(content) > LARGEST:
-            raise EtudeError(f"{safe}: {len(content):,} bytes, expected at most {LARGEST:,}")
-        digest = hashlib.sha256(safe.encode() + b"\0" + content).hexdigest()[:16]
-        with whole_file(Path(self.folder.name, digest, safe)) as temporary:
-            temporary.write_bytes(content)
-        return digest
-
-    def kept(self, digest: str) -> Path:
-        """The file of a digest. Raises EtudeError where it was dropped into another studio, or into an earlier one."""
-        there = Path(self.folder.name, digest) if re.fullmatch("[0-9a-f]{16}", digest) else None
-        file = next((one for one in there.iterdir() if not one.name.startswith(".")), None) if there and there.is_dir() else None
-        if file is None:
-            raise EtudeError("this file is here no more: files that are dropped are kept until the studio ends; drop it again")
-        return file

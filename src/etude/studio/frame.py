@@ -3,13 +3,14 @@
 import functools
 import importlib.util
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
@@ -17,6 +18,7 @@ from etude.errors import EtudeError
 from etude.practice.workbook import STATE, USUAL, Workbook
 from etude.report.web import content
 from etude.report.web import templates as templates_of_report
+from etude.studio.bench import Bench
 from etude.studio.words import LANGUAGES, Language, say
 from etude.train.store import Store
 from etude.views.view import View
@@ -51,7 +53,7 @@ class Places:
 def templates() -> jinja2.Environment:
     loader = jinja2.ChoiceLoader([jinja2.PackageLoader("etude.studio", "pages"), jinja2.PackageLoader("etude.report", ".")])
     made = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= templates_of_report().filters | {"as_json": as_json}
+    made.filters |= templates_of_report().filters | {"as_json": as_json, "coded": coded}
     made.globals |= {"has_ace": bool(editor())}
     return made
 
@@ -59,6 +61,11 @@ def templates() -> jinja2.Environment:
 def as_json(value: Any) -> Markup:
     """Values for a script of the page: for an element `<script type="application/json">`, which nothing runs."""
     return Markup(json.dumps(value, ensure_ascii=False).replace("<", "\\u003c"))
+
+
+def coded(text: str) -> Markup:
+    """A message with what stands in backticks as code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 @functools.cache
@@ -100,6 +107,10 @@ def in_other_language(request: Request) -> str:
 
 def places(request: Request) -> Places:
     return request.app.state.places
+
+
+def bench(request: Request) -> Bench:
+    return request.app.state.bench
 
 
 def shown(view: View) -> Markup:

@@ -13,10 +13,10 @@ import uvicorn
 from starlette.applications import Starlette
 
 from etude.errors import EtudeError
-from etude.practice.desk import Desk
 from etude.studio.app import studio
 from etude.studio.background import Background
 from etude.studio.bench import Bench
+from etude.studio.dropped import Dropped
 from etude.studio.frame import Places
 from etude.studio.guard import Door
 
@@ -25,7 +25,7 @@ TRIED = 50  # ports, from the one that was asked for
 
 def serve(where: Places, host: str, port: int, browser: bool, say: Callable[[str], None]) -> None:
     """Serve until Ctrl-C. Raises EtudeError where no port is free."""
-    with bound(host, port) as listening:
+    with bound(host, port) as listening, contextlib.closing(Dropped()) as dropped:
         door = Door.new(host, listening.getsockname()[1])
 
         @contextlib.asynccontextmanager
@@ -37,16 +37,16 @@ def serve(where: Places, host: str, port: int, browser: bool, say: Callable[[str
             threading.Thread(target=importlib.import_module, args=["torch"], daemon=True).start()  # while somebody reads the first page
             yield
 
-        bench, desk = Bench(), Desk()
+        bench = Bench()
         config = uvicorn.Config(
-            studio(where, door, lifespan, bench, desk),
+            studio(where, door, lifespan, bench, dropped),
             log_level="critical",
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=1,
         )
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(Server(config, bench, desk).serve(sockets=[listening]))
+            asyncio.run(Server(config, bench).serve(sockets=[listening]))
     if task := Background.of(where.store.root).running():
         say(f"Still running: {task.command}; `etude studio` here finds it again, and can stop it.")
 
@@ -54,13 +54,12 @@ def serve(where: Places, host: str, port: int, browser: bool, say: Callable[[str
 class Server(uvicorn.Server):
     """Ends what runs before it waits for the pages that wait for it."""
 
-    def __init__(self, config: uvicorn.Config, bench: Bench, desk: Desk) -> None:
+    def __init__(self, config: uvicorn.Config, bench: Bench) -> None:
         super().__init__(config)
-        self.bench, self.desk = bench, desk
+        self.bench = bench
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.bench.close()
-        self.desk.close()
         await super().shutdown(sockets)
 
 

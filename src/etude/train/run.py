@@ -122,8 +122,8 @@ class Run:
         try:
             lines = self.metrics_file.read_text(encoding="utf-8").split("\n")[:-1]
             rows = [json.loads(line) for line in lines]
-            if other := [row for row in rows if not isinstance(row, dict)]:
-                raise ValueError(f"a line holds {other[0]!r}, expected a table")
+            if other := [row for row in rows if not isinstance(row, dict) or "step" not in row]:
+                raise ValueError(f"a line holds {str(other[0])[:40]}, expected a table with its step")
             return rows
         except (OSError, ValueError) as error:
             raise EtudeError(f"{self.metrics_file}: is damaged ({error}); train again") from error

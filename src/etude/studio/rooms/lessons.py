@@ -14,10 +14,12 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from etude.errors import EtudeError
-from etude.lessons.pages import FOLDER, commands, exercise_of, in_place, pages, pieces
+from etude.lessons.pages import FOLDER, commands, exercise_of, exercises_of, in_place, pages, pieces, stem_of, title_of
+from etude.lessons.progress import going_on
 from etude.practice.exercises import exercise, names
-from etude.studio.bench import Bench, Piece
-from etude.studio.frame import answer, asked, language_of, page, places, shown
+from etude.practice.workbook import Workbook
+from etude.studio.bench import Bench, called
+from etude.studio.frame import answer, asked, bench, language_of, page, places, shown
 from etude.studio.prose import html_of
 from etude.studio.rooms.figures import FIGURES
 from etude.studio.words import say, words_of
@@ -41,9 +43,17 @@ class Part:
 
 
 def lessons(request: Request) -> Response:
-    language = language_of(request)
-    titles = [(stem_of(file), title_of(file)) for file in pages(language)]
-    return page(request, "lessons", say(language, "lessons", "title"), room="lessons", lessons=titles)
+    """With what has passed of each, and in which of them one goes on."""
+    language, book = language_of(request), places(request).book
+    own, passed, next_ = {file: exercises_of(file) for file in pages(language)}, passed_in(book), going_on(book)
+    rows = [(stem_of(file), title_of(file), sum(name in passed for name in own[file]), len(own[file])) for file in own]
+    here = next((stem_of(file) for file in own if next_ in own[file]), None)
+    return page(request, "lessons", say(language, "lessons", "title"), room="lessons", lessons=rows, here=here)
+
+
+def passed_in(book: Workbook) -> set[str]:
+    """The exercises that stand as they passed."""
+    return {name for name in names() if book.standing(name) == "passed"}
 
 
 def lesson(request: Request) -> Response:
@@ -66,6 +76,7 @@ def lesson(request: Request) -> Response:
         figures=figures,
         told=told,
         titles=titles,
+        passed=passed_in(places(request).book),
     )
 
 
@@ -75,15 +86,6 @@ def asked_for(request: Request) -> Path:
         if stem_of(file) == request.path_params["name"]:
             return file
     raise HTTPException(404)
-
-
-def stem_of(file: Path) -> str:
-    """`2-inception` of `2-inception.zh.md`."""
-    return file.name.split(".")[0]
-
-
-def title_of(file: Path) -> str:
-    return file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
 
 
 @functools.cache
@@ -156,19 +158,18 @@ async def run(request: Request) -> Response:
     given = await asked(request, code=str, name=str)
     if len(given["code"]) > LONGEST:
         raise EtudeError(f"the code has {len(given['code']):,} letters, expected at most {LONGEST:,}")
-    return answer(await run_in_threadpool(ran, request.app.state.bench, given["code"], given["name"]))
+    return answer(await run_in_threadpool(ran, bench(request), given["code"], given["name"]))
 
 
 async def stop(request: Request) -> Response:
     """End the code that runs under that name."""
     given = await asked(request, name=str)
-    await run_in_threadpool(request.app.state.bench.stop, ("cell", given["name"]))
+    await run_in_threadpool(bench(request).stop, ("cell", given["name"]))
     return answer({})
 
 
 def ran(bench: Bench, code: str, name: str) -> Any:
-    bench.forget(("cell", name))
-    work = bench.piece(("cell", name), Piece("etude.studio.cells:run", {"code": code}, SECONDS, MEGABYTES))
+    work = bench.anew(("cell", name), called("etude.studio.cells:run", {"code": code}, SECONDS, MEGABYTES))
     work.ended.wait()
     return work.value or {"printed": "", "error": work.message or work.state, "line": None}
 

@@ -17,8 +17,9 @@ from etude.errors import EtudeError, UsageError
 from etude.explain.nodes import Graph
 from etude.models.network import Network
 from etude.source import Script
-from etude.studio.bench import LARGEST, Bench, Piece
-from etude.studio.frame import answer, language_of, page, places, shown
+from etude.studio.bench import Piece, called
+from etude.studio.dropped import LARGEST, Dropped
+from etude.studio.frame import answer, bench, language_of, page, places, shown
 from etude.studio.frame import asked as asked_of
 from etude.studio.rooms.walking import Walk, source_of, within_reason
 from etude.studio.words import Language
@@ -67,7 +68,7 @@ class Asked:
         if against not in ("", IDENTIFY):
             within_reason(Network.read(against))
         if digest := query.get("file"):
-            file = bench(request).kept(digest)
+            file = dropped(request).file(digest)
             name = query.get("name", "")
             return cls(file, file.name + (f":{name}" if name else ""), file.name, image, against)
         target = target_in(places(request).folder, query.get("target", ""))
@@ -114,17 +115,17 @@ def target_in(folder: Path, text: str) -> Target:
     return target
 
 
-def bench(request: Request) -> Bench:
-    found: Bench = request.app.state.bench
+def dropped(request: Request) -> Dropped:
+    found: Dropped = request.app.state.dropped
     return found
 
 
 # ── What comes in ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def dropped(request: Request) -> Response:
+async def drop(request: Request) -> Response:
     """Keeps the bytes of a file under its name, and says where it is looked at."""
-    digest = bench(request).keep(request.query_params.get("name", ""), await request.body())
+    digest = dropped(request).keep(request.query_params.get("name", ""), await request.body())
     return answer({"address": f"/{language_of(request)}/networks/own?{urlencode({'file': digest})}"})
 
 
@@ -152,21 +153,20 @@ def look_at(request: Request, asked: Asked) -> Piece:
     """Its graph and its source; where no image was asked for, if possible on that of the network that it is held against."""
     image = read_shape(asked.image) if asked.image else None
     arguments = {"target": asked.target, "input_shape": image, "first": asked.likely}
-    work = Piece("etude.views.own:look", arguments, SECONDS, megabytes_for(()))
-    return bench(request).piece(asked.look_key, work)
+    return bench(request).piece(asked.look_key, called("etude.views.own:look", arguments, SECONDS, megabytes_for(())))
 
 
 def verdict_on(request: Request, asked: Asked) -> Piece:
     image = list(read_shape(asked.image)) if asked.image else None
     arguments: Mapping[str, Any] = {"target": asked.target, "input_shape": image}
     if asked.against == IDENTIFY:
-        work = Piece("etude.verification.request:find", arguments, SECONDS_TO_IDENTIFY, megabytes_for(()))
+        does = called("etude.verification.request:find", arguments, SECONDS_TO_IDENTIFY, megabytes_for(()))
     else:
         network = Network.read(asked.against)
         steps = steps_of(network.name, **network.options)
         more = {"against": network.name, "options": dict(network.options)}
-        work = Piece("etude.verification.request:check", {**arguments, **more}, seconds_for(steps), megabytes_for(steps))
-    return bench(request).piece(asked.verdict_key, work)
+        does = called("etude.verification.request:check", {**arguments, **more}, seconds_for(steps), megabytes_for(steps))
+    return bench(request).piece(asked.verdict_key, does)
 
 
 def begun(request: Request, asked: Asked, patience: float = 0) -> tuple[Piece, Piece | None]:
@@ -312,7 +312,7 @@ def placed(asked: Asked, line: int) -> tuple[str, int]:
 PLACE = "/networks/own"
 routes = [
     Route(PLACE, one),
-    Route(f"{PLACE}/file", dropped, methods=["POST"]),
+    Route(f"{PLACE}/file", drop, methods=["POST"]),
     Route(f"{PLACE}/target", typed, methods=["POST"]),
     Route(f"{PLACE}/source", source),
     Route(f"{PLACE}/state", state),

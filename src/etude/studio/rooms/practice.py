@@ -1,6 +1,9 @@
 """Practice: the exercises, a task beside an editor, and what a check has found. The learner's folder is the same as in the terminal."""
 
+import functools
 import re
+import time
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
@@ -9,18 +12,26 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from etude.practice import editing
-from etude.practice.desk import Desk
+from etude.errors import EtudeError
+from etude.lessons.pages import exercises_of, pages, stem_of, title_of
+from etude.lessons.progress import going_on
+from etude.practice import checker, editing
+from etude.practice.checker import SECONDS, Outcome
 from etude.practice.exercises import Exercise, Language, exercise, names
 from etude.practice.words import say
 from etude.practice.workbook import Workbook
 from etude.report.web import highlighted
 from etude.studio import words
-from etude.studio.frame import answer, asked, language_of, page, part, places
+from etude.studio.bench import Piece
+from etude.studio.frame import answer, asked, bench, language_of, page, part, places
 from etude.studio.prose import html_of
+from etude.verification.apart import Server
 
 MARKS = {"passed": "✓", "changed": "●", "tried": "○", "new": ""}
-OF_THE_SCRIPT = ("saved", "unsaved", "reloaded", "draft", "changed_elsewhere", "gone", "kept", "restored", "stop", "stopped", "next")
+OF_THE_SCRIPT = (
+    *("saved", "unsaved", "reloaded", "draft", "changed_elsewhere", "gone", "kept", "restored"),
+    *("stop", "waiting", "stopped", "next", "hint", "hint_shown"),
+)
 
 
 # ── Pages ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -34,7 +45,7 @@ def exercises(request: Request) -> Response:
         return page(request, "practice_begin", title, room="practice", count=len(names()), folder=book.folder)
     rows = [(exercise(name), standing := book.standing(name), MARKS[standing], standing_text(book, name, language)) for name in names()]
     done: dict[str, Any] = {"passed": book.passed(), "count": len(names()), "next": next_of(book, None, language)}
-    desk(request).warm()
+    bench(request).warm()
     return page(request, "practice", title, room="practice", rows=rows, **done)
 
 
@@ -49,8 +60,9 @@ def one(request: Request) -> Response:
         "file": book.file(task.name),
         "text": task_text(task, language),
         "place": words.say(language, "practice", "place", number=names().index(task.name) + 1, count=len(names())),
+        "lessons": [(stem_of(file), title_of(file)) for file in pages(language) if task.name in exercises_of(file)],
     }
-    desk(request).warm()
+    bench(request).warm()
     return page(request, "practice_one", task.title[language], room="practice", task=task, **values)
 
 
@@ -87,14 +99,40 @@ async def save(request: Request) -> Response:
 def check(request: Request) -> Response:
     """Answers when the check has ended; one that was stopped has taken its process with it."""
     task, book, _ = here(request)
-    done = desk(request).check(book, task.name)
-    desk(request).warm()
-    return answer({"stopped": not done})
+    work = bench(request).anew(key_of(task), functools.partial(found_in, book, task.name))
+    work.ended.wait()
+    if work.state == "failed":
+        raise EtudeError(work.message)
+    if work.state == "done":
+        book.note(task.name, work.value.outcome.status == "pass", digest=work.value.code, check=True)
+    bench(request).warm()
+    return answer({"stopped": work.state == "stopped"})
 
 
 def stop(request: Request) -> Response:
-    desk(request).stop(here(request)[0].name)
+    bench(request).stop(key_of(here(request)[0]))
     return answer({})
+
+
+def key_of(task: Exercise) -> tuple[str, str]:
+    """By which the bench knows the last check of an exercise."""
+    return "check", task.name
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a check has found in the file of that digest; `code` is that of its code alone."""
+
+    outcome: Outcome
+    digest: str
+    code: str
+
+
+def found_in(book: Workbook, name: str, server: Server) -> Found:
+    """In the file as it is when its turn has come. Raises EtudeError where it is no text."""
+    file = book.file(name)
+    text, code = editing.read(file, book.language), book.digest(name)
+    return Found(checker.outcome(name, file, server, SECONDS), text.digest, code)
 
 
 def hint(request: Request) -> Response:
@@ -113,28 +151,28 @@ def state_of(request: Request) -> dict[str, Any]:
     """All that changes on the page; the text of the file only where it is not the one with the digest `known`, as the address has it."""
     task, book, language = here(request)
     file, work = editing.read(book.file(task.name), language), book.work(task.name)
+    check = bench(request).pieces.get(key_of(task))
     return {
         "digest": file.digest,
         **({} if request.query_params.get("known") == file.digest else {"text": file.text}),
         "standing": standing_text(book, task.name, language),
         "hints": [text[language] for text in task.hints[: work.hints]],
-        "hints_left": len(task.hints) - work.hints,
+        "hints_of": len(task.hints),
         "solved": is_solved(book, task),
         "next": next_of(book, task.name, language),
-        "waits": desk(request).waits(task.name),
-        "found": found_of(desk(request), task, language),
+        "waits": time.monotonic() - check.began if check and not check.ended.is_set() else None,
+        "runs": check is not None and check.state == "running",
+        "found": found_of(check, language) if check and check.state == "done" else None,
     }
 
 
-def found_of(desk: Desk, task: Exercise, language: Language) -> dict[str, Any] | None:
+def found_of(check: Piece, language: Language) -> dict[str, Any]:
     """What the last check has found: a part for the page, and what is to be marked in the editor."""
-    if not (found := desk.found(task.name)):
-        return None
+    found: Found = check.value
     checked = found.outcome.said(language)
-    made = say(language, "made", call=checked.made) if checked.made else ""
-    html = part(language, "practice", "practice_found", checked=checked, made=made, about_printed=say(language, "printed"))
+    html = part(language, "practice", "practice_found", checked=checked, about_printed=say(language, "printed"))
     marks = [{"line": one.line, "text": one.message} for one in checked.diagnoses if one.line]
-    return {"number": found.number, "digest": found.digest, "passed": checked.passed, "html": html, "marks": marks}
+    return {"number": check.began, "digest": found.digest, "passed": checked.passed, "html": html, "marks": marks}
 
 
 # ── Words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -143,11 +181,6 @@ def found_of(desk: Desk, task: Exercise, language: Language) -> dict[str, Any] |
 def here(request: Request) -> tuple[Exercise, Workbook, Language]:
     """The exercise of an address, the learner's folder, and the language. Raises UsageError for an unknown exercise."""
     return exercise(request.path_params["name"]), places(request).book, language_of(request)
-
-
-def desk(request: Request) -> Desk:
-    found: Desk = request.app.state.desk
-    return found
 
 
 def is_solved(book: Workbook, task: Exercise) -> bool:
@@ -162,8 +195,8 @@ def standing_text(book: Workbook, name: str, language: Language) -> str:
 
 
 def next_of(book: Workbook, after: str | None, language: Language) -> dict[str, str] | None:
-    """Where to go on, behind an exercise or from the beginning; None where nothing is left but that."""
-    name = book.next(after)
+    """Where to go on, behind an exercise or with the one at hand; None where nothing is left but that."""
+    name = going_on(book, after)
     return {"address": f"/{language}/practice/{name}", "title": exercise(name).title[language]} if name and name != after else None
 
 

@@ -2,9 +2,9 @@
 //
 // text        begun with; may be read and set, and what is set can be undone
 // changed(f)  calls f whenever the text changes, by whomever
-// mark(marks) shows messages at their lines, [{line, text}], in place of those before
+// mark(marks) shows messages at their lines, [{line, text}], the first in view, in place of those before, until the text changes
 // show(line)  goes there, lines counted from 1
-// begin(line) lets it stand at the top
+// begin(line) goes there, and shows as much of what stands above as there is room for when all behind it is seen
 
 export const editor = (area, text) => (window.ace ? new Ace(area, text) : new Plain(area, text));
 
@@ -63,8 +63,8 @@ class Ace {
     place.style.lineHeight = 1.5; // under which Ace cuts underscores off
     this.it.renderer.updateFontSize();
     this.it.commands.removeCommands(["showSettingsMenu", "gotoline", "openCommandPalette"]); // keys that the browser has
-    this.marked = [];
-    this.session.on("change", () => requestAnimationFrame(() => this.annotate())); // when the marks have moved
+    this.markers = [];
+    this.session.on("change", () => this.mark([]));
     const dark = matchMedia("(prefers-color-scheme: dark)");
     const coloured = () => this.it.setTheme(dark.matches ? "ace/theme/github_dark" : "ace/theme/github_light_default");
     dark.addEventListener("change", coloured);
@@ -90,23 +90,11 @@ class Ace {
   }
 
   mark(marks) {
-    for (const { start, end, marker } of this.marked) {
-      start.detach();
-      end.detach();
-      this.session.removeMarker(marker);
-    }
+    for (const marker of this.markers) this.session.removeMarker(marker);
     const Range = window.ace.require("ace/range").Range;
-    this.marked = marks.map(({ line, text }) => {
-      const range = new Range(); // moves with the text
-      range.start = this.session.doc.createAnchor(line - 1, 0);
-      range.end = this.session.doc.createAnchor(line - 1, Infinity);
-      return { start: range.start, end: range.end, marker: this.session.addMarker(range, "wrong-line", "fullLine"), text };
-    });
-    this.annotate();
-  }
-
-  annotate() {
-    this.session.setAnnotations(this.marked.map(({ start, text }) => ({ row: start.row, type: "error", text })));
+    this.markers = marks.map(({ line }) => this.session.addMarker(new Range(line - 1, 0, line - 1, Infinity), "wrong-line", "fullLine"));
+    if (marks.length) this.it.renderer.scrollCursorIntoView({ row: marks[0].line - 1, column: 0 });
+    this.session.setAnnotations(marks.map(({ line, text }) => ({ row: line - 1, type: "error", text })));
   }
 
   show(line) {
@@ -115,7 +103,10 @@ class Ace {
   }
 
   begin(line) {
+    this.it.resize(true); // so that it knows how long lines are broken
+    const seen = Math.floor(this.it.container.clientHeight / this.it.renderer.lineHeight);
+    const rows = this.session.documentToScreenRow(line - 1, 0);
     this.it.moveCursorTo(line - 1, 0);
-    this.it.renderer.scrollToLine(line - 1, false, false);
+    this.it.renderer.scrollToRow(Math.max(0, Math.min(rows, this.session.getScreenLength() - seen)));
   }
 }

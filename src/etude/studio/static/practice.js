@@ -25,10 +25,7 @@ function show_saved() {
 
 function adopt(state) {
   base = state.digest;
-  if (code.text !== state.text) {
-    code.text = state.text;
-    code.mark([]);
-  }
+  if (code.text !== state.text) code.text = state.text;
   clean = code.text;
   show_saved();
 }
@@ -72,27 +69,34 @@ at("mine").addEventListener("click", () => {
 
 // ── What the server says ──────────────────────────────────────────────────────────────────────────────────────────
 
-let began = null; // when the check that runs was asked for
+let began = null; // when the check that is not done yet was asked for
+let runs = false; // whether it has its turn
 let number = 0; // of the result that is shown
 
 function see(state) {
   seen = { text: clean, ...state };
   compare(state);
   at("standing").textContent = state.standing;
-  for (const text of state.hints.slice(at("hints").childElementCount)) {
+  const count = state.hints_of;
+  for (let number = at("hints").childElementCount + 1; number <= state.hints.length; number++) {
+    const text = filled(words.hint_shown, { number, count, text: state.hints[number - 1] });
     at("hints").append(Object.assign(document.createElement("li"), { textContent: text }));
   }
-  at("hint").hidden = !state.hints_left;
+  at("hint").hidden = state.hints.length === count;
+  at("hint").textContent = filled(words.hint, { number: state.hints.length + 1, count });
   at("solution").hidden = !state.solved;
   at("next").hidden = !state.next;
   if (state.next) {
     at("next").href = state.next.address;
-    at("next").textContent = words.next.replace("{title}", state.next.title);
+    at("next").textContent = filled(words.next, { title: state.next.title });
   }
+  runs = state.runs;
   began = state.waits === null ? null : performance.now() - 1000 * state.waits;
   if (state.found && state.found.number !== number) show_found(state.found);
   show_check();
 }
+
+const filled = (text, values) => text.replace(/{(\w+)}/g, (_, name) => values[name]);
 
 function show_found(found) {
   number = found.number;
@@ -108,7 +112,7 @@ function show_found(found) {
 function show_check() {
   at("stop").hidden = began === null;
   at("check").hidden = began !== null;
-  if (began !== null) at("stop").textContent = words.stop.replace("{seconds}", Math.floor((performance.now() - began) / 1000));
+  if (began !== null) at("stop").textContent = filled(runs ? words.stop : words.waiting, { seconds: Math.floor((performance.now() - began) / 1000) });
 }
 
 function say_trouble(message, bad = true) {
@@ -165,10 +169,12 @@ async function check() {
   began = performance.now();
   show_check();
   at("found").hidden = true;
+  code.mark([]);
   try {
     const { stopped } = await ask(`${here}/check`, {});
     if (mine !== checks) return;
     await act(async () => see(await news()));
+    at("found").scrollIntoView({ block: "nearest" });
     if (stopped) say_trouble(words.stopped, false);
   } catch (error) {
     say_trouble(error.message);
@@ -180,8 +186,7 @@ async function reset() {
   const state = await ask(`${here}/reset`, {});
   adopt(state);
   see(state);
-  code.mark([]);
-  notice(state.kept ? words.kept.replace("{file}", state.kept) : words.restored);
+  notice(state.kept ? filled(words.kept, { file: state.kept }) : words.restored);
 }
 
 let lost = false; // the server
@@ -228,7 +233,7 @@ if (draft && draft.text !== clean) {
   notice(words.draft);
 } else {
   const task = /^\s*""".*?"""\s*/s.exec(first.text);
-  if (task) code.begin(task[0].split("\n").length); // which stands beside
+  if (task) code.begin(task[0].split("\n").length);
 }
 code.changed(show_saved);
 show_saved();

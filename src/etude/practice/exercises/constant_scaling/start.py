@@ -1,4 +1,6 @@
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class ConstantScalingBlock(nn.Module):

@@ -1,5 +1,5 @@
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class Conv1x1(nn.Module):
@@ -7,5 +7,5 @@ class Conv1x1(nn.Module):
         super().__init__()
         # TODO: the parameters
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         raise NotImplementedError  # TODO

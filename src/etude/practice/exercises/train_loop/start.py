@@ -1,6 +1,8 @@
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.optim import Optimizer
 
 
