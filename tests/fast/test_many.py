@@ -1,6 +1,7 @@
 """What becomes of many jobs, whatever does them: which begins when, which is tried again, what is said; and the script for Slurm."""
 
 import importlib
+import io
 import os
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from etude.cli.board import Board
 from etude.jobs import lanes
 from etude.jobs.cluster import Ray
 from etude.jobs.engines import engine_for
@@ -21,7 +24,7 @@ from etude.jobs.slurm import script
 from etude.jobs.task import Task, tasks_by_this_code
 from etude.train import machine
 from etude.train import recipe as recipes
-from etude.train.job import Interrupted, Job, Means
+from etude.train.job import Interrupted, Job, Means, Progress
 from etude.train.run import Run
 from etude.train.store import Store
 from places import ROOT
@@ -188,6 +191,21 @@ def test_without_ray_the_extra_is_named(tmp_path: Path, capsys: pytest.CaptureFi
     code, _, error = run(capsys, "reproduce", "lecture", "--budget", "smoke", "--on", "ray")
     assert (code, error.count("\n")) == (2, 1)
     assert "pip install 'etude-cnn[ray]'" in error
+
+
+def test_the_table_of_runs_has_as_many_as_there_are_lines_for() -> None:
+    told = io.StringIO()
+    board = Board(5)
+    board.console = Console(file=told, width=120, height=6)
+    for seed in range(3):
+        board.watch(Job(RECIPE, seed), Progress(7, 1_000, 0.1, 2.0, 1.5, 0.25, 0.5, 800.0, 61.0))
+    board.ended(Job(RECIPE, 3))
+    board.console.print(board.table())
+    headings, first, second, count = map(str.split, told.getvalue().splitlines())
+    assert headings == ["run", "step", "loss", "test", "images/s", "left"]
+    assert first == ["lecture_residual.lecture", "seed", "0", "7/1,000", "1.5000", "50.00", "%", "800", "1:01"]
+    assert second[:3] == ["lecture_residual.lecture", "seed", "1"]
+    assert " ".join(count) == "1 of 5 runs have ended, 1 more go on"
 
 
 def test_the_page_of_what_machines_take_is_made_from_the_papers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,7 +104,8 @@ class Process:
     def listen(self) -> None:
         assert self.process.stdout
         for line in self.process.stdout:
-            self.heard.put(json.loads(line))
+            with contextlib.suppress(ValueError):  # it was killed while it said something
+                self.heard.put(json.loads(line))
 
     def look(self, seconds: float = 0) -> News:
         """What is new; waits so long for something."""

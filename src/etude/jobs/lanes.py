@@ -34,7 +34,7 @@ class Lanes:
                     yield self.look(task)
                 time.sleep(POLL_SECONDS)
         except KeyboardInterrupt:
-            raise Interrupted("stopped, every run at a step of its own, and saved; the same command again continues there") from None
+            raise Interrupted("stopped, and every run saved; the same command again continues there") from None
         finally:
             self.stop()
 

@@ -266,9 +266,9 @@ def trained(planned: Plan, store: Store, means: Means, engine: Engine) -> tuple[
 
 def environment_of(results: Iterable[RunResult], means: Means) -> dict[str, Any]:
     """This machine's, with what the first run's numbers stand on, wherever that was."""
-    here = machine.environment(machine.choose_device(means.device))
     first = next((run for run in (Run(result.folder) for result in results) if run.started), None)
     its = first.environment() if first else {}
+    here = machine.environment(machine.choose_device(None if first else means.device))  # which need not have theirs
     return here | {key: its[key] for key in BEHIND_NUMBERS if key in here and key in its}
 
 
