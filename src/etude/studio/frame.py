@@ -83,8 +83,8 @@ def page(request: Request, template: str, title: str, *, room: str = "", status:
 def part(language: Language, room: str, template: str, **values: Any) -> str:
     """The same without the frame, for a script that puts it into a page."""
     texts = {"say": functools.partial(say, language, room or "frame"), "frame": functools.partial(say, language, "frame")}
-    texts |= {"tell": functools.partial(tell, language), "drawn": functools.partial(drawn, language=language)}
-    return templates().get_template(f"{template}.html").render(language=language, room=room, **texts, **values)
+    told = {"tell": functools.partial(tell, language), "drawn": functools.partial(drawn, language=language)}
+    return templates().get_template(f"{template}.html").render(language=language, room=room, **texts, **told, **values)
 
 
 def language_of(request: Request) -> Language:

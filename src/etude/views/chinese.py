@@ -31,9 +31,10 @@ SAME = {
     "number": re.compile(r"[-+−]?\d(?:[\d.,×…–]*\d)?(?:e[-+]?\d+)?"),
     "yours": re.compile(r"[^()]+"),
     "name": re.compile(r"(?!(?:the|an?|and|of|is|are|it)$)[^\s,;:()]+"),
+    "model": re.compile(r"[^\s,;:()]+(?:\(.*?\))?"),
     "label": re.compile(rf"[^\s,;:()]+|(?:(?:{OPERATOR}|[^\s,;:()]*[^a-z\s,;:()][^\s,;:()]*)(?: |$))+"),
 }
-PROSE = re.compile(rf"(?<![^\s(])(?!(?:{OPERATOR})\b)[a-z]{{2,}}(?=[\s,;:.)]|$)")  # a word that is no name
+PROSE = re.compile(rf"(?<![^\s(])(?!(?:{OPERATOR})\b)[a-z]{{2,}}(?=[\s,;.)]|$)")  # a word that is no name
 NAMES = ("budget", "class", "is", "said", "taken for", "network", "recipe")  # columns whose cells are names
 
 

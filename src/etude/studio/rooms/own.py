@@ -199,7 +199,7 @@ def one(request: Request) -> Response:
         asked=asked,
         query=query,
         named_otherwise=functools.partial(otherwise, asked, query),
-        said=look.message.replace(str(asked.file.resolve()), asked.place),
+        named=lambda text: text.replace(str(asked.file.resolve()), asked.place),
         look=look,
         choice=look.value if look.state == "done" and not seen else None,
         own=seen,
