@@ -9,7 +9,7 @@ from etude.views.chinese import in_chinese
 from etude.views.view import Block, Diagram, Passage, Points, Remarks, Table, Terms, Text, View
 
 LABELS = "conv|linear|dropout|pad|max|average|global|pool|concat|add|flatten|slice|sigmoid"  # of operators, which stay
-WORD = re.compile(rf"(?<![^\s(])(?!(?:{LABELS})\b)[a-z]{{2,}}(?=[\s,;:.)]|$)")
+WORD = re.compile(rf"(?<![^\s(])(?!(?:{LABELS})\b)[a-z]{{2,}}(?=[.,;:)]*(?:\s|$))")
 HAN = re.compile("[\u4e00-\u9fff]")
 
 

@@ -24,7 +24,7 @@ PART = re.compile(r"\{(\w+)\}|\[([^]|]*)\|([^]|]*)\]")
 HAN, SIGN, LETTER = "[\u4e00-\u9fff]", "[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]", "[A-Za-z0-9]"
 
 # kinds of values that are the same in both languages
-OPERATOR = "conv|linear|dropout|groups|dilation|pad|max|average|pool|global|concat|add|input|flatten|identity|g"
+OPERATOR = "conv|linear|dropout|groups|dilation|pad|max|average|pool|global|concat|add|input|flatten|identity|reflect|replicate|circular|g"
 SAME = {
     "quote": re.compile(r".+", re.DOTALL),
     "at": re.compile(r".+", re.DOTALL),
@@ -34,7 +34,7 @@ SAME = {
     "model": re.compile(r"[^\s,;:()]+(?:\(.*?\))?"),
     "label": re.compile(rf"[^\s,;:()]+|(?:(?:{OPERATOR}|[^\s,;:()]*[^a-z\s,;:()][^\s,;:()]*)(?: |$))+"),
 }
-PROSE = re.compile(rf"(?<![^\s(])(?!(?:{OPERATOR})\b)[a-z]{{2,}}(?=[\s,;.)]|$)")  # a word that is no name
+PROSE = re.compile(rf"(?<![^\s(])(?!(?:{OPERATOR})\b)[a-z]{{2,}}(?=[.,;)]*(?:\s|$))")  # a word that is no name
 NAMES = ("budget", "class", "is", "said", "taken for", "network", "recipe")  # columns whose cells are names
 
 

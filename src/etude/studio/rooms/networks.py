@@ -15,7 +15,7 @@ from etude.studio.rooms.walking import Walk, source_of, within_reason
 from etude.studio.words import say, tell
 from etude.values import read_settings, write_settings
 from etude.verification.facts import graph_of
-from etude.views.card import card, card_view, counts, head, recipes_of
+from etude.views.card import card, counts, head, published, recipes_of
 from etude.views.listings import networks_by_paper
 from etude.views.options import choices
 from etude.views.view import Passage, View, called, command
@@ -53,7 +53,7 @@ def one(request: Request) -> Response:
         trouble=trouble,
         walk=walk,
         paper=paper and shown(paper, language),
-        card=shown(card_view(asked.name, asked.options), language) if walk else "",
+        published=paper and shown(what_it_prints(asked), language),
         picture=command("explain", asked.name, asked.options, f"--diagram {asked.name}.svg"),
         read=command("read", asked.name, asked.options),
         sizes=sizes,
@@ -92,6 +92,11 @@ def what_the_paper_says(network: Network) -> View:
     """In short: where it stands, what departs, and the counts."""
     found = card(network.name, **network.options)
     return View("", "", (head(found, recipes_of(network.name)), *counts(found, {})), None)
+
+
+def what_it_prints(network: Network) -> View:
+    """At length: its results, and the table layer by layer."""
+    return View("", "", tuple(published(card(network.name, **network.options), network.options)), None)
 
 
 PLACE = "/networks"
