@@ -14,7 +14,7 @@ HAN = re.compile("[\u4e00-\u9fff]")
 
 
 def english_in(view: View) -> set[str]:
-    """Every title, column, name, sentence, cell and word of a picture that has an English word and no Chinese one; a name does not count."""
+    """Every title, column, name, sentence, cell and word of a picture in which there is an English word and no Chinese one."""
     return {text for text in texts(in_chinese(view)) if WORD.search(text) and not HAN.search(text)}
 
 

@@ -14,7 +14,7 @@ from etude.train import kept
 from etude.train.run import Run
 from etude.train.store import Store
 from etude.verification.facts import facts_of
-from etude.views.chinese import FILE, PART, SAME, WHOLE, chinese, known, read
+from etude.views.chinese import FILE, PART, SAME, chinese, known, read
 from etude.views.reproduction import plan_view, so_far_view
 from etude.views.runs import run_view
 from etude.views.walk import walk_of
@@ -41,20 +41,30 @@ def test_no_phrase_stands_in_front_of_a_text_that_is_known_word_for_word() -> No
             assert read(kind, english.removesuffix(".")) == said.removesuffix("。"), f"{kind}.{key}"
 
 
-SENTENCES = {
-    "departs in 1 of 26 operators: conv2 (your b) has stride 2, a bias where the paper has stride 1, no bias (slides 31, 38); "
-    "conv1 to mp and fc are as in the paper": "26 个运算中有 1 个与论文不一致：conv2（你的 b）是步长 2、有偏置，论文是步长 1、无偏置（slides 31, 38）；"
-    "conv1 到 mp 和 fc 与论文相同",
-    "the LRN behind conv1 and the LRN behind conv2 are missing (Table 1; Fig. 3)": "缺少 conv1 之后的 LRN 和 conv2 之后的 LRN（Table 1; Fig. 3）",
-    "conv1 … conv5_x.2.conv3 (149 places) have a bias where resnet50@v15 has no bias": "conv1 … conv5_x.2.conv3（149 处）是有偏置，resnet50@v15 是无偏置",
-    "it does not run on 3×32×32: a linear layer made for 320 features gets 4": "在 3×32×32 的图像上它不能运行：线性层的输入特征数设为 320，实际输入却有 4 个特征",
-    "no model `resnet51`; did you mean resnet56 or resnet50?": "没有网络 `resnet51`；你要找的是 resnet56 或 resnet50 吗？",
-    "conv1 has a hat where the paper has stride 2": "conv1 has a hat where the paper has stride 2",
-    "conv1 is missing; and a hat": "conv1 is missing; and a hat",
-}
+SENTENCES = (
+    (
+        "departs in 1 of 26 operators: conv2 (your b) has stride 2 where the paper has stride 1 (slides 31, 38); fc is as in the paper",
+        "26 个运算中有 1 个与论文不一致：conv2（你的 b）是步长 2，论文是步长 1（slides 31, 38）；fc 与论文相同",
+    ),
+    (
+        "the LRN behind conv1 and the LRN behind conv2 are missing (Table 1; Fig. 3)",
+        "缺少 conv1 之后的 LRN 和 conv2 之后的 LRN（Table 1; Fig. 3）",
+    ),
+    (
+        "conv1 … conv5_x.2.conv3 (149 places) have a bias where resnet50@v15 has no bias",
+        "conv1 … conv5_x.2.conv3（149 处）是有偏置，resnet50@v15 是无偏置",
+    ),
+    (
+        "it does not run on 3×32×32: a linear layer made for 320 features gets 4 (a.py line 3)",
+        "在 3×32×32 的图像上它不能运行：线性层的输入特征数设为 320，实际输入却有 4 个特征（a.py line 3）",
+    ),
+    ("no model `resnet51`; did you mean resnet56 or resnet50?", "没有网络 `resnet51`；你要找的是 resnet56 或 resnet50 吗？"),
+    ("conv1 has a hat where the paper has stride 2", "conv1 has a hat where the paper has stride 2"),
+    ("conv1 is missing; and a hat", "conv1 is missing; and a hat"),
+)
 
 
-@pytest.mark.parametrize(("english", "said"), SENTENCES.items(), ids=range(len(SENTENCES)))
+@pytest.mark.parametrize(("english", "said"), SENTENCES, ids=range(len(SENTENCES)))
 def test_a_text_is_said_as_a_whole_or_stays(english: str, said: str) -> None:
     assert chinese(english) == said
 
