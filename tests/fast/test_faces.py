@@ -54,6 +54,7 @@ from etude.views.verification import verification_view
 from etude.views.view import View
 from etude.views.why import why_view
 from pages import Reader, rules, too_wide
+from translated import english_in
 
 HOUSE = Path(etude.__file__).parent
 DECORATION = {"·", "│"}  # of lists, and of branches that take several lines
@@ -191,6 +192,14 @@ MADE: dict[str, Callable[[], View]] = {
 }
 
 
+IN_ENGLISH = {"audit", "bench", "implementations", "wrong answer"}  # which the studio does not show
+THEIRS = re.compile(  # what a paper, a person, a file or a machine says
+    r".*arXiv .*|slides .*|\d+ model, \d+ crops?|googlenet, V1 weights|composite|transition|etude train .*|.*\bmp\b.*"
+    r"|in <eval> mode|departs: 1 < 2|a free choice: zeros behind|.*<twice>.*|by a & b|perhaps another size|unset <it>|~/x.*"
+    r"|.*cats & .*|1  yes|never.*|class \d+.*|paper, laptop, smoke|googlenet: GoogLeNet|.*rblock\d|fc|stem|cats &amp; dogs"
+)
+
+
 @pytest.fixture(scope="module", params=MADE)
 def view(request: pytest.FixtureRequest) -> View:
     return MADE[request.param]()
@@ -217,6 +226,11 @@ def test_a_notebook_says_what_page_and_terminal_say(view: View) -> None:
     cell = Cell(view)
     assert Reader(cell._repr_html_()).words == Reader(page_of(view)).words
     assert said(repr(cell)) == said(text_of(view))
+
+
+def test_a_view_is_chinese_on_a_chinese_page(view: View, request: pytest.FixtureRequest) -> None:
+    if request.node.callspec.params["view"] not in IN_ENGLISH:
+        assert [text for text in english_in(view) if not THEIRS.fullmatch(text)] == []
 
 
 def test_a_view_is_json(view: View) -> None:

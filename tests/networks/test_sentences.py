@@ -10,7 +10,9 @@ from torch.nn import functional as F
 
 import etude
 from etude.models import lecture
+from etude.views.verification import verification_view
 from sentences import equal_on_both_sides
+from translated import english_in
 
 
 class AveragedWithoutZeros(lecture.InceptionA):
@@ -75,6 +77,7 @@ def test_a_sentence_names_what_differs(name: str, options: dict[str, Any], chang
     report = etude.verify(model, against=name, **options)
     assert (report.verdict, words in report.sentence) == ("departs", True), report.sentence
     assert not equal_on_both_sides(report.sentence)
+    assert english_in(verification_view(report)) == set()
 
 
 def test_equal_things_on_both_sides_are_seen() -> None:

@@ -15,7 +15,9 @@ from etude.practice.exercises import exercise
 from etude.verification import apart
 from etude.verification.apart import Failed, Server
 from etude.verification.verdict import Verification
+from etude.views.verification import verification_view
 from sentences import equal_on_both_sides
+from translated import english_in
 
 FAITHFUL, DEPARTS, CLASSIC = (sorted((places.FOREIGN / folder).glob("[!h]*.py")) for folder in ("faithful", "departs", "classic"))
 
@@ -44,6 +46,7 @@ def checked(server: Server, file: Path) -> tuple[Verification, dict[str, Any]]:
     report = Verification.from_dict(server.call("etude.verification.request:check", arguments, seconds=120))
     assert not equal_on_both_sides(report.sentence)
     assert not [sentence for _, sentence in report.departures if equal_on_both_sides(sentence)]
+    assert english_in(verification_view(report)) == set()
     return report, known
 
 

@@ -1,5 +1,6 @@
 """In a real browser: let in by the token, a lesson whose figure moves and whose code runs, and a digit that is drawn."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -47,6 +48,19 @@ def test_without_the_token_there_is_nothing(studio: tuple[Browser, str], tmp_pat
     assert answer is not None
     assert answer.status == 403
     page.close()
+
+
+ADDRESSES = (
+    *("", "lessons/", "lessons/2-inception/", "practice/", "practice/conv1x1", "networks/", "networks/googlenet"),
+    *("digit/", "training/", "training/reproduction?name=identity_mappings&budget=laptop&seeds=5"),
+)
+
+
+def test_no_page_is_wider_than_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    for language, address in itertools.product(("en", "zh"), ADDRESSES):
+        page.goto(f"/{language}/{address}", wait_until="domcontentloaded")
+        assert wider_than_its_window(page) <= 0, page.url
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

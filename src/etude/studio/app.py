@@ -20,7 +20,7 @@ from etude.studio.dropped import Dropped
 from etude.studio.frame import Places, answer, editor, language_of, page, places
 from etude.studio.guard import Door, Guard
 from etude.studio.rooms import digit, figures, lessons, networks, practice, reproduction, training
-from etude.studio.words import LANGUAGES, say
+from etude.studio.words import LANGUAGES, say, tell
 
 STATIC = Path(__file__).with_name("static")
 
@@ -73,7 +73,7 @@ def home(request: Request) -> Response:
 
 def mendable(request: Request, error: Exception) -> Response:
     """What a person can mend."""
-    return sorry(request, str(error), 404 if isinstance(error, UsageError) else 422)
+    return sorry(request, tell(language_of(request), str(error)), 404 if isinstance(error, UsageError) else 422)
 
 
 def of_the_disk(request: Request, error: Exception) -> Response:

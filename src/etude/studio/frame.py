@@ -16,11 +16,13 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from etude.errors import EtudeError
 from etude.practice.workbook import STATE, USUAL, Workbook
+from etude.report.pictures import in_chinese as pictures_in_chinese
 from etude.report.web import content
 from etude.report.web import templates as templates_of_report
 from etude.studio.bench import Bench
-from etude.studio.words import LANGUAGES, Language, say
+from etude.studio.words import LANGUAGES, Language, say, tell
 from etude.train.store import Store
+from etude.views.chinese import in_chinese
 from etude.views.view import View
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def page(request: Request, template: str, title: str, *, room: str = "", status:
     """The page `pages/TEMPLATE.html`, which extends `frame.html`.
 
     room    the room it belongs to: whose words its `say` takes, and which is marked above
-    values  what the template asks for beside `say`, `frame` (the words of every page), `language` and `room`
+    values  what the template asks for beside `say`, `frame` (the words of every page), `tell`, `drawn`, `language` and `room`
     """
     shared = {"title": title, "rooms": ROOMS, "other": in_other_language(request)}
     return HTMLResponse(part(language_of(request), room, template, **shared, **values), status, {"Cache-Control": "no-store"})
@@ -88,7 +90,8 @@ def page(request: Request, template: str, title: str, *, room: str = "", status:
 def part(language: Language, room: str, template: str, **values: Any) -> str:
     """The same without the frame, for a script that puts it into a page."""
     texts = {"say": functools.partial(say, language, room or "frame"), "frame": functools.partial(say, language, "frame")}
-    return templates().get_template(f"{template}.html").render(language=language, room=room, **texts, **values)
+    told = {"tell": functools.partial(tell, language), "drawn": functools.partial(drawn, language=language)}
+    return templates().get_template(f"{template}.html").render(language=language, room=room, **texts, **told, **values)
 
 
 def language_of(request: Request) -> Language:
@@ -113,9 +116,14 @@ def bench(request: Request) -> Bench:
     return request.app.state.bench
 
 
-def shown(view: View) -> Markup:
+def shown(view: View, language: Language) -> Markup:
     """A view within a page: its parts, without its title."""
-    return content(view)
+    return content(view) if language == "en" else drawn(content(in_chinese(view)), language)
+
+
+def drawn(picture: Markup, language: Language) -> Markup:
+    """A picture, or what has pictures, with the words in them."""
+    return picture if language == "en" else Markup(pictures_in_chinese(picture))
 
 
 def answer(value: Any, status: int = 200) -> Response:

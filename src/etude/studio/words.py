@@ -6,9 +6,10 @@ from typing import Any
 
 from etude.practice.exercises import LANGUAGES, Language, Words
 from etude.tables import build, read_toml
+from etude.views.chinese import chinese
 
 FOLDER = Path(__file__).with_name("words")
-__all__ = ["LANGUAGES", "Language", "say", "words_of"]
+__all__ = ["LANGUAGES", "Language", "say", "tell", "words_of"]
 
 
 @functools.cache
@@ -20,3 +21,8 @@ def words_of(room: str) -> dict[str, Words]:
 
 def say(language: Language, room: str, key: str, **values: Any) -> str:
     return words_of(room)[key][language].format(**values)
+
+
+def tell(language: Language, text: str) -> str:
+    """What the rooms below have said, in English; in Chinese as far as it has words for that."""
+    return text if language == "en" else chinese(text)

@@ -153,25 +153,25 @@ def _result(table: ResultTable, row: ResultRow, network: Architecture) -> Publis
 
 def card_view(name: str, options: Mapping[str, Any], measure: bool = False) -> View:
     """The card of a network built with `options`, and its layers; with `measure`, which imports torch, ours is counted too."""
-    from etude.explain.outline import outline
-
     shown, recipes = card(name, **options), recipes_of(name)
     ours = measured(name, options) if measure else {}
     hint = () if measure else (Remarks((f"{command('show', name, options, '--measure')} builds ours and counts it too",)),)
-    table = f"The table of {shown.at}" if shown.kind == "departs" else "The paper's table"
-    parts = (
-        Text(f"{called(name, options)}: {shown.title}"),
-        head(shown, recipes),
-        *counts(shown, ours),
-        *hint,
-        *printed_stages(shown),
-        Text("Published results:" if shown.results else "No published results."),
-        *map(result_table, shown.results),
-        Text(f"{table}, for one image of {size(shown.input)}:"),
-        *outlined(outline(graph_of(name, **options))),
-    )
+    title = Text(f"{called(name, options)}: {shown.title}")
+    parts = (title, head(shown, recipes), *counts(shown, ours), *hint, *published(shown, options))
     plain = dataclasses.asdict(shown) | {"ours": ours, "train": recipes}
     return View(f"What the paper says of {name}", command("show", name, options), parts, plain)
+
+
+def published(shown: Card, options: Mapping[str, Any]) -> Iterator[Block]:
+    """What the paper prints of every row, its results, and its table."""
+    from etude.explain.outline import outline
+
+    yield from printed_stages(shown)
+    yield Text("Published results:" if shown.results else "No published results.")
+    yield from map(result_table, shown.results)
+    table = f"The table of {shown.at}" if shown.kind == "departs" else "The paper's table"
+    yield Text(f"{table}, for one image of {size(shown.input)}:")
+    yield from outlined(outline(graph_of(shown.name, **options)))
 
 
 def recipes_of(name: str) -> tuple[str, ...]:

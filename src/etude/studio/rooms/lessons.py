@@ -149,7 +149,7 @@ def show(request: Request) -> Response:
     text = in_place(part.text) if part else None
     if text is None:
         raise HTTPException(404)
-    return answer({"html": shown(places(request).command(text).view)})
+    return answer({"html": shown(places(request).command(text).view, language_of(request))})
 
 
 async def run(request: Request) -> Response:

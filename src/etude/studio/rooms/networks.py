@@ -12,10 +12,10 @@ from etude.models.network import Network
 from etude.studio.frame import answer, language_of, page, shown
 from etude.studio.rooms import own
 from etude.studio.rooms.walking import Walk, source_of, within_reason
-from etude.studio.words import say
+from etude.studio.words import say, tell
 from etude.values import read_settings, write_settings
 from etude.verification.facts import graph_of
-from etude.views.card import card, card_view, counts, head, recipes_of
+from etude.views.card import card, counts, head, published, recipes_of
 from etude.views.listings import networks_by_paper
 from etude.views.options import choices
 from etude.views.view import Passage, View, called, command
@@ -32,14 +32,14 @@ def everything(request: Request) -> Response:
 
 def one(request: Request) -> Response:
     """One network, with the options of its address; for options that do not go together, why."""
-    asked = asked_for(request)
+    asked, language = asked_for(request), language_of(request)
     trouble, walk, paper = "", None, None
     try:
         walk, paper = walk_through(asked), what_the_paper_says(asked)
     except UsageError as error:
         if not asked.options:
             raise
-        trouble = str(error)
+        trouble = tell(language, str(error))
     values = {word: [written(word, value) for value in several] for word, several in choices(asked.name).items()}
     return page(
         request,
@@ -52,8 +52,8 @@ def one(request: Request) -> Response:
         chosen={word: written(word, asked.options[word]) if word in asked.options else own[0] for word, own in values.items()},
         trouble=trouble,
         walk=walk,
-        paper=paper and shown(paper),
-        card=shown(card_view(asked.name, asked.options)) if walk else "",
+        paper=paper and shown(paper, language),
+        published=paper and shown(what_it_prints(asked), language),
         picture=command("explain", asked.name, asked.options, f"--diagram {asked.name}.svg"),
         read=command("read", asked.name, asked.options),
         sizes=sizes,
@@ -67,7 +67,7 @@ def written(word: str, value: Any) -> str:
 
 def source(request: Request) -> Response:
     """The passages of its source, for the page above, which asks for them when it stands."""
-    return answer(source_of(passages(asked_for(request))))
+    return answer(source_of(passages(asked_for(request)), language_of(request)))
 
 
 def asked_for(request: Request) -> Network:
@@ -92,6 +92,11 @@ def what_the_paper_says(network: Network) -> View:
     """In short: where it stands, what departs, and the counts."""
     found = card(network.name, **network.options)
     return View("", "", (head(found, recipes_of(network.name)), *counts(found, {})), None)
+
+
+def what_it_prints(network: Network) -> View:
+    """At length: its results, and the table layer by layer."""
+    return View("", "", tuple(published(card(network.name, **network.options), network.options)), None)
 
 
 PLACE = "/networks"

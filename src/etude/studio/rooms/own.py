@@ -22,7 +22,7 @@ from etude.studio.dropped import LARGEST, Dropped
 from etude.studio.frame import answer, bench, language_of, page, places, shown
 from etude.studio.frame import asked as asked_of
 from etude.studio.rooms.walking import Walk, source_of, within_reason
-from etude.studio.words import Language
+from etude.studio.words import Language, tell
 from etude.targets.target import Target
 from etude.values import read_shape, write_settings
 from etude.verification.facts import seconds_for, steps_of
@@ -199,7 +199,7 @@ def one(request: Request) -> Response:
         asked=asked,
         query=query,
         named_otherwise=functools.partial(otherwise, asked, query),
-        said=look.message.replace(str(asked.file.resolve()), asked.place),
+        named=lambda text: text.replace(str(asked.file.resolve()), asked.place),
         look=look,
         choice=look.value if look.state == "done" and not seen else None,
         own=seen,
@@ -230,7 +230,7 @@ def source(request: Request) -> Response:
     """Its passages, for the script of the page."""
     look, _ = begun(request, Asked.of(request), PATIENCE)
     seen = seen_in(look)
-    return answer(source_of(seen.passages if seen else ()))
+    return answer(source_of(seen.passages if seen else (), language_of(request)))
 
 
 def state(request: Request) -> Response:
@@ -287,18 +287,17 @@ class Judged:
         else:
             report = Verification.from_dict(plain)
             word, against, view = str(report.verdict), report.against, verification_view(report)
-        sentence = plain["sentence"]
         address = address_of(language, Network.read(against)) if against else ""
-        marks = marks_of(report, walked, address) if report else ()
+        marks = marks_of(report, walked, address, language) if report else ()
         file, _, line = report.line.rpartition(":") if report else ("", "", "")
         place, number = placed(asked, int(line)) if line and Path(file) == asked.file.resolve() else ("", 0)
-        return cls(word.replace(" ", "_"), sentence, against, address, marks, place, number, shown(view))
+        return cls(word.replace(" ", "_"), tell(language, plain["sentence"]), against, address, marks, place, number, shown(view, language))
 
 
-def marks_of(report: Verification, walked: Walk | None, address: str) -> tuple[Mark, ...]:
+def marks_of(report: Verification, walked: Walk | None, address: str, language: Language) -> tuple[Mark, ...]:
     yours = report.yours or ("",) * len(report.departures)
     return tuple(
-        Mark(sentence, walked.at(own) if walked and own else (), f"{address}#{place}" if place else "")
+        Mark(tell(language, sentence), walked.at(own) if walked and own else (), f"{address}#{place}" if place else "")
         for (place, sentence), own in zip(report.departures, yours, strict=True)
     )
 

@@ -15,8 +15,9 @@ from etude.errors import UsageError
 from etude.reproduce import claims
 from etude.reproduce.claims import Claims
 from etude.reproduce.plan import Plan, command, plan
-from etude.studio.frame import Places, answer, page, places, shown
+from etude.studio.frame import Places, answer, language_of, page, places, shown
 from etude.studio.rooms.training import BUDGETS, background, filled, length, name_of, posted, refuse_a_second, said, words
+from etude.studio.words import tell
 from etude.train.job import Job
 from etude.train.run import Run
 from etude.views.reproduction import plan_view, so_far_view
@@ -32,14 +33,14 @@ def reproduction(request: Request) -> Response:
     return page(
         request,
         "training_reproduction",
-        held(name).title,
+        tell(language_of(request), held(name).title),
         room="training",
         asked=asked,
         query=urlencode(asked),
         state=state_of_reproduction(where, asked),
         failure=background(where).failure(page_of_reproduction(asked)),
         command=command(name, asked["budget"], int(asked["seeds"]), asked["data"] or None),
-        plan=shown(plan_view(name, planned, where.store, "")),
+        plan=shown(plan_view(name, planned, where.store, ""), language_of(request)),
         table=table_of(request, planned, asked),
         page=page_file(where, asked).exists(),
         said=said(request),
@@ -104,7 +105,7 @@ def table_of(request: Request, planned: Plan, asked: Mapping[str, str]) -> str:
         request,
         "training_table",
         groups=groups,
-        verdict=shown(so_far_view(planned, where.store)),
+        verdict=shown(so_far_view(planned, where.store), language_of(request)),
         page=finished.exists(),
         query=urlencode(asked),
         done=sum(one["state"] == "finished" for group in groups.values() for one in group),

@@ -21,7 +21,7 @@ from etude.report.plain import finite
 from etude.reproduce import claims, cost
 from etude.studio.background import Background
 from etude.studio.frame import Places, answer, asked, language_of, page, part, places, shown
-from etude.studio.words import say, words_of
+from etude.studio.words import say, tell, words_of
 from etude.train import recipe as recipes
 from etude.train.job import Job
 from etude.train.recipe import Recipe
@@ -86,7 +86,7 @@ def told(request: Request, asked: Mapping[str, str]) -> dict[str, str]:
     try:
         job = job_of(asked)
     except EtudeError as error:
-        return {"command": "", "text": "", "error": str(error)}
+        return {"command": "", "text": "", "error": tell(language_of(request), str(error))}
     recipe, expected = job.recipe, cost.seconds(job.recipe, cost.rates(places(request).store))
     images = words(request, "some_images", count=f"{recipe.images:,}") if recipe.images else words(request, "all_images")
     text = words(request, "takes", length=length(request, recipe), images=images, data=recipe.data)
@@ -157,7 +157,7 @@ def row_of(request: Request, run: Run) -> dict[str, Any]:
         "when": datetime.datetime.fromtimestamp(stamp(run)[0]).strftime("%Y-%m-%d %H:%M"),
         "epoch": f"{found['epoch']:.3g}",
         "accuracy": percent(found["test_accuracy"]),
-        "words": words(request, f"state_{state}") if readable else state.removeprefix("unreadable: "),
+        "words": words(request, f"state_{state}") if readable else tell(language_of(request), state.removeprefix("unreadable: ")),
         "state": state if readable else "unreadable",
         "query": urlencode({"run": name}),
     }
@@ -248,7 +248,7 @@ def run(request: Request) -> Response:
         failure=background(where).failure(page_of(first, where)) if one else "",
         name=names[0],
         query=urlencode({"run": names[0]}),
-        details=shown(run_view(first)) if one and first.started else "",
+        details=shown(run_view(first), language_of(request)) if one and first.started else "",
         started=first.started,
         commands=[
             shlex.join(["etude", *(GO_ON if state == "unfinished" else SHOW), from_here(each, where)])
@@ -344,7 +344,7 @@ def gradients_now(request: Request) -> Response:
     with computing:
         view = gradients_view(trained_subject(one))
         step = checkpoint.read(one.checkpoint)[1]["step"]
-    return answer({"html": filled(request, "training_gradients_now", view=shown(view), step=f"{step:,}")})
+    return answer({"html": filled(request, "training_gradients_now", view=shown(view, language_of(request)), step=f"{step:,}")})
 
 
 # ── Start and stop ───────────────────────────────────────────────────────────────────────────────────────────────────

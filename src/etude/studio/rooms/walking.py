@@ -11,6 +11,7 @@ from etude.explain.nodes import Graph
 from etude.models.network import Network
 from etude.report.diagram import diagram
 from etude.report.web import filled, highlighted, inline, joined
+from etude.studio.words import Language, tell
 from etude.views.view import Passage
 from etude.views.walk import Stop
 
@@ -76,17 +77,17 @@ def largest_in(value: Any) -> float:
     return LARGEST + 1
 
 
-def source_of(passages: Iterable[Passage]) -> dict[str, Any]:
+def source_of(passages: Iterable[Passage], language: Language) -> dict[str, Any]:
     """The passages for a script: what is shown of each, and where the network uses it."""
-    return {"passages": [{"html": passage_in_lines(one), "uses": one.uses} for one in passages]}
+    return {"passages": [{"html": passage_in_lines(one, language), "uses": one.uses} for one in passages]}
 
 
-def passage_in_lines(passage: Passage) -> Markup:
+def passage_in_lines(passage: Passage, language: Language) -> Markup:
     """A passage that opens and closes, every line an element of its own, so that it can be marked."""
     lines = highlighted(passage.text).rstrip("\n").split("\n")
     code = joined(*(filled(LINE, passage.line + at, Markup(line)) for at, line in enumerate(lines)))
-    notes = joined(*(filled("<li>{}</li>", note) for note in passage.notes))
-    head = filled('<summary>{} <span class="soft">{}</span></summary>', passage.title, passage.place)
+    notes = joined(*(filled("<li>{}</li>", tell(language, note)) for note in passage.notes))
+    head = filled('<summary>{} <span class="soft">{}</span></summary>', tell(language, passage.title), passage.place)
     return filled(
         '<details class="passage" data-file="{}">{}<ul class="soft">{}</ul><pre>{}</pre></details>', passage.file, head, notes, code
     )
