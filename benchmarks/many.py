@@ -77,18 +77,23 @@ class Command:
     def finished(self) -> int:
         return sum(run.finished for run in Store(self.runs).runs())
 
+    @property
+    def saved(self) -> int:
+        """How many runs go on that have a checkpoint."""
+        return sum(run.checkpoint.exists() and not run.finished for run in Store(self.runs).runs())
+
 
 def disturbed(arguments: list[str], runs: Path) -> dict[str, Any]:
     """A worker is killed, then the head; on a new cluster the same command goes on to the end."""
     with two_machines() as cluster:
         first = Command(arguments, runs, *RAY)
-        first.until(lambda: any(run.checkpoint.exists() and not run.finished for run in Store(runs).runs()))
+        first.until(lambda: first.saved == 2)
         ours = psutil.Process().children(recursive=True)
         worker = next(one for one in ours if " ".join(one.cmdline()).startswith("ray::Worker"))
         worker.send_signal(signal.SIGKILL)
         first.until(lambda: any("goes on from" in line for line in first.said))
         wanted = first.finished + 2
-        first.until(lambda: first.finished >= wanted)
+        first.until(lambda: first.finished >= wanted and first.saved > 0)
         finished = first.finished
         cluster.remove_node(cluster.head_node, allow_graceful=False)
         killed = time.monotonic()
