@@ -1,15 +1,9 @@
-"""How a size, a number, a share, a path is written, in every room: 3×32×32; 12,345; 99.01 %."""
+"""How a size, a number, a share is written, in every room: 3×32×32; 12,345; 99.01 %."""
 
 import math
 from collections.abc import Iterable, Sequence
 
 UNKNOWN = "–"
-
-
-def shown(path: object) -> str:
-    """A path in one line, whatever characters its name has; or a sentence with a path in it."""
-    text = str(path).encode(errors="surrogateescape").decode(errors="replace")
-    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def size(shape: Iterable[int]) -> str:

@@ -13,7 +13,6 @@ import click
 from etude.cli.render import end_line
 from etude.errors import EtudeError, nearest
 from etude.version import VERSION
-from etude.wording import shown
 
 COMMANDS = {
     "audit": "audit",
@@ -74,7 +73,7 @@ def run(arguments: list[str] | None) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except EtudeError as error:
-        return fail(shown(error), error.exit_code)
+        return fail(in_one_line(error), error.exit_code)
     except click.ClickException as error:
         return fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
@@ -86,6 +85,13 @@ def run(arguments: list[str] | None) -> int:
         if error.errno == errno.ENOSPC:
             return fail(f"{error.filename or 'the disk'}: no space left; what was saved before is intact", 1)
         return fail(f"{error.filename or 'input/output'}: {error.strerror or error}", 1)
+
+
+def in_one_line(error: EtudeError) -> str:
+    """What it says, whatever the names of files in it are."""
+    from etude.data.picture import shown  # which takes numpy
+
+    return shown(str(error))
 
 
 def fail(message: str, code: int) -> int:

@@ -9,7 +9,6 @@ import click
 from etude.cli.convert import about_images, images_of
 from etude.cli.render import as_json, percent, say, show
 from etude.errors import UsageError
-from etude.wording import shown
 
 ENGINES = ("torch", "folded", "compiled", "onnxruntime", "openvino")
 ENGINE = "What computes; by default what has it done first on this machine, as `etude bench` shows."
@@ -109,6 +108,8 @@ def trained_network(place: Path, about: "Images", folders: tuple[str, ...]) -> "
 
 
 def show_predictions(answers: list["Prediction"], top: int, json_: bool) -> None:
+    from etude.data.picture import shown
+
     if json_:
         as_json([answer.as_dict(top) for answer in answers])
         return
@@ -123,6 +124,6 @@ def show_errors(folder: Path, errors: "Errors", json_: bool) -> None:
     if json_:
         as_json({"folder": str(folder), "images": errors.images, "wrong": errors.wrong, "error": errors.rate})
         return
-    click.echo(f"{shown(folder)}: {errors.wrong:,} of {errors.images:,} images wrong, {percent(errors.rate)} error")
+    click.echo(f"{folder}: {errors.wrong:,} of {errors.images:,} images wrong, {percent(errors.rate)} error")
     for change, count in errors.changes.items():
         say(f"  {count:,} images were {change}")

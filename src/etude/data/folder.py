@@ -20,10 +20,9 @@ import numpy.typing as npt
 
 from etude.data import catalog, declaration, kept
 from etude.data.idx import Bytes
-from etude.data.picture import NoImage, picture
+from etude.data.picture import NoImage, picture, shown
 from etude.data.sources import Say, silent
 from etude.errors import EtudeError, UsageError
-from etude.wording import shown
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 # images of other kinds, which are not read; that is said

@@ -8,7 +8,6 @@ from PIL import Image, ImageOps
 
 from etude.data.idx import Bytes
 from etude.errors import EtudeError
-from etude.wording import shown
 
 MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV")  # and those that begin with I
 KINDS = {  # what else a file may be, by how it begins
@@ -42,8 +41,6 @@ def picture(path: Path, image: tuple[int, int, int]) -> Bytes:
 
 def opened(path: Path) -> Image.Image:
     """An image file as it is, turned as its EXIF says. Raises NoImage, naming the file, if it cannot be read."""
-    if path.exists() and not path.is_file():
-        raise NoImage(path, "not a file, but a folder, a pipe or a device")  # some of which can be read without end
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large images, odd EXIF and the like: an image that can be read is one
@@ -74,6 +71,12 @@ def what_is(path: Path) -> str:
     if begin[4:8] == b"ftyp":
         return f"it is {HEIF.get(begin[8:12], 'a film')}"
     return "it is damaged, or cut off" if begin.startswith(IMAGES) else "it is of another kind"
+
+
+def shown(path: Path | str) -> str:
+    """A path in one line, whatever characters its name has."""
+    text = str(path).encode(errors="surrogateescape").decode(errors="replace")
+    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def _without_transparency(drawn: Image.Image) -> Image.Image:

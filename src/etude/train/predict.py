@@ -13,12 +13,11 @@ from torch import Tensor
 
 from etude.data.folder import images_in
 from etude.data.idx import Bytes
-from etude.data.picture import fitted, opened
+from etude.data.picture import fitted, opened, shown
 from etude.errors import EtudeError
 from etude.explain.occlusion import Occlusion, occlusion
 from etude.train import machine
 from etude.train.trained import TrainedNetwork
-from etude.wording import shown
 
 BATCH = 16  # as `etude bench` times it
 GREY_MODES = ("1", "L", "LA")
@@ -130,10 +129,11 @@ def every_file(images: Sequence[Path]) -> Iterable[Path]:
     for path in images:
         if path.is_dir():
             yield from images_in(path)
-        elif path.exists():
+        elif path.is_file():
             yield path
         else:
-            raise EtudeError(f"{path}: no such file; name an image, or a folder of images")
+            what = "a pipe or a device" if path.exists() else "no such file"  # the former can be read without end
+            raise EtudeError(f"{path}: {what}; name an image, or a folder of images")
 
 
 def prepared(drawn: Image.Image, image: tuple[int, int, int], *, dark: bool) -> tuple[Bytes, list[str]]:
