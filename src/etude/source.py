@@ -5,6 +5,7 @@ import bisect
 import json
 import linecache
 import re
+import threading
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from etude.errors import EtudeError
 NOTEBOOK = ".ipynb"
 NOT_PYTHON = re.compile(r"^([ \t]*)([%!?]|\w+ *= *[%!]|[\w.]+\?+\s*$).*", flags=re.MULTILINE)  # what only a notebook understands
 PYTHON_INSIDE = ("%%time", "%%capture")  # cells that begin so are Python but for that line
+PARSING = threading.Lock()
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # what Python raises for what it cannot parse
 
 
@@ -60,7 +62,7 @@ class Script:
         """Raises  SyntaxError, ValueError for what Python cannot read."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of an escape in a text, say: they are the author's
-            return ast.parse(self.text, str(self.file))
+            return tree_of(self.text, str(self.file))
 
     def cell(self, line: int) -> tuple[int | None, int]:
         """The code cell of a line, counted from 1 as a notebook that is run from the top counts them, and the line in it."""
@@ -76,6 +78,18 @@ class Script:
         """Tell Python the text of a notebook, which it could not find itself, for `inspect` and for what it says of an error."""
         if self.cells:
             linecache.cache[str(self.file)] = (len(self.text), None, self.text.splitlines(keepends=True), str(self.file))
+
+
+def tree_of(text: str, file: str = "<unknown>") -> ast.Module:
+    """What a text says in Python. One thread at a time: in Python 3.11 those of a server disturb each other there (SystemError)."""
+    with PARSING:
+        return ast.parse(text, file)
+
+
+def expression_of(text: str) -> ast.expr:
+    """The same of a single expression."""
+    with PARSING:
+        return ast.parse(text, mode="eval").body
 
 
 def placed(file: str, line: object) -> str:
@@ -120,7 +134,7 @@ def is_python(text: str) -> bool:
 
 def code_only(source: str) -> str:
     """The source without comments and docstrings, in one style."""
-    tree = ast.parse(source)
+    tree = tree_of(source)
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from etude.errors import UsageError
+from etude.source import expression_of
 
 
 class Name(str):
@@ -38,7 +39,7 @@ CONSTANTS = {"true": True, "false": False, "none": None, "null": None}
 def read_value(text: str) -> Any:
     """`3`, `5e-2`, `[2,2]`, `true`, `none`, `'none'`, `conv` as a value; lists become tuples. A call is a text as it stands."""
     try:
-        value = plain(ast.parse(text.strip(), mode="eval").body)
+        value = plain(expression_of(text.strip()))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return text
     return text if isinstance(value, Made) else value
@@ -104,7 +105,7 @@ def read_call(text: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
     if not bracket:
         return text, (), {}
     try:
-        call = ast.parse(f"f({rest}", mode="eval").body
+        call = expression_of(f"f({rest}")
         if not isinstance(call, ast.Call):
             raise ValueError
         return name, *arguments_of(call)

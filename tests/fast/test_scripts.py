@@ -6,6 +6,8 @@ import json
 import re
 import sys
 import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from torch import nn
 import etude
 import places
 from etude.errors import EtudeError, UsageError
-from etude.source import Script
+from etude.source import Script, tree_of
 from etude.targets.candidates import named
 from etude.targets.needed import Part
 from etude.targets.opening import opened
@@ -322,3 +324,20 @@ def test_a_class_of_a_live_session_is_made() -> None:
         etude.verify(Net, against="lecture_residual")  # type: ignore[arg-type]
     assert etude.verify(nn.Identity, against="resnet20", depth=8).target == "Identity"
     assert torch.get_default_dtype() == torch.float32
+
+
+def test_threads_read_python_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or else Python 3.11 raises SystemError in the studio now and then."""
+    within, together = list[str](), list[int]()
+
+    def parse(text: str, *_: Any, **__: Any) -> ast.Module:
+        within.append(text)
+        together.append(len(within))
+        time.sleep(0.01)
+        within.remove(text)
+        return ast.Module([], [])
+
+    monkeypatch.setattr(ast, "parse", parse)
+    with ThreadPoolExecutor(3) as pool:
+        assert len(list(pool.map(tree_of, "abcdef"))) == 6
+    assert set(together) == {1}

@@ -6,6 +6,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from etude.source import expression_of
+
 Value = int | float | str | bool | tuple[int, ...] | None
 
 OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
@@ -30,7 +32,7 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 def parsed(text: str) -> ast.expr:
     """The expression in `text`. Raises ValueError where it is none."""
     try:
-        return ast.parse(text, mode="eval").body
+        return expression_of(text)
     except SyntaxError as error:
         raise ValueError(f"{text!r} is no expression") from error
 

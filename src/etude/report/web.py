@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import jinja2
@@ -75,14 +76,16 @@ def html_of(block: Block) -> Markup:
 
 def table(table: Table) -> Markup:
     about = filled("<p>{}</p>\n", table.about) if table.about else ""
-    rows = [row("th", table.columns, table.right)] if table.columns else []
-    rows += (row("td", cells, table.right) for cells in table.rows)
+    kinds = dict.fromkeys(table.right, "n") | ({} if table.breaks is None else {table.breaks: "text"})
+    rows = [row("th", table.columns, kinds)] if table.columns else []
+    rows += (row("td", cells, kinds) for cells in table.rows)
     return joined(about, '<div class="scroll"><table>\n', *rows, "</table></div>\n")
 
 
-def row(tag: str, cells: tuple[str, ...], right: tuple[int, ...]) -> Markup:
-    kinds = [Markup(' class="n"') if index in right else "" for index in range(len(cells))]
-    return joined("<tr>", *(filled("<{0}{1}>{2}</{0}>", tag, *pair) for pair in zip(kinds, cells, strict=True)), "</tr>\n")
+def row(tag: str, cells: tuple[str, ...], kinds: Mapping[int, str]) -> Markup:
+    """Cells, each with its column's class where that has one."""
+    classes = (filled(' class="{}"', kinds[index]) if index in kinds else "" for index in range(len(cells)))
+    return joined("<tr>", *(filled("<{0}{1}>{2}</{0}>", tag, *pair) for pair in zip(classes, cells, strict=True)), "</tr>\n")
 
 
 def points(texts: tuple[str, ...]) -> Markup:

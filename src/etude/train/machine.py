@@ -15,7 +15,7 @@ import torch
 
 from etude.errors import UsageError
 from etude.models.network import Network
-from etude.source import code_only
+from etude.source import code_only, tree_of
 from etude.version import VERSION
 
 PACKAGE = Path(__file__).parent.parent
@@ -103,7 +103,7 @@ def models_behind(file: str) -> list[str]:
         file = waiting.pop()
         if file not in found:
             found.append(file)
-            tree = ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
+            tree = tree_of((PACKAGE / file).read_text(encoding="utf-8"))
             imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
             waiting += [f"models/{name.removeprefix('etude.models.')}.py" for name in imported if name.startswith("etude.models.")]
     return sorted(found)

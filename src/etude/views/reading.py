@@ -21,6 +21,7 @@ from etude.explain.nodes import Node, Shape
 from etude.explain.outline import stages
 from etude.models import pieces, registry
 from etude.papers import ArchitectureTable, Block, Step
+from etude.source import tree_of
 from etude.verification.exact import without_weights
 from etude.verification.facts import facts_of, graph_of, steps_of
 from etude.views.card import card
@@ -122,7 +123,7 @@ def _passages(name: str, options: dict[str, Any]) -> Iterator[Passage]:
     notes |= {of: tuple(_notes_of_network(name, there[0], options)) for of, there in places.items() if there[0].path == ""}
     reached = _reached(model, target[2], {base for of in places for base in of.__mro__ if _ours(base)})
     lines = {module: inspect.getsource(module).splitlines() for module in (model, pieces)}
-    end = ast.parse("\n".join(lines[model])).body[0].end_lineno
+    end = tree_of("\n".join(lines[model])).body[0].end_lineno
     yield Passage("about the file", f"{target[0]}.py", 1, "\n".join(lines[model][:end]))
     for one in reached:
         of = getattr(one.module, one.names[0])
@@ -139,7 +140,7 @@ def _definitions(module: ModuleType) -> list[Definition]:
     """The definitions of a file in order; values without a line between them are one."""
     source = inspect.getsource(module)
     lines, found = source.splitlines(), list[Definition]()
-    for node in ast.parse(source).body:
+    for node in tree_of(source).body:
         names = _names(node)
         if not names:
             continue
