@@ -69,6 +69,12 @@ def test_a_text_is_said_as_a_whole_or_stays(english: str, said: str) -> None:
     assert chinese(english) == said
 
 
+@pytest.mark.parametrize("piece", ["x: ", "a; ", "b, ", "c (", "d and ", "e or ", "it ", "the ReLU behind ", " … ", "1"])
+def test_whatever_code_has_raised_is_not_read_for_long(piece: str) -> None:
+    for times in (50, 500, 50_000):
+        assert chinese(piece * times + "!") == piece * times + "!"
+
+
 def test_every_network_is_described_in_chinese() -> None:
     for row in registry.ROWS:
         for text in (row.about, *row.departures, facts_of(row.name)[1].note):

@@ -195,7 +195,8 @@ MADE: dict[str, Callable[[], View]] = {
 IN_ENGLISH = {"audit", "bench", "implementations", "wrong answer"}  # which the studio does not show
 THEIRS = re.compile(  # what a paper, a person, a file or a machine says
     r".*arXiv .*|slides .*|\d+ model, \d+ crops?|googlenet, V1 weights|composite|transition|etude train .*|.*\bmp\b.*"
-    r"|in <eval> mode|departs: 1 < 2|not bit-identical: threads|a free choice: zeros behind|.*<twice>.*|by a & b|perhaps another size|unset <it>|~/x.*"
+    r"|in <eval> mode|departs: 1 < 2|not bit-identical: threads"
+    r"|a free choice: zeros behind|.*<twice>.*|by a & b|perhaps another size|unset <it>|~/x.*"
     r"|.*cats & .*|1  yes|never.*|class \d+.*|paper, laptop, smoke|googlenet: GoogLeNet|.*rblock\d|fc|stem|cats &amp; dogs"
 )
 

@@ -19,6 +19,7 @@ from etude.views.view import Block, Passage, Photo, Photos, Points, Remarks, Tab
 FILE = Path(__file__).with_name("chinese.toml")
 WHOLE = "text"  # the kind of what stands alone
 KEPT = 50_000  # readings that are remembered
+LONGEST, MARKS, MOST = 2_000, re.compile("[:;,(]| and | or "), 50  # of a text: its letters, and the places at which it may be divided
 LEAST = 12  # letters that a phrase for what was raised has beside its values
 PART = re.compile(r"\{(\w+)\}|\[([^]|]*)\|([^]|]*)\]")
 HAN, SIGN, LETTER = "[\u4e00-\u9fff]", "[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]", "[A-Za-z0-9]"
@@ -128,6 +129,8 @@ def read(kind: str, text: str) -> str | None:
 
 def known(text: str) -> str | None:
     """A text in Chinese, or as it is where that is the same in both languages; None where it is not known."""
+    if len(text) > LONGEST or len(MARKS.findall(text)) > MOST:  # as whatever somebody's code may raise
+        return None
     body = text.replace("\N{NO-BREAK SPACE}", " ").removesuffix(".")
     said = read(WHOLE, body) or read("ops", body)
     if said is None:
