@@ -88,7 +88,7 @@ def connected(address: str) -> Iterator[None]:
     reached(given or os.environ.get("RAY_ADDRESS", ""))
     try:
         ray.init(given, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError, ImportError) as error:
         raise EtudeError(f"Ray at {given or 'this machine'}: {first_line(error)}") from error
     try:
         yield
