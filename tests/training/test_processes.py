@@ -92,10 +92,10 @@ def test_a_killed_process_ends_all_and_they_continue_bit_for_bit(stage: Stage, t
     assert "another process of this run has ended" in error
     assert error.endswith(f"continue with: torchrun --nproc-per-node=3 -m etude train --resume {tmp_path / 'killed'}")
     assert not Run(tmp_path / "killed").running
-    ended = stage.play(three)
+    ended = stage.play([["train", "--resume", str(tmp_path / "killed")]] * 3)
     assert [code for code, _ in ended] == [0, 0, 0]
     assert "at step 4 of 20" in ended[0][1]
-    stage.play(whole)
+    assert [code for code, _ in stage.play(whole)] == [0, 0, 0]
     assert numbers(tmp_path / "killed") == numbers(tmp_path / "whole")
 
 

@@ -1,6 +1,7 @@
 """One run on many processes: DistributedDataParallel over gloo, on graphics cards over nccl."""
 
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -79,7 +80,7 @@ class Processes(World):
 
     def run(self, module: nn.Module, *inputs: Tensor) -> Any:
         trained = [parameter.requires_grad for parameter in module.parameters()]
-        if self.wrapped is None or trained != self.trained:
+        if self.wrapped is None or self.wrapped.module is not module or trained != self.trained:
             self.wrapped, self.trained = DistributedDataParallel(module), trained
             self.arrange(module, inputs)
         return self.wrapped(*inputs)
@@ -102,6 +103,14 @@ class Processes(World):
 
     def seed(self, seed: int, step: int) -> None:
         torch.manual_seed(generator(seed, step, self.rank, "process").initial_seed())
+
+    def close(self) -> None:
+        """Leave the others. The wrapped module goes first: were it the last to hold the group, the group's threads would be waited for
+        without letting go of the interpreter, and one of them may need it.
+        """
+        self.wrapped = None
+        gc.collect()
+        dist.destroy_process_group()
 
     @contextlib.contextmanager
     def guarded(self, advice: Callable[[], str]) -> Iterator[None]:
@@ -132,7 +141,7 @@ def connected(rank: int, size: int) -> Iterator[Processes]:
         if is_first(store) or not isinstance(error, (EtudeError, KeyboardInterrupt)):
             raise
         raise SaidElsewhere(getattr(error, "exit_code", 130)) from error
-    dist.destroy_process_group()
+    world.close()
 
 
 def is_first(store: Store) -> bool:
