@@ -152,7 +152,7 @@ def test_a_comment_changes_no_digest_and_a_layer_changes_its_own(tmp_path: Path,
         ("env.json", '{"format": 1}', "is a run of another version of Etude (format 1, expected 2); train again"),
         ("env.json", '{"format": 2}', "env.json: has no `seed`; the run is damaged, train again"),
         ("result.json", '{"test_accuracy": 1}', "result.json: has no `test_images`; the run is damaged, train again"),
-        ("metrics.jsonl", "5\n", "metrics.jsonl: is damaged (a line holds 5, expected a table); train again"),
+        ("metrics.jsonl", "5\n", "metrics.jsonl: is damaged (a line holds 5, expected a table with its step); train again"),
         ("metrics.jsonl", "{\n", "metrics.jsonl: is damaged"),
     ],
 )

@@ -262,7 +262,7 @@ OPTION_B = f"{FOREIGN}/faithful/resnet20_b_functional.py:FunctionalResNet"
         ("nothing.pt", BOTH, "resnet20(depth=8)", 1, ("nothing.pt: holds no tensor",)),
         ("code.pt", BOTH, "resnet20(depth=8)", 1, ("would run code when read (pathlib.PosixPath)",)),
         ("cut.pt", BOTH, "resnet20(depth=8)", 1, ("cut.pt: is damaged",)),
-        ("folder.pt", BOTH, "resnet20(depth=8)", 1, ("folder.pt: cannot be read",)),
+        ("folder.pt", BOTH, "resnet20(depth=8)", 1, ("folder.pt: not a file, but a folder",)),
         ("both.th", BOTH, None, 2, ("--like: for which network?",)),
         ("both.th", "gone.py:Net", "resnet20", 1, ("gone.py: no such file",)),
         ("both.th", None, "resnet20(depth=14)", 1, ("the weights have no `layer1.1.conv1.weight`",)),

@@ -397,7 +397,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (("gone.pth",), 1, ("gone.pth: cannot be read (No such file or directory)",)),
         (("gone.safetensors",), 1, ("gone.safetensors: cannot be read (No such file or directory)",)),
-        (("folder.pth",), 1, ("folder.pth: cannot be read (",)),
+        (("folder.pth",), 1, ("folder.pth: not a file, but a folder",)),
         (("cut.pt",), 1, ("cut.pt: is damaged",)),
         (("cut.safetensors",), 1, ("cut.safetensors: is damaged",)),
         (("page.pth",), 1, ("page.pth: is damaged",)),

@@ -97,7 +97,8 @@ def read_weights(file: Path | str) -> dict[str, Tensor]:
 def _unpickle(file: Path) -> Any:
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
-            if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):  # a thousand times as large when unpacked
+            tensors = [part for part in archive.infolist() if "/code/" not in part.filename]  # a script's code is packed, and never read
+            if any(part.compress_type != zipfile.ZIP_STORED for part in tensors):  # a thousand times as large when unpacked
                 raise EtudeError("packed tensors, and torch packs none")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*TorchScript")  # which is refused, as it is code
