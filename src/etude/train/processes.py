@@ -138,6 +138,7 @@ def connected(rank: int, size: int) -> Iterator[Processes]:
         with world.guarded(lambda: "start them again"):
             yield world
     except BaseException as error:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun sends it soon, before anything may have been said
         if is_first(store) or not isinstance(error, (EtudeError, KeyboardInterrupt)):
             raise
         raise SaidElsewhere(getattr(error, "exit_code", 130)) from error
