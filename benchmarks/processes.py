@@ -1,6 +1,6 @@
 """One run on two processes: killed ten times and continued each time, and its accuracy beside that of one process alone.
 
-    python benchmarks/processes.py         about ten minutes on two cores; writes docs/records/processes.json; exit code 1 if an end differs
+    python benchmarks/processes.py         ten minutes on two cores; writes docs/records/processes.json; exit code 1 if an end differs
 
 By torchrun, over gloo, a thread a process, with a checkpoint every second in place of every fifteen. A small DenseNet on drawn strokes,
 by batch norms of each process and by synchronised ones. A kill is a kill -9 of the one or the other process a random moment behind a random
