@@ -17,6 +17,7 @@ import torch
 
 from etude.data import declaration
 from etude.files import write_text
+from etude.jobs.task import tasks_by_this_code
 from etude.train import engine
 from etude.train import recipe as recipes
 from etude.train.job import Job, Means
@@ -79,7 +80,9 @@ def at(recipe: Recipe, rate: float) -> Recipe:
 
 def trained(recipe: Recipe, seed: int, root: Path) -> RunResult:
     """The run of that recipe below `root`, trained where it is not there."""
-    return next(engine.run_all([Job(recipe, seed)], Store(root), Means(device="cpu")))
+    means = Means(device="cpu")
+    (task,) = tasks_by_this_code([Job(recipe, seed)], Store(root), means)
+    return engine.run_to_result(task.job, task.run, means)
 
 
 def made(data: Path, root: Path) -> dict[str, Path]:

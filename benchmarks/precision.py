@@ -17,6 +17,7 @@ from typing import Any
 from scipy import stats
 
 from etude.files import write_text
+from etude.jobs.task import tasks_by_this_code
 from etude.train import engine
 from etude.train import recipe as recipes
 from etude.train.job import Job, Means
@@ -30,7 +31,8 @@ def pair(name: str, seed: int, store: Store, options: argparse.Namespace) -> dic
     recipe = recipes.load(name, options.budget)
     recipe = recipe.on(options.data) if options.data else recipe
     jobs = [Job(recipes.change(recipe, (*options.settings, f"precision={precision}")), seed) for precision in PRECISIONS]
-    found = list(engine.run_all(jobs, store, Means(say=print)))
+    means = Means(say=print)
+    found = [engine.run_to_result(task.job, task.run, means) for task in tasks_by_this_code(jobs, store, means)]
     return {"seed": seed, "accuracy": [100 * run.test_accuracy for run in found], "seconds": [run.seconds for run in found]}
 
 

@@ -174,6 +174,7 @@ def test_places(arguments: tuple[str, int | None, int | None, float], engine: ob
         (("--on", "slurm", "--index", "7"), "--index 7: the plan has 5 runs, counted from 0"),
         (("--on", "ray://127.0.0.1:1"), "ray://127.0.0.1:1: no Ray there (Connection refused)"),
         (("--on", "ray://127.0.0.1:port"), "expected ray://HOST:PORT"),
+        (("--on", "ray://["), "ray://[: Invalid IPv6 URL; expected ray://HOST:PORT"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_line(

@@ -18,6 +18,7 @@ from etude.export.formats import export, onnx_bytes, onnx_session, program
 from etude.models import registry
 from etude.models.googlenet import GoogLeNet, max_pool
 from etude.models.network import Network
+from etude.train.batch_norm import synchronise
 from etude.train.folding import fold
 from etude.train.trained import TrainedNetwork
 from reduced import image, small
@@ -168,3 +169,17 @@ def test_a_mean_image_goes_into_the_graph_and_comes_back_from_the_weights(tmp_pa
     with torch.no_grad():
         assert torch.equal(again(images), trained(images))
     assert again.classes == trained.classes
+
+
+def test_what_is_folded_leaves_the_network_as_it_is_whoever_derives_from_a_batch_norm() -> None:
+    torch.manual_seed(0)
+    network = with_statistics(etude.build("resnet20", depth=8), (3, 32, 32)).eval()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    x = torch.randn(2, 3, 32, 32)
+    wanted = network(x)
+    synchronise(network, lambda total: total)
+    light = fold(network)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in light.modules())
+    torch.testing.assert_close(light(x), wanted)
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+    torch.testing.assert_close(network(x), wanted)

@@ -109,8 +109,8 @@ def first_line(error: Exception) -> str:
 
 def reached(address: str) -> None:
     """Raises UsageError at once where nobody listens there, for which Ray itself would wait."""
-    place = urlsplit(address if "://" in address else f"ray://{address}")
     try:
+        place = urlsplit(address if "://" in address else f"ray://{address}")
         host, port = place.hostname, place.port or CLIENT_PORT
     except ValueError as error:
         raise UsageError(f"{address}: {error}; expected ray://HOST:PORT") from error
