@@ -1,15 +1,18 @@
 """docs/architecture.md and the code agree: the same rooms, in that order, and no import upwards."""
 
 import ast
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import etude
 
 HOUSE = Path(etude.__file__).parent
+ROOT = HOUSE.parent.parent
 PLAN = (HOUSE.parent.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
 ROOMS = re.findall(r"^  (\w+)(?:/|\.py) ", PLAN.split("```")[1], flags=re.MULTILINE)
 FILES = [file for file in sorted(HOUSE.rglob("*.py")) if "exercises" not in file.parts]
@@ -54,3 +57,20 @@ def test_every_file_that_the_plan_names_is_there() -> None:
     root = HOUSE.parent.parent
     for name in set(re.findall(r"`((?:\w+/)*\w+\.(?:py|toml|html))`", PLAN)) - {"recipe.toml"}:  # which is a run's
         assert (root / name).exists() or any(any((root / part).rglob(name)) for part in ("src", "tests", "docs")), name
+
+
+@pytest.mark.parametrize("script", sorted([*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "docs").glob("*.py")]), ids=lambda path: path.name)
+def test_a_script_asks_our_modules_for_what_they_have(script: Path) -> None:
+    """The type check does not read the scripts, which run for minutes or hours and so in no test."""
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    modules = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("etude"):
+            module = importlib.import_module(str(node.module))
+            for alias in node.names:
+                if not hasattr(module, alias.name):
+                    importlib.import_module(f"{node.module}.{alias.name}")
+                if isinstance(found := getattr(module, alias.name), ModuleType):
+                    modules[alias.asname or alias.name] = found
+    used = [(node.value.id, node.attr) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
+    assert [f"{name}.{attribute}" for name, attribute in used if name in modules and not hasattr(modules[name], attribute)] == []
