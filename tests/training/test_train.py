@@ -22,7 +22,7 @@ from etude.data.dataset import Dataset, Split
 from etude.errors import EtudeError, UsageError
 from etude.models import registry
 from etude.models.network import Network
-from etude.train import checkpoint, engine, loop
+from etude.train import checkpoint, compiling, engine, loop
 from etude.train import recipe as recipes
 from etude.train.job import Interrupted, Job, Means, Progress
 from etude.train.recipe import Recipe
@@ -436,3 +436,41 @@ def test_bf16_is_another_function_and_is_said_everywhere(tmp_path: Path) -> None
     assert "in bf16" in in_short(one) and "bf16" not in in_short(other)
     assert recipes.from_toml(tmp_path / "half" / "recipe.toml").precision == "bf16"
     assert all(parameter.dtype == torch.float32 for parameter in load(tmp_path / "half").module.parameters())
+
+
+def test_a_long_run_has_its_step_compiled_where_that_is_faster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The function stays, a broken run goes on as it began, and a trial leaves nothing behind. (Without the code generator, for time.)"""
+    said: list[str] = []
+    plain, compiled, slower, broken, failed = (Run(tmp_path / name) for name in ("plain", "compiled", "slower", "broken", "failed"))
+    recipe = small(epochs=None, steps=6)
+    engine.fit(recipe, run=plain, say=said.append)
+    assert not said and plain.environment()["compiled"] is False
+    original = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda module, **_: original(module, dynamic=False, backend="aot_eager"))
+    monkeypatch.setattr(compiling, "has_compiler", lambda: True)
+    monkeypatch.setattr(compiling, "FEWEST", 1)
+    engine.fit(recipe, run=Run(tmp_path / "short"), say=said.append)
+    assert not said and not Run(tmp_path / "short").environment()["compiled"]
+    monkeypatch.setattr(compiling, "LONG", 0.0)
+    monkeypatch.setattr(compiling, "GAIN", math.inf)
+    engine.fit(recipe, run=compiled, say=said.append)
+    assert re.fullmatch(r"compiled, a step takes \d+\.\d\d of its time", said[-1]) and compiled.environment()["compiled"]
+    assert numbers(plain)[-1] == pytest.approx(numbers(compiled)[-1], rel=1e-3)
+    with pytest.raises(Interrupted):
+        engine.fit(recipe, run=broken, watch=pressed_at(3, monkeypatch))
+    assert not engine.resume(broken).warning and numbers(broken) == numbers(compiled)
+    monkeypatch.setattr(compiling, "GAIN", 0.0)
+    engine.fit(recipe, run=slower, say=said.append)
+    assert said[-1].endswith("so it stays as it is") and numbers(slower) == numbers(plain)
+    monkeypatch.setattr(torch, "compile", lambda module, **_: FailsToCompile(module))
+    engine.fit(recipe, run=failed, say=said.append)
+    assert said[-1] == "the step stays as it is: it cannot be compiled here (no such file: omp.h)" and numbers(failed) == numbers(plain)
+
+
+class FailsToCompile(torch.nn.Module):
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("no such file: omp.h\nand more")

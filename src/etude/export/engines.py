@@ -1,8 +1,6 @@
 """What can compute a network on this machine's processor: torch as it is, torch made faster, and other programs from the ONNX graph."""
 
 import copy
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,11 +10,10 @@ from torch import Tensor, nn
 from etude.errors import EtudeError, UsageError, nearest
 from etude.export.compare import Answer
 from etude.export.extras import EXTRAS, extra, missing
-from etude.export.formats import INPUT, ONNX, onnx_bytes, onnx_session, program, quiet
+from etude.export.formats import INPUT, ONNX, onnx_bytes, onnx_session, program
+from etude.train.compiling import COMPILERS, has_compiler, quiet
 from etude.train.folding import fold
 from etude.train.trained import TrainedNetwork
-
-COMPILERS = ("g++", "clang++", "cl")
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class Engine:
         """Why it is not there, with what to do about it; "" where it is."""
         if package := missing(*self.needs):
             return f"{package} is not installed: pip install 'etude-cnn[{EXTRAS[self.needs[-1]]}]'"
-        if self.make is compiled and not any(map(shutil.which, (os.environ.get("CXX", ""), *COMPILERS))):
+        if self.make is compiled and not has_compiler():
             return f"torch compiles with a C++ compiler, and there is none: install {COMPILERS[0]}"
         return ""
 

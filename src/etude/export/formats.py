@@ -4,10 +4,8 @@ import contextlib
 import importlib
 import io
 import json
-import logging
 import os
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from etude.export.compare import BATCHES, Answer, Compared, compared, random_pix
 from etude.export.extras import extra, missing, version
 from etude.export.page import hub_config, hub_page
 from etude.models.weight_files import as_safetensors, read_converted
+from etude.train.compiling import quiet
 
 INPUT, OUTPUT, BATCH = "images", "logits", "batch"
 
@@ -120,19 +119,6 @@ def program(module: nn.Module, image: tuple[int, int, int]) -> torch.export.Expo
     for node in found.graph.nodes:
         node.meta.pop("stack_trace", None)  # the source's lines, with the folders of whoever exports
     return found
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Without what torch's exporter says of itself."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        before = logging.root.manager.disable
-        logging.disable(logging.WARNING)
-        try:
-            yield
-        finally:
-            logging.disable(before)
 
 
 def write_pt2(card: Card, file: Path) -> None:

@@ -18,7 +18,7 @@ from etude import data
 from etude.data.batches import Batches, Place, epoch_order, generator, random_flip, random_part, random_shift
 from etude.data.dataset import Dataset, Split
 from etude.errors import EtudeError, UsageError
-from etude.train import checkpoint, machine, start
+from etude.train import checkpoint, compiling, machine, start
 from etude.train.folding import fold
 from etude.train.initial import draw_by_shape
 from etude.train.job import Diverged, Interrupted, Job, Means, Progress
@@ -80,7 +80,9 @@ class Training:
         self.steps = self.recipe.steps or max(1, round((self.recipe.epochs or 0) * self.steps_per_epoch))
         self.state: dict[str, Any] = {"step": 0, "seconds": 0.0, "rows": 0, "warning": "", "warm": self.recipe.warm_up is None}
         self.state |= dict.fromkeys(SUMS, NOTHING_YET)
+        self.fast = self.fast_learner()
         self.environment = machine.environment(self.device, self.world.size) | {
+            "compiled": self.fast is not None,
             "source": machine.source_digest(self.recipe.model),
             "data": dataset.digest(),
             "images": dataset.source,
@@ -107,6 +109,24 @@ class Training:
         """The images of `split`, on the device, in the layout whose convolutions are fastest on a CPU."""
         split = Split(split.images.to(self.device), split.labels.to(self.device))
         return Batches(split, self.mean, self.std, device=self.device, memory_format=torch.channels_last)
+
+    def fast_learner(self) -> nn.Module | None:
+        """The learner compiled, where this run was begun so, or is worth it; for whole batches, as compiled code is made for one size."""
+        x, y = self.train.cut(torch.arange(min(self.recipe.batch, len(self.train)), device=self.device))
+
+        def step(learner: nn.Module) -> None:
+            with self.autocast():
+                loss, _ = learner(x, y)
+            loss.backward()
+
+        if self.saved_environment:
+            begun_so = self.saved_environment.get("compiled") and compiling.has_compiler()
+            return compiling.compiled(self.learner, step) if begun_so else None
+        return compiling.faster(self.learner, step, self.steps, self.means.say) if self.world.size == 1 else None
+
+    def autocast(self) -> torch.autocast:
+        """The precision of the recipe's steps."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16")
 
     def check_world(self) -> None:
         """Raises UsageError where the processes of this run do not all do the same, or have not an image each in every batch."""
@@ -179,8 +199,9 @@ class Training:
         augment = functools.partial(self.augment, place) if self.recipe.shift or self.recipe.flip or self.recipe.crop else None
         x, y = self.train.cut(index[place.part], augment)
         self.world.seed(self.job.seed, self.state["step"])
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            loss, right = self.world.run(self.learner, x, y)
+        learner = self.fast if self.fast is not None and len(index) == self.recipe.batch else self.learner
+        with self.autocast():
+            loss, right = self.world.run(learner, x, y)
         self.model.zero_grad()
         loss.backward(torch.full_like(loss, self.world.size * len(y) / len(index)))  # gradients will be those of the batch's mean
         set_learning_rates(self.optimizers, self.rate())
