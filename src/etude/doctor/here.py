@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from etude.data import catalog
 from etude.data.sources import cache_folder, is_cached
-from etude.verification.limits import free, processors
+from etude.left import free, processors
 from etude.version import VERSION
 
 PACKAGES = ("torch", "numpy", "pillow", "safetensors", "matplotlib", "click", "rich")

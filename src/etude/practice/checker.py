@@ -14,13 +14,13 @@ from typing import Any, Literal
 from etude.errors import EtudeError, UsageError
 from etude.explain.endless import never_ends
 from etude.explain.findings import Finding
+from etude.left import processors
 from etude.practice.exercises import LANGUAGES, Language, exercise
 from etude.practice.printed import shown
 from etude.practice.words import Diagnosis, diagnosis, say
 from etude.shown import Shown
 from etude.source import NOTEBOOK, Script
 from etude.verification.apart import Failed, Server, call
-from etude.verification.limits import processors
 
 CHILD = "etude.practice.judging"
 MODULES = (CHILD, "torch._dynamo")  # that a process for checks has imported; the second, optimisers import on their first use

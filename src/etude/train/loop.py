@@ -18,7 +18,7 @@ from etude import data
 from etude.data.batches import Batches, Place, epoch_order, generator, random_flip, random_part, random_shift
 from etude.data.dataset import Dataset, Split
 from etude.errors import EtudeError, UsageError
-from etude.train import checkpoint, compiling, machine, start
+from etude.train import checkpoint, compiling, dense, machine, start
 from etude.train.folding import fold
 from etude.train.initial import draw_by_shape
 from etude.train.job import Diverged, Interrupted, Job, Means, Progress
@@ -80,8 +80,12 @@ class Training:
         self.steps = self.recipe.steps or max(1, round((self.recipe.epochs or 0) * self.steps_per_epoch))
         self.state: dict[str, Any] = {"step": 0, "seconds": 0.0, "rows": 0, "warning": "", "warm": self.recipe.warm_up is None}
         self.state |= dict.fromkeys(SUMS, NOTHING_YET)
+        self.one_buffer = self.is_short_of_memory()
+        if self.one_buffer:
+            dense.in_one_buffer(self.model)
         self.fast = self.fast_learner()
         self.environment = machine.environment(self.device, self.world.size) | {
+            "one_buffer": self.one_buffer,
             "compiled": self.fast is not None,
             "source": machine.source_digest(self.recipe.model),
             "data": dataset.digest(),
@@ -110,9 +114,20 @@ class Training:
         split = Split(split.images.to(self.device), split.labels.to(self.device))
         return Batches(split, self.mean, self.std, device=self.device, memory_format=torch.channels_last)
 
+    def some_images(self) -> tuple[Tensor, Tensor]:
+        """As many as this process has of a batch, to find out with how a step is done best."""
+        return self.train.cut(torch.arange(min(self.recipe.batch, len(self.train)), device=self.device)[self.world.part(self.recipe.batch)])
+
+    def is_short_of_memory(self) -> bool:
+        """Whether dense blocks train in one buffer each: where the run was begun so, or where memory is short for them as they are."""
+        if self.saved_environment:
+            return bool(self.saved_environment.get("one_buffer"))
+        on_processor = self.device.type == "cpu" and bool(dense.blocks(self.model))
+        return on_processor and dense.is_short_of_memory(self.learner, *self.some_images(), self.means.say)
+
     def fast_learner(self) -> nn.Module | None:
         """The learner compiled, where this run was begun so, or is worth it; for whole batches, as compiled code is made for one size."""
-        x, y = self.train.cut(torch.arange(min(self.recipe.batch, len(self.train)), device=self.device))
+        x, y = self.some_images()
 
         def step(learner: nn.Module) -> None:
             with self.autocast():

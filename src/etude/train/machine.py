@@ -21,7 +21,8 @@ from etude.version import VERSION
 PACKAGE = Path(__file__).parent.parent
 # the code that every run's numbers depend on, beside its network's own; a test holds the two rooms to it
 DATA_BEHIND_NUMBERS = ("batches", "cifar", "dataset", "folder", "idx", "picture", "strokes", "svhn")
-TRAINING_BEHIND_NUMBERS = ("batch_norm", "compiling", "folding", "initial", "loop", "muon", "optimizers", "processes", "start", "world")
+OF_A_STEP = ("batch_norm", "compiling", "dense", "muon", "optimizers")
+TRAINING_BEHIND_NUMBERS = (*OF_A_STEP, "folding", "initial", "loop", "processes", "start", "world")
 
 
 def choose_device(name: str | None) -> torch.device:

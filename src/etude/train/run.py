@@ -17,7 +17,10 @@ from etude.train.recipe import Recipe
 
 FORMAT = 2  # of the folder: 1 had mean and spread of the data in the recipe, and no training curve
 # what can change a number: of the machine, the code and the data
-BEHIND_NUMBERS = ("source", "torch", "processor", "cpu_capability", "device", "device_name", "threads", "processes", "compiled", "data")
+BEHIND_NUMBERS = (
+    *("source", "torch", "processor", "cpu_capability", "device", "device_name", "threads", "processes"),
+    *("one_buffer", "compiled", "data"),
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -216,5 +219,5 @@ def is_test(row: Mapping[str, Any]) -> bool:
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs between what two runs stand on, of the things that can change a number and that both know."""
-    before = {"processes": 1, "compiled": False, **before}  # of which nothing was said before there was another way
+    before = {"processes": 1, "one_buffer": False, "compiled": False, **before}  # of which nothing was said before there was another way
     return [f"{key} was {before.get(key)}, is {now[key]}" for key in BEHIND_NUMBERS if key in now and before.get(key) != now[key]]
