@@ -92,6 +92,34 @@ def speed_table(_: str) -> str:
     return "\n".join(lines)
 
 
+def step_table(_: str) -> str:
+    """Training steps, beside the usual way and the bare convolutions of the same network."""
+    found = record("docs/records/steps.json")
+    networks = found["networks"].items()
+    ways = tuple(dict.fromkeys(way for _, row in networks for way in row["ways"]))
+    lines = tuple(
+        (
+            f"`{name}`",
+            *(f"{row['ways'][way]['faster']:.2f} ({row['ways'][way]['share']:.0%})" if way in row["ways"] else "" for way in ways),
+        )
+        for name, row in networks
+    )
+    kept = tuple(
+        (
+            f"`{name}`",
+            f"{row['ways'][ways[0]]['images']:.0f}",
+            *(f"{row['ways'][way]['memory']:,.0f}" if way in row["ways"] else "" for way in ways),
+        )
+        for name, row in networks
+    )
+    rounds = ", ".join(sorted({str(row["rounds"]) for _, row in networks}))
+    said = f"On {found['threads']} threads of {found['processor']}, torch {found['torch']}, medians of {rounds} rounds: times as fast as "
+    said += "the usual way (and share of the rate of the bare convolutions)."
+    memory = "The most MiB that a step of so many images takes beyond weights and gradients."
+    tables = (markdown(("network", *ways), lines, "en"), markdown(("network", "images", *ways), kept, "en"))
+    return f"{said}\n\n{tables[0]}\n\n{memory}\n\n{tables[1]}"
+
+
 def filled(text: str, name: str, content: str) -> str:
     """`text` with `content` between the comments <!-- name --> and <!-- end name -->."""
     start, end = f"<!-- {name} -->", f"<!-- end {name} -->"
@@ -350,6 +378,7 @@ def markdown(columns: tuple[str, ...], lines: tuple[tuple[str, ...], ...], langu
 TABLES = {
     "results": results_table,
     "speed": speed_table,
+    "steps": step_table,
     "depth": depth_table,
     "degradation": degradation_table,
     "resnet orders": orders_of("resnet"),
