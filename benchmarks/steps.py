@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 NETWORKS = ("lecture_inception", "lecture_residual", "lecture_densenet")
@@ -84,8 +85,9 @@ def layer_by_layer(network: str) -> float:
 
     matrices = [torch.randn_like(weight).flatten(1) for weight in etude.build(network).parameters() if weight.dim() == 4]
     times: tuple[list[float], list[float]] = [], []
+    ways: tuple[Callable[[], object], ...] = (lambda: [alone(m) for m in matrices], lambda: muon.orthogonalized(matrices))
     for _ in range(300):
-        for kept, work in zip(times, (lambda: [alone(m) for m in matrices], lambda: muon.orthogonalized(matrices)), strict=True):
+        for kept, work in zip(times, ways, strict=True):
             began = time.perf_counter()
             work()
             kept.append(time.perf_counter() - began)

@@ -90,7 +90,7 @@ def test_what_was_trained_alone_is_used(report: Reproduction, root: Path) -> Non
 
 @pytest.fixture
 def trained(report: Reproduction, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """Accuracies that jobs will answer with in place of training, the same for every network."""
+    """Accuracies that jobs will answer with in place of training, the same for every network; gradients are not asked for."""
     accuracies: list[float] = []
 
     def instead(job: Job, run: Run, means: Means) -> RunResult:
@@ -99,6 +99,7 @@ def trained(report: Reproduction, monkeypatch: pytest.MonkeyPatch) -> Iterator[l
         return RunResult(run.folder, job.recipe, job.seed, accuracy, 10_000, 1.0, rows)
 
     monkeypatch.setattr(engine, "run_job", instead)
+    monkeypatch.setattr(reproduction, "gradients_at_start", lambda *_: {})
     yield accuracies
 
 
@@ -134,7 +135,6 @@ def test_a_declared_reencoding_is_not_judged_as_a_value(trained: list[float], tm
     """Published and measured stand side by side."""
     trained[:] = [0.99] * 5
     monkeypatch.setattr(declaration, "declared", lambda root: "mnist")
-    monkeypatch.setattr(reproduction, "gradients_at_start", lambda *_: {})
     report = reproduce("lecture", budget="paper", seeds=5, root=tmp_path / "runs", data=str(tmp_path))
     assert [entry.verdict.word for entry in report.judged] == ["not judged: re-encoded"] * 2 + ["not judged"] * 3
     assert "holds mnist in another encoding" in report.judged[0].verdict.why
