@@ -81,6 +81,7 @@ def test_the_tasks_of_a_script_for_slurm_do_the_whole_plan(
     done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, "of the test images right" in done.stdout) == (0, True), done.stderr
     assert held(tmp_path / "runs") == held(alone)
+    monkeypatch.setattr("etude.report.page.reproduction_page", lambda _: "a page")
     assert "page: runs/lecture-smoke.html" in run(capsys, *asked)[1]
 
 
