@@ -225,11 +225,11 @@ def images(module: nn.Module, count: int, shape: Shape) -> Tensor:
 def gives_its_own_shape(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether it is one of the functions whose shape torch finds on the meta device by dozens of functions of Python, and is as expected.
 
-    A batch norm in eval mode, of as many channels as its vectors have; a ReLU that makes a new tensor. They take longer than all else.
+    A batch norm in eval mode, of as many channels as its vectors have; a ReLU that makes a new tensor, for which no gradient is to come.
     """
     x = argument(args, kwargs, 0, "input")
     if func in RELUS:
-        return isinstance(x, Tensor) and x.is_meta and not argument(args, kwargs, 1, "inplace", False)
+        return isinstance(x, Tensor) and x.is_meta and not x.requires_grad and not argument(args, kwargs, 1, "inplace", False)
     if func is not F.batch_norm:
         return False
     mean, variance, *affine = [argument(args, kwargs, place, name) for place, name in enumerate(BATCH_NORM, start=1)]
