@@ -8,6 +8,7 @@ Everything is timed twice. By the first time `auto` chooses; how much longer tha
 import dataclasses
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def main() -> None:
     for name in NETWORKS:
         trained = card_of_network(Network(name)).trained
         for batch in BATCHES:
-            choosing, judging = (bench(trained, batch, lambda text, name=name: print(name, text, file=sys.stderr)) for _ in range(2))
+            choosing, judging = (bench(trained, batch, partial(print, name, file=sys.stderr)) for _ in range(2))
             rows.append({"network": name, "batch": batch, **judged(choosing, judging)})
             print(json.dumps({key: rows[-1][key] for key in ("network", "batch", "auto")}), flush=True)
     record = {

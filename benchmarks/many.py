@@ -95,7 +95,8 @@ def disturbed(arguments: list[str], runs: Path) -> dict[str, Any]:
         wanted = first.finished + 2
         first.until(lambda: first.finished >= wanted and first.saved > 0)
         finished = first.finished
-        cluster.remove_node(cluster.head_node, allow_graceful=False)
+        head: Any = cluster.head_node
+        cluster.remove_node(head, allow_graceful=False)
         killed = time.monotonic()
         code, seconds = first.ends()
         ended_after = time.monotonic() - killed

@@ -22,7 +22,6 @@ import argparse
 import contextlib
 import datetime
 import fnmatch
-import functools
 import json
 import math
 import shlex
@@ -102,9 +101,9 @@ def chosen(patterns: Sequence[str], data: str | None) -> list[tuple[Recipe, str]
 
     Raises UsageError for a name that is neither a row nor a recipe, and where the data is another set's.
     """
-    every, reader = rows(), functools.cache(recipes.read)
+    every = rows()
     named = [name for pattern in patterns or ["*"] for name in fnmatch.filter(every, pattern) or [pattern]]
-    found = [recipes.load(name, "paper", reader) for name in dict.fromkeys(named)]
+    found = [recipes.load(name, "paper") for name in dict.fromkeys(named)]
     declared = declaration.declared(Path(data)) if data else ""
     kept = [(recipe.on(data) if data else recipe, recipe.data) for recipe in found if declared in ("", recipe.data)]
     if not kept:

@@ -93,7 +93,7 @@ class Written(nn.Module):
             case "conv" | "linear" | "batch_norm" | "dropout":
                 if op.name not in self.layers:
                     self.layers[op.name] = layer(step, x.shape[1])
-                return self.layers[op.name](x)  # type: ignore[no-any-return]
+                return self.layers[op.name](x)
             case "relu":
                 return F.relu(x)
             case "max_pool":
@@ -113,7 +113,7 @@ class Written(nn.Module):
             case "concat":
                 return torch.cat(inputs, dim=1)
             case "slice":
-                return x[:, :, :: step.stride, :: step.stride]  # type: ignore[misc]
+                return x[:, :, :: step.stride, :: step.stride]
             case "pad":
                 return F.pad(x, (0, 0, 0, 0, 0, step.shape[0] - x.shape[1]))
         raise AssertionError(step.op)
@@ -365,7 +365,8 @@ def relu_other(garden: Garden) -> bool:
     step = pick(garden, lambda one: one.op == "relu")
     if step is None:
         return False
-    name, run = garden.random.choice([("gelu", F.gelu), ("leaky_relu", F.leaky_relu), ("silu", F.silu), ("sigmoid", torch.sigmoid)])
+    others: dict[str, Callable[..., Tensor]] = {"gelu": F.gelu, "leaky_relu": F.leaky_relu, "silu": F.silu, "sigmoid": torch.sigmoid}
+    name, run = garden.random.choice([*others.items()])
     garden.instead(step, run)
     garden.note("relu other", 1, place_behind(garden, step), name, steps=[step.index])
     return True

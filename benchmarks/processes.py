@@ -87,7 +87,8 @@ def kills(count: int, seed: int) -> list[dict[str, Any]]:
             row: dict[str, Any] = {"process": int(rank), "step": step, "ended after": round(time.monotonic() - killed, 1)}
             row |= {"exit code": process.returncode, "errors": sum(line.startswith("error: ") for line in said), "at": step_of(run)}
             started(folder, run).communicate()
-            found.append(row | {"same": run.finished and same(run, whole)})
+            again = Run(run.folder)
+            found.append(row | {"same": again.finished and same(again, whole)})
             print(json.dumps(found[-1]), flush=True)
     raise AssertionError
 
@@ -129,7 +130,11 @@ def main() -> int:
         accuracies(options.accuracies, options.seeds)
         return 0
     command = f"python benchmarks/processes.py --kills {options.kills} --seeds {options.seeds}"
-    record = {"command": command, "environment": machine.environment(torch.device("cpu")), "recipe": recipes.as_table(RECIPE)}
+    record: dict[str, Any] = {
+        "command": command,
+        "environment": machine.environment(torch.device("cpu")),
+        "recipe": recipes.as_table(RECIPE),
+    }
     record |= {"kills": kills(options.kills, seed=0), "accuracies": compared(options.seeds)}
     print(json.dumps(record["accuracies"]))
     write_text(RECORD, json.dumps(record, indent=1) + "\n")

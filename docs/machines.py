@@ -84,11 +84,10 @@ def operations(recipe: Recipe) -> float:
 
 def small() -> Iterator[Work]:
     """The rows of the papers' tables on small images, paper by paper and set by set."""
-    reader = functools.cache(recipes.read)
     for held in (one for one in map(claims.load, claims.names()) if one.tables):
         paper = load_paper(held.paper)
         named = dict.fromkeys(claim.recipe for claim in claims.values(held, paper))
-        read = [recipes.load(name, "paper", reader) for name in named]
+        read = [recipes.load(name, "paper") for name in named]
         for data in dict.fromkeys(recipe.data for recipe in read):
             yield Work(f"{paper.title}, {SETS[data]}", tuple(recipe for recipe in read if recipe.data == data))
 

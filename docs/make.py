@@ -228,7 +228,10 @@ DATA = {
 
 def order_line(row: dict[str, Any], language: str) -> tuple[str, ...]:
     """What was claimed, both errors, the paired differences, and the verdict at its conditions."""
-    said = (lambda text: CHINESE.get(text, text)) if language == "zh" else (lambda text: text)
+
+    def said(text: str) -> str:
+        return CHINESE.get(text, text) if language == "zh" else text
+
     means = [statistics.fmean(errors) for errors in zip(*row["errors"], strict=True)]
     pair = ", ".join(f"`{row[side].partition('.')[0]}` {mean:.1f}" for side, mean in zip(("worse", "better"), means, strict=True))
     conditions = row["conditions"]

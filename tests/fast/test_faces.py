@@ -206,6 +206,11 @@ def view(request: pytest.FixtureRequest) -> View:
     return MADE[request.param]()
 
 
+@pytest.fixture(scope="module")
+def page(view: View) -> str:
+    return page_of(view)
+
+
 def said(text: str) -> Counter[str]:
     """The words of a text, without the numbers in front of a source's lines."""
     lines = (re.sub(r"^(?=.{4}\d(  |$)) *\d+", "", line) for line in text.splitlines())
@@ -217,15 +222,15 @@ def titles(view: View) -> Counter[str]:
     return sum((titles(part) for part in view.parts if isinstance(part, View)), own)
 
 
-def test_a_page_says_what_the_terminal_says_and_its_titles(view: View) -> None:
-    on_page = Counter(word for word in Reader(page_of(view)).words if word not in DECORATION)
+def test_a_page_says_what_the_terminal_says_and_its_titles(view: View, page: str) -> None:
+    on_page = Counter(word for word in Reader(page).words if word not in DECORATION)
     on_terminal = said(text_of(view)) + titles(view)
     assert (on_page - on_terminal, on_terminal - on_page) == (Counter(), Counter())
 
 
-def test_a_notebook_says_what_page_and_terminal_say(view: View) -> None:
+def test_a_notebook_says_what_page_and_terminal_say(view: View, page: str) -> None:
     cell = Cell(view)
-    assert Reader(cell._repr_html_()).words == Reader(page_of(view)).words
+    assert Reader(cell._repr_html_()).words == Reader(page).words
     assert said(repr(cell)) == said(text_of(view))
 
 
@@ -244,8 +249,8 @@ def test_colours_add_nothing_to_the_words(view: View, monkeypatch: pytest.Monkey
     assert re.sub(r"\x1b\[[\d;]*m", "", coloured).split() == text_of(view, 160).split()
 
 
-def test_a_page_fits_into_every_window(view: View) -> None:
-    assert too_wide(page_of(view)) == []
+def test_a_page_fits_into_every_window(page: str) -> None:
+    assert too_wide(page) == []
 
 
 def test_pages_that_are_too_wide_are_found() -> None:

@@ -135,10 +135,8 @@ PARITY = [
     ("resnet18", 64, False),
     ("resnet18", 64, True),
     ("resnet50@v15", 64, False),
-    ("resnet101@v15", 64, False),
     ("densenet121", 64, False),
     ("densenet121", 64, True),
-    ("densenet201", 64, False),
     ("googlenet@torchvision", 96, False),  # 6×6 in front of the heads, which pool it to 4×4
 ]
 

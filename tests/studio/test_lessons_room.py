@@ -2,16 +2,20 @@
 
 import re
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from etude.explain.conv1x1 import cost_comparison, worked_example
 from etude.lessons.pages import pages, stem_of
+from etude.studio.bench import Bench
 from etude.studio.rooms.figures import FIGURES, LOOKED_THROUGH, fields_of
 from etude.studio.rooms.lessons import parts_of, shown_commands
 from etude.studio.words import LANGUAGES, Language
+from etude.verification.apart import Server
 
 LESSONS = [stem_of(page) for page in pages("en")]
 
@@ -58,6 +62,14 @@ def test_what_is_not_there(client: TestClient, path: str) -> None:
     assert client.get(f"/en/lessons/{path}").status_code == 404
 
 
+@pytest.fixture
+def bench(client: TestClient) -> Iterator[Bench]:
+    """Whose process is not its own to end."""
+    guard: Any = client.app
+    yield guard.app.state.bench
+    guard.app.state.bench.server = None
+
+
 @pytest.mark.parametrize(
     ("code", "printed", "error", "line"),
     [
@@ -70,7 +82,10 @@ def test_what_is_not_there(client: TestClient, path: str) -> None:
         ("import socket\nsocket.create_connection(('127.0.0.1', 80))", "", "Error", None),
     ],
 )
-def test_code_runs_apart(client: TestClient, code: str, printed: str, error: str | None, line: int | None) -> None:
+def test_code_runs_apart(
+    client: TestClient, bench: Bench, server: Server, code: str, printed: str, error: str | None, line: int | None
+) -> None:
+    bench.make = lambda: server
     found = client.post("/en/lessons/1-conv1x1/run", json={"code": code, "name": "cell"}).json()
     assert found["printed"] == printed
     assert (found["error"] is None) if error is None else error in found["error"]
@@ -78,8 +93,9 @@ def test_code_runs_apart(client: TestClient, code: str, printed: str, error: str
         assert found["line"] == line
 
 
-def test_what_runs_can_be_stopped(client: TestClient) -> None:
-    with ThreadPoolExecutor(1) as beside:
+def test_what_runs_can_be_stopped(client: TestClient, bench: Bench) -> None:
+    with ThreadPoolExecutor(1) as beside, Server(()) as own:
+        bench.make = lambda: own
         began = time.monotonic()
         running = beside.submit(client.post, "/en/lessons/1-conv1x1/run", json={"code": "while True: pass", "name": "a"})
         while not running.done():

@@ -19,9 +19,11 @@ from starlette.testclient import TestClient
 from etude.cli.cell import command
 from etude.models import registry
 from etude.studio.app import studio
+from etude.studio.bench import Bench
 from etude.studio.dropped import LARGEST
 from etude.studio.frame import Places
 from etude.studio.guard import Door
+from etude.verification.apart import Server
 from etude.views.own import Own, look
 from etude.views.walk import walk
 
@@ -31,7 +33,7 @@ OWN = {"net.py": "departs/lecture_residual_no_bias.py", "two.py": "../scripts/tw
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+def client(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Iterator[TestClient]:
     """Whoever is let in, in a folder with some networks; foreign code runs in one process for all tests."""
     outside = tmp_path_factory.mktemp("outside")
     folder = outside / "folder"
@@ -41,9 +43,11 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     (outside / "secret.py").write_text("raise SystemExit")
     (folder / "link.py").symlink_to(outside / "secret.py")
     door = Door("127.0.0.1", 8517, "secret")
-    guarded: Any = studio(Places(folder, command), door)
+    bench = Bench(lambda: server)
+    guarded: Any = studio(Places(folder, command), door, bench=bench)
     yield TestClient(guarded, base_url=US, cookies={door.cookie: door.secret}, headers={"Origin": US, "Accept": "application/json"})
-    guarded.app.state.bench.close()
+    bench.server = None  # which is not its own to end
+    bench.close()
     guarded.app.state.dropped.close()
 
 
@@ -193,6 +197,17 @@ def test_files_that_are_no_network(client: TestClient, content: str | bytes, tol
     assert "/tmp" not in page
 
 
+@pytest.fixture
+def mortal(client: TestClient) -> Iterator[None]:
+    """What is stopped here is a process of its own."""
+    guard: Any = client.app
+    shared, guard.app.state.bench = guard.app.state.bench, Bench(lambda: Server(["torch"]))
+    yield
+    guard.app.state.bench.close()
+    guard.app.state.bench = shared
+
+
+@pytest.mark.usefixtures("mortal")
 def test_what_loops_is_stopped_and_nothing_waits_for_it(client: TestClient) -> None:
     address = drop(client, "loops.py", "import torch\nclass Net(torch.nn.Module):\n    def forward(self, x):\n        while True: pass\n")
     address = address.json()["address"]

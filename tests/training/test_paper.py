@@ -15,6 +15,7 @@ from PIL import Image
 
 from etude.errors import UsageError
 from etude.jobs import lanes, local
+from etude.jobs.here import Here
 from etude.jobs.lane import End, News, Order, Process
 from etude.jobs.local import order_of
 from etude.models.network import Network
@@ -113,6 +114,7 @@ def test_a_run_whose_parent_ends_saves_and_ends_later_with_the_numbers_that_it_w
 def test_a_run_that_diverges_has_ended(
     name: str, digits: Path, tmp_path: Path, one_thread: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(paper, "Processes", lambda _, threads: Here(threads))
     (tmp_path / "toy.toml").write_text(TOY.replace("lr = 0.001", "lr = 1e30"), encoding="utf-8")
     arguments = (name, "--runs", str(tmp_path / "runs"), "--data", str(digits), "--device", "cpu")
     for _ in range(2):

@@ -90,7 +90,7 @@ def test_what_was_trained_alone_is_used(report: Reproduction, root: Path) -> Non
 
 @pytest.fixture
 def trained(report: Reproduction, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """Accuracies that jobs will answer with in place of training, the same for every network."""
+    """Accuracies that jobs will answer with in place of training, the same for every network; gradients are not asked for."""
     accuracies: list[float] = []
 
     def instead(job: Job, run: Run, means: Means) -> RunResult:
@@ -99,6 +99,7 @@ def trained(report: Reproduction, monkeypatch: pytest.MonkeyPatch) -> Iterator[l
         return RunResult(run.folder, job.recipe, job.seed, accuracy, 10_000, 1.0, rows)
 
     monkeypatch.setattr(engine, "run_job", instead)
+    monkeypatch.setattr(reproduction, "gradients_at_start", lambda *_: {})
     yield accuracies
 
 
@@ -134,7 +135,6 @@ def test_a_declared_reencoding_is_not_judged_as_a_value(trained: list[float], tm
     """Published and measured stand side by side."""
     trained[:] = [0.99] * 5
     monkeypatch.setattr(declaration, "declared", lambda root: "mnist")
-    monkeypatch.setattr(reproduction, "gradients_at_start", lambda *_: {})
     report = reproduce("lecture", budget="paper", seeds=5, root=tmp_path / "runs", data=str(tmp_path))
     assert [entry.verdict.word for entry in report.judged] == ["not judged: re-encoded"] * 2 + ["not judged"] * 3
     assert "holds mnist in another encoding" in report.judged[0].verdict.why
@@ -164,9 +164,11 @@ def test_the_page_is_one_file_that_needs_nothing_else(page: str) -> None:
         assert expected in page
 
 
-def test_the_page_fits_into_every_window(report: Reproduction, page: str) -> None:
-    """Also with a fact that departs, and with every verdict."""
+def test_the_page_fits_into_every_window(report: Reproduction, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also with a fact that departs, and with every verdict; then its pictures are not drawn anew."""
     assert too_wide(page) == []
+    for drawn in ("etude.report.figures.run_curves", "etude.report.page.gradient_figure"):
+        monkeypatch.setattr(drawn, lambda *_: "<svg></svg>")
     words: tuple[Word, ...] = ("reproduced", "exceeded", "consistent", "not reproduced", "not judged")
     judged = tuple(
         dataclasses.replace(entry, verdict=dataclasses.replace(entry.verdict, word=word))
@@ -177,12 +179,14 @@ def test_the_page_fits_into_every_window(report: Reproduction, page: str) -> Non
     assert all(word in page for word in words)
 
 
-def test_the_command_prints_tables_json_and_the_page(report: Reproduction, root: Path) -> None:
+def test_the_command_prints_tables_json_and_the_page(report: Reproduction, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etude.report.page.reproduction_page", lambda found: f"the page of {found.paper.title}")
     arguments = ["reproduce", "lecture", "--budget", "smoke", "--seeds", "2", "--data", "strokes", "--runs", str(root)]
     shown = CliRunner().invoke(command, arguments)
     assert shown.exit_code == 0, shown.output
     assert "lecture_inception: parameters" in shown.stdout
     assert str(root / "lecture-smoke.html") in shown.stdout
+    assert (root / "lecture-smoke.html").read_text(encoding="utf-8") == f"the page of {report.paper.title}"
     asked = CliRunner().invoke(command, [*arguments, "--json"])
     answer = json.loads(asked.stdout)
     assert answer["trained"][0]["n"] == 2

@@ -21,7 +21,8 @@ from etude.explain.recorder import Call, Function, Recorder, memory_of, tensors_
 
 T = TypeVar("T")
 META = torch.device("meta")
-BATCH_NORM = ("input", "running_mean", "running_var", "weight", "bias")  # the tensors that `F.batch_norm` takes, in order
+RELUS: tuple[Function, ...] = (F.relu, torch.relu, Tensor.relu)
+BATCH_NORM = ("running_mean", "running_var", "weight", "bias")  # the tensors that `F.batch_norm` takes beside the input, in order
 USUAL_SIDES = (28, 32, 64, 96, 128, 224, 256, 299, 384, 512)
 
 
@@ -221,14 +222,19 @@ def images(module: nn.Module, count: int, shape: Shape) -> Tensor:
     return torch.rand(count, *shape, dtype=dtype)
 
 
-def gives_its_own_shape(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether a batch norm is one in eval mode, on the meta device, of as many channels as its vectors have.
+def gives_its_own_shape(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether it is one of the functions whose shape torch finds on the meta device by dozens of functions of Python, and is as expected.
 
-    Torch finds its shape by forty functions of Python, which takes as long as everything else of a run.
+    A batch norm in eval mode, of as many channels as its vectors have; a ReLU that makes a new tensor, for which no gradient is to come.
     """
-    x, mean, variance, *affine = [argument(args, kwargs, place, name) for place, name in enumerate(BATCH_NORM)]
+    x = argument(args, kwargs, 0, "input")
+    if func in RELUS:
+        return isinstance(x, Tensor) and x.is_meta and not x.requires_grad and not argument(args, kwargs, 1, "inplace", False)
+    if func is not F.batch_norm:
+        return False
+    mean, variance, *affine = [argument(args, kwargs, place, name) for place, name in enumerate(BATCH_NORM, start=1)]
     fits = all(vector is None or vector.shape == x.shape[1:2] for vector in (mean, variance, *affine))
-    in_eval_mode = mean is not None and variance is not None and not argument(args, kwargs, len(BATCH_NORM), "training")
+    in_eval_mode = mean is not None and variance is not None and not argument(args, kwargs, 1 + len(BATCH_NORM), "training")
     return x.is_meta and in_eval_mode and fits
 
 
@@ -246,7 +252,7 @@ class GraphRecorder(Recorder):
         self.unseen = {id(p): p.numel() for p in module.parameters()}
 
     def run(self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if func is F.batch_norm and gives_its_own_shape(args, kwargs):
+        if gives_its_own_shape(func, args, kwargs):
             self.macs = 0
             return torch.empty_like(argument(args, kwargs, 0, "input"))
         before = self.flops()

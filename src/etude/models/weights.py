@@ -5,6 +5,7 @@ half loaded. The names are those of torchvision 0.28.0 (models/resnet.py, densen
 those of the most used ResNets. Weights under other names need the code that they belong to (`verification/carry.py`).
 """
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -151,11 +152,16 @@ def recognise(state_dict: Mapping[str, Any], families: Sequence[Family] = FAMILI
         for name in family.names:
             if family.their_name("fc.weight") not in theirs or registry.row(name).options.get("depth", depth) != depth:
                 continue  # before it is built
-            with torch.device("meta"):
-                ours = registry.build(name, **options_of(name, theirs)).state_dict()
-            if difference(family, ours, theirs) is None:
+            if difference(family, without_numbers(name, *options_of(name, theirs).items()), theirs) is None:
                 return name
     return None
+
+
+@functools.cache
+def without_numbers(name: str, *options: tuple[str, Any]) -> Tensors:
+    """The tensors of a registered network, on the meta device."""
+    with torch.device("meta"):
+        return registry.build(name, **dict(options)).state_dict()
 
 
 def options_of(name: str, theirs: Tensors) -> dict[str, Any]:

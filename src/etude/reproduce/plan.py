@@ -1,9 +1,7 @@
 """Claims to jobs: what a reproduction will train, before torch or any data is there."""
 
 import fnmatch
-import functools
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -114,8 +112,8 @@ def plan(held: Claims, *, budget: str, seeds: int, data: str | None = None, only
     only    a pattern of networks, "resnet20*", or of orders
     Raises  UsageError and TableError for what claims, recipes or papers do not have
     """
-    paper, reader = load_paper(held.paper), functools.cache(recipes.read)
-    sets = {recipes.load(claim.recipe, budget, reader).data for claim in values(held, paper)}
+    paper = load_paper(held.paper)
+    sets = {recipes.load(claim.recipe, budget).data for claim in values(held, paper)}
     declared = declared if data and (declared := declaration.declared(Path(data))) in sets else ""
 
     def on_data(recipe: Recipe) -> Recipe:
@@ -123,7 +121,7 @@ def plan(held: Claims, *, budget: str, seeds: int, data: str | None = None, only
 
     found = []
     for claim in values(held, paper):
-        recipe = recipes.load(claim.recipe, budget, reader)
+        recipe = recipes.load(claim.recipe, budget)
         published = published_value(paper, claim.published) if claim.published else None
         trained = budget == "paper" or claim in held.trained or held.named or only is not None
         reencoded = declared == recipe.data
@@ -131,15 +129,15 @@ def plan(held: Claims, *, budget: str, seeds: int, data: str | None = None, only
     orders = []
     for order in held.orders:
         if order.budget == budget or (order.budget, budget) == ("laptop", "smoke"):
-            worse, better = (order_recipe(order, name, budget, reader) for name in (order.worse, order.better))
+            worse, better = (order_recipe(order, name, budget) for name in (order.worse, order.better))
             orders.append(PlannedOrder(order, on_data(worse), on_data(better), seeds, worse.data, declared == worse.data, held.seeds))
     whole = Plan(tuple(found), tuple(orders), declared)
     return whole if only is None else chosen(whole, only)
 
 
-def order_recipe(order: OrderClaim, name: str, budget: str, reader: Callable[[Path], recipes.File]) -> Recipe:
+def order_recipe(order: OrderClaim, name: str, budget: str) -> Recipe:
     """The recipe of one of its networks, with what the order sets at its own budget. Raises TableError where that measures nothing."""
-    recipe = recipes.load(name, budget, reader)
+    recipe = recipes.load(name, budget)
     if budget == order.budget:
         recipe = recipes.change(recipe, order.set)
     if order.measured == "training error" and not recipe.fitted:

@@ -223,7 +223,8 @@ def reproduce(
     networks = list(dict.fromkeys(job.recipe.model for job in planned.jobs))
     drawn = {one.recipe.model: one.recipe for one in planned.values if one.claim in held.trained}
     checks = (*(exact.parameters(one.name, **one.options) for one in networks), *(exact.cost_of_reduction() if held.costs else ()))
-    layers = {network: exact.layers(network.name, **network.options) for network in networks}
+    graphs = {network: graph(network.without_weights(), network.input) for network in networks}
+    layers = {network: exact.held(network, graphs[network]) for network in networks}
     results, missing = trained(planned, Store(root), means, engine)
     return Reproduction(
         claims=held,
@@ -236,7 +237,7 @@ def reproduce(
         exact=checks,
         layers=layers,
         judged=tuple(judged(one, planned, results, missing) for one in planned.values),
-        graphs={network: graph(network.without_weights(), network.input) for network in drawn},
+        graphs={network: graphs[network] for network in drawn},
         gradients=gradients_at_start(drawn, means.data_dir),
         orders=judged_orders(planned.orders, results, missing),
         results=results,

@@ -11,7 +11,7 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -340,7 +340,17 @@ def files() -> tuple[str, ...]:
 
 def names() -> tuple[str, ...]:
     """Every network by a recipe that Etude brings: "lecture_residual.lecture"."""
-    return tuple(f"{model}.{name}" for name in files() for model in read(FOLDER / f"{name}.toml").models)
+    return tuple(f"{model}.{name}" for name in files() for model in brought(name).models)
+
+
+@functools.cache
+def brought(name: str) -> File:
+    """A recipe file that Etude brings, as it stands."""
+    return as_it_stands(FOLDER / f"{name}.toml")
+
+
+def as_it_stands(path: Path) -> File:
+    return build(File, based(path), path.name, name=path.stem)
 
 
 def find(name: str) -> tuple[Path, Network | None]:
@@ -371,8 +381,13 @@ def for_own_images(name: str, start: bool) -> str:
 
 
 def read(path: Path) -> File:
-    """A recipe file, every budget of every network in it checked. Raises TableError naming file and key."""
-    file = build(File, based(path), path.name, name=path.stem)
+    """A recipe file, every budget of every network in it checked, unless Etude brings it. Raises TableError naming file and key."""
+    return brought(path.stem) if path.parent == FOLDER else checked(path)
+
+
+def checked(path: Path) -> File:
+    """The same of any file."""
+    file = as_it_stands(path)
     if not file.networks:
         raise TableError(f"{path.name}: networks names none; expected at least one, such as lecture_residual = {{}}")
     for pattern, needs in file.networks.items():
@@ -399,13 +414,10 @@ def based(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     return merged(based(beside if beside.exists() else FOLDER / name, (*above, path)), table)
 
 
-def load(name: str, budget: str, reader: Callable[[Path], File] = read) -> Recipe:
-    """The recipe of that name (see `find`) at one of its budgets. The network may be left out where the file is for a single one.
-
-    reader  gives the file: for many recipes in a row, one that reads each file once
-    """
+def load(name: str, budget: str) -> Recipe:
+    """The recipe of that name (see `find`) at one of its budgets. The network may be left out where the file is for a single one."""
     path, model = find(name)
-    file = reader(path)
+    file = read(path)
     if model is None and len(file.models) != 1:
         example = f"{file.models[0]}.{name}"
         raise UsageError(f"{name} is for {', '.join(file.models)}; say which: {example}")

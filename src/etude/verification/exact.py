@@ -71,7 +71,12 @@ def parameters(name: str, module: nn.Module | None = None, **options: Any) -> Ch
 def layers(name: str, module: nn.Module | None = None, **options: Any) -> tuple[LayerCheck, ...]:
     """Every operator of a registered network, or of `module` in its place, against the paper's table, in order."""
     measured = graph(without_weights(name, **options) if module is None else module, registry.row(name).input)
-    return compare(steps_of(name, **options), measured, eps_of(name))
+    return held(Network(name, options), measured)
+
+
+def held(network: Network, measured: Graph) -> tuple[LayerCheck, ...]:
+    """Every operator of a graph against the table of a registered network, in order."""
+    return compare(steps_of(network.name, **network.options), measured, eps_of(network.name))
 
 
 def without_weights(name: str, **options: Any) -> nn.Module:

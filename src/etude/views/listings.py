@@ -54,10 +54,9 @@ def recipes_view(pattern: str) -> View:
     """The recipes whose names match. Raises UsageError where there are none."""
     from etude.train import recipe
 
-    files = [recipe.read(recipe.FOLDER / f"{name}.toml") for name in recipe.files()]
     found = [
         {"recipe": f"{model}.{file.name}", "network": model, "data": file.data or "your own", "budgets": ", ".join(file.budget)}
-        for file in files
+        for file in map(recipe.brought, recipe.files())
         for model in (["NETWORK"] if pattern == "*" and "*" in file.networks else file.models)
     ]
     return listing("Recipes", pattern, [row for row in found if fnmatch.fnmatchcase(row["recipe"], pattern)], " --recipes")

@@ -124,7 +124,7 @@ def published_curve(recipe: Recipe) -> Curve | None:
 @functools.cache
 def data_of(network: str) -> frozenset[str]:
     """What the recipes for a network train on."""
-    known = (recipes.read(recipes.FOLDER / f"{name}.toml") for name in recipes.files())
+    known = map(recipes.brought, recipes.files())
     return frozenset(file.data for file in known if network in file.models)
 
 

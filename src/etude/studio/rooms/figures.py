@@ -69,7 +69,7 @@ def fields_of(name: str) -> Mapping[str, Any]:
     from etude.explain.receptive import receptive_fields
 
     network = Network(name)
-    found = graph(network.build(), network.input)
+    found = graph(network.without_weights(), network.input)
     layers = [
         {key: getattr(node, key) for key in ("path", "op", "kernel", "shape")}
         | {key: getattr(field, key) for key in ("size", "jump", "first")}
