@@ -134,6 +134,32 @@ def memory(work: Callable[[], None]) -> float:
     return float(max(event["Total Allocated"] for event in given) - before) / 2**20
 
 
+def layer_by_layer(name: str) -> float:
+    """How many times as long Muon's iterations take one layer after the other, as published, than stacked, as in etude/train/muon.py."""
+    import torch
+
+    import etude
+    from etude.train import muon
+
+    def alone(matrix: torch.Tensor) -> torch.Tensor:
+        x = matrix / (matrix.norm() + 1e-7)
+        x = x.T if x.shape[0] > x.shape[1] else x
+        for _ in range(muon.ITERATIONS):
+            gram = x @ x.T
+            x = muon.A * x + (muon.B * gram + muon.C * gram @ gram) @ x
+        return x
+
+    matrices = [torch.randn_like(weight).flatten(1) for weight in etude.build(name).parameters() if weight.dim() == 4]
+    times: tuple[list[float], list[float]] = [], []
+    ways: tuple[Callable[[], object], ...] = (lambda: [alone(m) for m in matrices], lambda: muon.orthogonalized(matrices))
+    for _ in range(300):
+        for kept, work in zip(times, ways, strict=True):
+            began = time.perf_counter()
+            work()
+            kept.append(time.perf_counter() - began)
+    return statistics.median(times[0]) / statistics.median(times[1])
+
+
 def child(name: str, how: dict[str, Any]) -> dict[str, float] | None:
     """The same in a process of its own; None where that failed."""
     command = [sys.executable, __file__, "--child", name, json.dumps(how)]
@@ -177,6 +203,8 @@ def main() -> None:
         for way, row in found.items():
             numbers = f"{row['faster']:6.2f} times as fast {row['share']:6.0%} of bare {row['memory']:7,.0f} MiB"
             print(f"{name:20s} {way:28s} {numbers}  first steps {row['first']:6.1f} s", flush=True)
+        if name.startswith("lecture"):
+            print(f"{name:20s} Muon layer by layer takes {layer_by_layer(name):.1f} times as long as stacked", flush=True)
         record["networks"][name] = {"rounds": options.rounds, "ways": found}
         record |= {"processor": processor(), "threads": torch.get_num_threads(), "torch": torch.__version__}
         write_text(RECORD, json.dumps(record, indent=1) + "\n")
