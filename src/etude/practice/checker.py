@@ -11,10 +11,10 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Literal
 
+from etude.capacity import processors
 from etude.errors import EtudeError, UsageError
 from etude.explain.endless import never_ends
 from etude.explain.findings import Finding
-from etude.left import processors
 from etude.practice.exercises import LANGUAGES, Language, exercise
 from etude.practice.printed import shown
 from etude.practice.words import Diagnosis, diagnosis, say

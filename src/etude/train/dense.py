@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from etude.capacity import free
 from etude.data.sources import Say
-from etude.left import free
 from etude.models.densenet import BottleneckLayer, DenseLayer
 from etude.train.compiling import untouched
 

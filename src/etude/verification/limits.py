@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from etude.left import free
+from etude.capacity import free
 from etude.papers import Step
 
 USUAL = 8_192  # MB, enough for all but the largest networks

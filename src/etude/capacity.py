@@ -1,4 +1,4 @@
-"""What this process may take of its machine: memory and processors. No torch."""
+"""What this machine has for us: memory that is free, and processors. No torch."""
 
 import math
 import os
