@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from etude.capacity import free, processors
 from etude.data import catalog
 from etude.data.sources import cache_folder, is_cached
-from etude.verification.limits import free, processors
 from etude.version import VERSION
 
 PACKAGES = ("torch", "numpy", "pillow", "safetensors", "matplotlib", "click", "rich")

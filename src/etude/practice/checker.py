@@ -11,6 +11,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Literal
 
+from etude.capacity import processors
 from etude.errors import EtudeError, UsageError
 from etude.explain.endless import never_ends
 from etude.explain.findings import Finding
@@ -20,7 +21,6 @@ from etude.practice.words import Diagnosis, diagnosis, say
 from etude.shown import Shown
 from etude.source import NOTEBOOK, Script
 from etude.verification.apart import Failed, Server, call
-from etude.verification.limits import processors
 
 CHILD = "etude.practice.judging"
 MODULES = (CHILD, "torch._dynamo")  # that a process for checks has imported; the second, optimisers import on their first use

@@ -1,10 +1,9 @@
 """How much memory a look at somebody's code may take: what the network needs, and what the machine has. No torch."""
 
 import math
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
+from etude.capacity import free
 from etude.papers import Step
 
 USUAL = 8_192  # MB, enough for all but the largest networks
@@ -13,7 +12,6 @@ COPIES = 5  # of every tensor of a run in float64 on two images: two runs with g
 MANY = 1 << 25  # numbers that the operators of a table give for one image
 SMALL_SIDE = 64
 SHARE = 0.9  # of the memory that is free
-GROUP = Path("/sys/fs/cgroup")
 
 
 def megabytes_for(steps: Sequence[Step], gigabytes: float | None = None) -> int:
@@ -37,25 +35,3 @@ def images_for(steps: Sequence[Step], side: int) -> int:
 def numbers_of(steps: Sequence[Step]) -> int:
     """All that the operators of a table give for one image."""
     return sum(math.prod(step.shape) for step in steps)
-
-
-def free() -> float:
-    """MB that are free on this machine, or in the group of processes that this one is in; where nothing says so, more than any."""
-    lines = dict(line.split(":") for line in read("/proc/meminfo").splitlines())
-    found = [int(lines["MemAvailable"].split()[0]) / 1024] if "MemAvailable" in lines else []
-    most, used = (read(GROUP / f"memory.{what}").strip() for what in ("max", "current"))
-    if most.isdecimal() and used.isdecimal():
-        found.append((int(most) - int(used)) / 2**20)
-    return min(found, default=math.inf)
-
-
-def processors() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def read(file: str | Path) -> str:
-    try:
-        return Path(file).read_text(encoding="utf-8")
-    except OSError:
-        return ""
