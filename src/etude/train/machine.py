@@ -20,8 +20,8 @@ from etude.version import VERSION
 
 PACKAGE = Path(__file__).parent.parent
 # the code that every run's numbers depend on, beside its network's own; a test holds the two rooms to it
-DATA_BEHIND_NUMBERS = ("batches", "cifar", "dataset", "folder", "idx", "picture", "strokes", "svhn")
-TRAINING_BEHIND_NUMBERS = ("batch_norm", "folding", "initial", "loop", "muon", "optimizers", "processes", "start", "world")
+DATA_BEHIND_NUMBERS = ("batches", "cifar", "colour", "dataset", "folder", "idx", "picture", "stream", "strokes", "svhn", "views")
+TRAINING_BEHIND_NUMBERS = ("batch_norm", "folding", "initial", "loop", "muon", "optimizers", "processes", "start", "testing", "world")
 
 
 def choose_device(name: str | None) -> torch.device:
