@@ -11,6 +11,7 @@ A record is the output of a command, kept as it came; `python docs/make.py --mea
     python benchmarks/exports.py                                    (writes docs/records/exports.json, hours)
     python benchmarks/engines.py                                    (writes docs/records/engines.json, a quarter of an hour)
     python benchmarks/finetune.py --data FOLDER                     (writes docs/records/finetune.json, a quarter of an hour)
+    python benchmarks/streaming.py                                  (writes docs/records/streaming.json, five minutes)
 """
 
 import json
@@ -373,6 +374,33 @@ def finetune_table(_: str) -> str:
     return f"{said}\n\n{markdown(columns, lines, 'en')}"
 
 
+def streaming_table(_: str) -> str:
+    """What an image costs in a stream, beside what networks take to train on it; and memory."""
+    found = record("docs/records/streaming.json")
+    networks = found["networks"]
+    lines = tuple(
+        (
+            *(f"`{row['recipe']}`", str(row["workers"]), f"{row['images a second']:.0f}", f"{row['milliseconds']:.1f}"),
+            *(f"{row['milliseconds'] / network['milliseconds']:.1%}" for network in networks.values()),
+        )
+        for row in found["rows"]
+    )
+    columns = (
+        "cut and coloured as by",
+        "workers",
+        "images a second",
+        "ms of a processor",
+        *(f"of a step of `{name}`" for name in networks),
+    )
+    steps = ", ".join(f"`{name}` {network['milliseconds']:.0f} ms" for name, network in networks.items())
+    memory = ", ".join(f"{who} {then[0]} MB and {then[1]} MB" for who, then in found["memory"].items())
+    said = (
+        f"{found['images']:,} JPEGs of about 256 pixels, by {found['environment']['processor']}, which had other work too. A step at 224 "
+    )
+    said += f"pixels takes of it, an image: {steps}. Resident after the 100th batch of 50 and near the end, by two workers: {memory}."
+    return f"{said}\n\n{markdown(columns, lines, 'en')}"
+
+
 def markdown(columns: tuple[str, ...], lines: tuple[tuple[str, ...], ...], language: str) -> str:
     said = [[CHINESE.get(cell, cell) if language == "zh" else cell for cell in row] for row in (columns, *lines)]
     return "\n".join(f"| {' | '.join(row)} |" for row in (said[0], ["---"] * len(columns), *said[1:]))
@@ -392,6 +420,7 @@ TABLES = {
     "exports": export_table,
     "engines": engine_table,
     "finetune": finetune_table,
+    "streaming": streaming_table,
 }
 
 

@@ -15,12 +15,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import torch
-import torch._dynamo
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from etude.cli import app
 from etude.data import dataset, strokes
+from etude.data.batches import Cut
 from etude.train import loop, processes
 
 SECONDS = 300  # for a scene; then its processes are ended, and the exit code is that of a signal
@@ -36,8 +35,8 @@ def become(rank: int, scene: dict[str, Any], port: int, said: Path) -> int:
     signal.alarm(SECONDS)
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def step(training: loop.Training, index: torch.Tensor, plain: Any = loop.Training.step) -> None:
-        plain(training, index)
+    def step(training: loop.Training, batch: Cut, plain: Any = loop.Training.step) -> None:
+        plain(training, batch)
         loop.CHECKPOINT_SECONDS = 0.0 if training.state["step"] < 5 else math.inf
         if training.state["step"] == scene.get("step") and rank == scene["rank"]:
             os.kill(os.getpid(), scene["signal"])

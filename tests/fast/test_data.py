@@ -139,8 +139,9 @@ def test_folder_holds_out_every_fifth(painted: Path) -> None:
     assert data.train.images.dtype == torch.uint8 and data.train.labels.dtype == torch.int64
 
 
-def test_folder_with_a_split_of_its_own(tmp_path: Path) -> None:
-    for part, values in (("train", (1, 2)), ("test", (3,))):
+@pytest.mark.parametrize("test", ["test", "val"])
+def test_folder_with_a_split_of_its_own(tmp_path: Path, test: str) -> None:
+    for part, values in (("train", (1, 2)), (test, (3,))):
         for label, name in enumerate(("a", "b")):
             for value in values:
                 paint(tmp_path / part / name / f"{value}.png", 10 * label + value)

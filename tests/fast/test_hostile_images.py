@@ -180,7 +180,7 @@ def deep(root: Path) -> None:
 
 
 def validation(root: Path) -> None:
-    for part in ("train", "val"):
+    for part in ("train", "valid"):
         classes(root / part, "a", "b")
 
 
@@ -209,7 +209,7 @@ FOLDERS: list[tuple[Callable[[Path], None], str]] = [
     (odd_names, "\N{REPLACEMENT CHARACTER}.png: not a readable image: it is of another kind"),
     (no_utf8, "\N{REPLACEMENT CHARACTER}.png: not a readable image: it is of another kind"),
     (deep, "has one class folder only (inner)"),
-    (validation, "has val/ with folders in it; expected train/ and test/"),
+    (validation, "has valid/ with folders in it; expected train/ and test/"),
     (archive, "is a file, expected a folder of images with one sub-folder a class; unpack an archive first"),
     (tar, "is a file, expected a folder of images"),
     (phone, "b: a folder without images; expected .png"),

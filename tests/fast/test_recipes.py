@@ -150,8 +150,9 @@ def test_the_length_is_epochs_or_steps(recipe: Recipe, tmp_path: Path) -> None:
 
 
 def test_a_paper_without_a_recipe_is_said_to_have_none() -> None:
-    with pytest.raises(UsageError, match=r"no recipe `googlenet\.szegedy2014`: the paper \(section 6\) gives no learning rate, batch"):
-        recipes.load("googlenet.szegedy2014", "paper")
+    for name in ("szegedy2014", "szegedy2014_imagenet"):
+        with pytest.raises(UsageError, match=rf"no recipe `googlenet\.{name}`: the paper \(section 6\) gives no learning rate, batch"):
+            recipes.load(f"googlenet.{name}", "paper")
 
 
 def test_unknown_recipes_and_budgets_suggest_the_nearest() -> None:

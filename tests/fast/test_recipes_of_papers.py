@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from etude import papers
-from etude.data import catalog
+from etude.data import catalog, colour
 from etude.models import registry
 from etude.models.network import Network
 from etude.reproduce import claims
@@ -49,6 +49,45 @@ def test_the_residual_networks(paper: str, name: str) -> None:
         assert (recipe.images, recipe.validation, recipe.result, recipe.label_smoothing) == (None, None, "last", 0)
         assert recipe.fitted is None
         assert recipe.data == ("cifar100" if "c100" in name else "cifar10")
+
+
+@pytest.mark.parametrize("paper", BY)
+def test_the_networks_of_imagenet(paper: str) -> None:
+    """What the later papers do not say is as in the first."""
+    first, own = ({fact.id: fact.held for fact in papers.load(name).facts.values()} for name in ("resnet", paper))
+    fact = {key.removeprefix("recipe_imagenet_"): value for key, value in {**first, **own}.items() if key.startswith("recipe_imagenet_")}
+    dense = paper == "densenet"
+    crop = (fact["test_side"], fact["test_crop"]) if paper == "identity_mappings" else tuple(fact["test_crop"])
+    for recipe in paper_recipes(f"{BY[paper]}_imagenet"):
+        assert recipe.views and (recipe.views.test, recipe.image[1]) == (crop, fact["crop"])
+        assert recipe.optimizer == Sgd("sgd", fact["learning_rate"], fact["momentum"], dense, fact["weight_decay"])
+        length = fact["iterations"] if paper == "resnet" else fact["epochs"]
+        assert (recipe.steps or recipe.epochs, recipe.batch) == (length, fact["batch"])
+        at = tuple(map(float, fact["learning_rate_steps"]))
+        assert recipe.schedule == Steps("steps", at, length, fact["learning_rate_divisor"])
+        assert (recipe.flip, fact["flip"]) == (True, "random horizontal flip")
+        assert (recipe.warm_up, fact["warm_up"], recipe.label_smoothing) == (None, "none", 0)
+        assert (recipe.model.options, fact["dropout"], recipe.images, recipe.validation) == ({}, "none", None, None)
+        if dense:  # of "the same as in fb.resnet.torch and in the ResNet papers", the first, whose parts are GoogLeNet's
+            google = papers.load("googlenet").fact
+            assert tuple(100 * share for share in recipe.views.area or ()) == google("recipe_imagenet_crop_area").held
+            assert google("recipe_imagenet_crop_aspect").held == "3/4 to 4/3"
+            assert recipe.views.aspect == pytest.approx((3 / 4, 4 / 3), abs=1e-4)
+            assert (recipe.views.colour, colour.JITTER) == ("fb.resnet.torch", fact["colour_jitter"])
+        else:
+            assert (recipe.views.scale, recipe.views.colour) == (tuple(fact["scale"]), "AlexNet")
+            assert fact["colour"] == "AlexNet's colour augmentation"
+        assert fact["colour_deviation"] == colour.LIGHTING
+        per_pixel = ("per pixel", (1, 1, 1)) if paper == "resnet" else ((), ())  # a mean image has one size, the papers' crops two
+        assert ((recipe.mean, recipe.std), first["recipe_imagenet_preprocessing"]) == (per_pixel, "per-pixel mean subtracted")
+
+
+def test_every_network_with_errors_on_imagenet_has_a_recipe() -> None:
+    for paper, recipe in BY.items():
+        known = recipes.read(recipes.FOLDER / f"{recipe}_imagenet.toml").models
+        tables = (table for table in papers.load(paper).results.values() if table.id.startswith("table"))
+        found = [registry.row(row.network) for table in tables for row in table.rows if row.network]
+        assert {row.name for row in found if (row.input, row.paper) == (registry.IMAGENET, paper)} <= {*known}
 
 
 def test_who_warms_up_and_until_when() -> None:

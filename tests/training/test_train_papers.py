@@ -42,10 +42,13 @@ def numbers(run: Run) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if key != "seconds"} for row in run.curve()]
 
 
-OTHERS = ("lecture", "finetune")  # in test_train.py, and in test_own_images.py: it begins with weights that are there
+OTHERS = (
+    "lecture",
+    "finetune",
+)  # in test_train.py, and in test_own_images.py: it begins with weights that are there
 
 
-@pytest.mark.parametrize("name", [name for name in recipes.files() if name not in OTHERS])
+@pytest.mark.parametrize("name", [name for name in recipes.files() if name not in OTHERS and "imagenet" not in name])  # test_streamed.py
 @pytest.mark.parametrize("budget", ["paper", "laptop", "smoke"])
 def test_every_recipe_takes_a_step(tmp_path: Path, name: str, budget: str) -> None:
     network = SMALL["densenet" if "huang" in name else "identity" if "he2016" in name else "resnet"]

@@ -35,6 +35,7 @@ def in_world(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--seed", type=click.IntRange(min=0), help="By default 0.")
 @click.option("--data", help="Other data: a name of `etude data ls`, or a folder with one sub-folder of images a class.")
 @click.option("--from", "start", metavar="RUN|WEIGHTS", help="The weights to begin with; see `etude convert` for those of others.")
+@click.option("--stream", is_flag=True, help="A folder that does not fit into memory: decode its images whenever they are wanted.")
 @click.option("--leave-out-broken", is_flag=True, help="Leave out the files of a folder that cannot be read, and list them.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Your folder with the official files of the data set.")
 @click.option("--device", help="cpu, cuda or mps; by default the best there is.")
@@ -53,6 +54,7 @@ def train(
     seed: int | None,
     data: str | None,
     start: str | None,
+    stream: bool,
     leave_out_broken: bool,
     data_dir: Path | None,
     device: str | None,
@@ -64,7 +66,7 @@ def train(
 
     NETWORK --data FOLDER trains it on your own images, by the recipe `scratch`, or with --from by `finetune`: the head is a new one for
     your classes, everything else begins with these weights. FOLDER has a folder of images a class; a fifth is held out for testing, unless
-    it has train/ and test/.
+    it has train/ and test/ (or val/).
 
     On many processes: torchrun --nproc-per-node=N -m etude train …; each takes its part of every batch.
     """
@@ -74,7 +76,7 @@ def train(
     from etude.train.store import Store
 
     if resume is not None:
-        if name or budget or settings or precision or data or start or leave_out_broken or runs or folder or seed is not None:
+        if name or budget or settings or precision or data or start or stream or leave_out_broken or runs or folder or seed is not None:
             raise UsageError("--resume continues a run as it was started; beside it only --device and --data-dir make sense")
         run = Run(resume)
         world.told(run.job)
@@ -91,6 +93,7 @@ def train(
         more = ["broken='left out'"] if leave_out_broken else []
         more += [f"precision={'none' if precision == 'float32' else precision}"] if precision else []
         recipe = recipes.change(recipe, (*settings, *more))
+        recipe = recipe.streamed() if stream else recipe
         job = Job(recipe, seed or 0)
         job.recipe.model.without_weights()  # a wrong option is said before a folder is made
         run = Run(folder) if folder else world.told(lambda: Store(runs or Path("runs")).new(job))

@@ -1,8 +1,9 @@
 """Batches cut from tensors in memory: no worker processes, and no state that a resumed run would have to restore."""
 
 import hashlib
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,42 @@ class Place(NamedTuple):
     part: slice
 
 
+class Ask(NamedTuple):
+    """A batch that is wanted: the images at these places of a source (int64), those at hand of it.
+
+    random  what the random numbers of training depend on, such as (seed, step); None for images as they are tested
+    crops   of each image, one behind the other: 1, or the 10 that a stream has
+    """
+
+    at: Tensor
+    place: Place
+    random: tuple[int | str, ...] | None = None
+    crops: int = 1
+
+
+class Cut(NamedTuple):
+    """A batch: x B×C×H×W float32, normalised, B being images times crops; y int64 of the images; how many the whole batch has."""
+
+    x: Tensor
+    y: Tensor
+    images: int
+
+
+class Source(Protocol):
+    """Images of which batches are cut, in memory (`Batches`) or from files (`Stream`).
+
+    at_once  so many crops make a batch of a test
+    """
+
+    at_once: int
+
+    def __len__(self) -> int:
+        """The number of images."""
+
+    def cuts(self, asks: Iterable[Ask]) -> Iterator[Cut]:
+        """The batches that are asked for, in that order. The asks may be read ahead."""
+
+
 class Batches:
     """Cuts batches out of a split.
 
@@ -36,8 +73,11 @@ class Batches:
                    constant (std 0) comes out as zeros. The mean may be an image instead, as `Dataset.mean_image` gives it
     device         where the batches go; the split stays where it is
     memory_format  torch.channels_last or torch.contiguous_format
+    augment        applied to the uint8 images of an ask in training, if any
     Raises         ValueError if there is not one mean and std for each channel
     """
+
+    at_once = 500
 
     def __init__(
         self,
@@ -47,6 +87,7 @@ class Batches:
         *,
         device: torch.device | str = "cpu",
         memory_format: torch.memory_format = torch.contiguous_format,
+        augment: Callable[[Ask, Tensor], Tensor] | None = None,
     ):
         channels = split.images.shape[1]
         if not channels == len(mean) == len(std):
@@ -54,14 +95,16 @@ class Batches:
         self.split = split
         self.device = torch.device(device)
         self.memory_format = memory_format
-        # (x / 255 - mean) / std, as one multiplication and one addition in place
-        scale = per_channel([1 / deviation if deviation else 1.0 for deviation in std])
-        self._scale = (scale / 255).float().to(self.device)
-        self._shift = (-per_channel(mean) * scale).float().to(self.device, memory_format=memory_format)
+        self.augment = augment
+        self.normalised = normalising(mean, std, self.device, memory_format)
 
     def __len__(self) -> int:
-        """The number of images."""
         return len(self.split)
+
+    def cuts(self, asks: Iterable[Ask]) -> Iterator[Cut]:
+        for ask in asks:
+            augment = partial(self.augment, ask) if self.augment and ask.random else None
+            yield Cut(*self.cut(ask.at.to(self.split.labels.device), augment), ask.place.images)
 
     def cut(self, index: Tensor, augment: Callable[[Tensor], Tensor] | None = None) -> tuple[Tensor, Tensor]:
         """The images and labels at `index` (int64): x B×C×H×W float32, normalised, and y B int64.
@@ -72,8 +115,17 @@ class Batches:
         if augment is not None:
             images = augment(images)
         images = _laid_out(images.to(self.device), self.memory_format)
-        x = images.float().mul_(self._scale).add_(self._shift)
-        return x, self.split.labels.index_select(0, index).to(self.device)
+        return self.normalised(images.float()), self.split.labels.index_select(0, index).to(self.device)
+
+
+def normalising(
+    mean: Sequence[float] | Tensor, std: Sequence[float], device: torch.device, memory_format: torch.memory_format
+) -> Callable[[Tensor], Tensor]:
+    """What makes (x / 255 - mean) / std of float images, in their place: one multiplication and one addition."""
+    scale = per_channel([1 / deviation if deviation else 1.0 for deviation in std])
+    factor = (scale / 255).float().to(device)
+    shift = (-per_channel(mean) * scale).float().to(device, memory_format=memory_format)
+    return lambda images: images.mul_(factor).add_(shift)
 
 
 def per_channel(values: Sequence[float] | Tensor) -> Tensor:

@@ -27,6 +27,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def chosen(self, index: Tensor) -> "Split":
+        """Those at the places in `index`."""
+        return Split(self.images[index], self.labels[index])
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -42,6 +46,10 @@ class Dataset:
     test: Split
     source: str
     reencoded: str = ""
+
+    @property
+    def channels(self) -> int:
+        return self.train.images.shape[1]
 
     def digest(self) -> str:
         """A digest of every image and label, by which a run knows its data again."""

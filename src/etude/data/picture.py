@@ -1,12 +1,16 @@
 """One image file as pixels, whatever its mode; or in a few words why it is none."""
 
+import contextlib
+import math
 import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from etude.data.idx import Bytes
+from etude.data.views import Box, Size
 from etude.errors import EtudeError
 
 MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV")  # and those that begin with I
@@ -41,17 +45,57 @@ def picture(path: Path, image: tuple[int, int, int]) -> Bytes:
 
 def opened(path: Path) -> Image.Image:
     """An image file as it is, turned as its EXIF says. Raises NoImage, naming the file, if it cannot be read."""
+    with reading(path) as file:
+        return upright(path, file)
+
+
+def parts(path: Path, choose: Callable[[Size], Sequence[Box]], side: int, channels: int) -> Bytes:
+    """Parts of an image file, each scaled to side × side: N×side×side×C, grey or RGB. Raises NoImage.
+
+    choose  gives the parts, of the image's width and height. Where the largest of them is wanted at half its size or less, a JPEG is
+            decoded at a half, a quarter or an eighth: each 8×8 of its pixels as 4×4, 2×2 or 1, their means rather than all of them
+    """
+    with reading(path) as file:
+        width, height = turned(file)
+        boxes = choose((width, height))
+        share = max(side / min(box.right - box.left, box.bottom - box.top) for box in boxes)
+        file.draft(None, (math.ceil(file.width * share), math.ceil(file.height * share)))
+        drawn = _in_mode(upright(path, file), "L" if channels == 1 else "RGB")
+    x, y = drawn.width / width, drawn.height / height
+    cuts = np.empty((len(boxes), side, side, channels), np.uint8)
+    for cut, (left, top, right, bottom, mirrored) in zip(cuts, boxes, strict=True):
+        box = (left * x, top * y, min(right * x, drawn.width), min(bottom * y, drawn.height))
+        pixels = np.asarray(drawn.resize((side, side), Image.Resampling.BILINEAR, box)).reshape(side, side, channels)
+        cut[:] = pixels[:, ::-1] if mirrored else pixels
+    return cuts
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[Image.Image]:
+    """An image file of which the header was read. Raises NoImage, naming the file, if the rest cannot be either."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large images, odd EXIF and the like: an image that can be read is one
             with Image.open(path) as file:
-                drawn = _without_transparency(ImageOps.exif_transpose(file)).copy()
+                yield file
+    except NoImage:
+        raise
     except FileNotFoundError as error:
         raise NoImage(path, "no such file") from error
     except Image.DecompressionBombError as error:
         raise NoImage(path, f"not a readable image: larger than {2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6} million pixels") from error
     except Exception as error:  # whatever the bytes of a damaged file make a reader stumble over
         raise NoImage(path, f"not a readable image: {what_is(path)}") from error
+
+
+def turned(file: Image.Image) -> Size:
+    """Width and height when it is turned as its EXIF says; of the eight ways, the last four lie on their side."""
+    return file.size if file.getexif().get(ExifTags.Base.Orientation, 1) < 5 else (file.height, file.width)
+
+
+def upright(path: Path, file: Image.Image) -> Image.Image:
+    """The pixels of a file, turned as its EXIF says, nothing transparent. Raises NoImage for colours that are not known here."""
+    drawn = _without_transparency(ImageOps.exif_transpose(file)).copy()
     if drawn.mode not in MODES and not drawn.mode.startswith("I"):
         raise NoImage(path, f"not a readable image: its colours are of the mode {drawn.mode}, expected grey, RGB or CMYK of 8 or 16 bits")
     return drawn

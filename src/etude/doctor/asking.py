@@ -185,7 +185,7 @@ def of_run(name: str, said: Images, image: tuple[int, int, int] | None) -> Patie
     found = replace(found, classes=said.classes or found.classes)
     recipe = Run(kept.place_of(name)).recipe()
     found = replace(found, split=recipe.split)
-    if recipe.data not in catalog.names() and Path(recipe.data).is_dir():
+    if recipe.data not in catalog.names() and Path(recipe.data).is_dir() and not recipe.views:
         found = replace(found, seen=load_data(recipe, Means()).train.images)
     return found
 

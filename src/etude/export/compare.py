@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ def real_pixels(image: tuple[int, int, int], data: str) -> tuple[Tensor, str]:
 def first_of(root: Path) -> list[Path]:
     """The first training images of a folder; none where it is gone, or has changed."""
     with contextlib.suppress(EtudeError):
-        return [path for path, _ in folder.scan(root)[1][:REAL]]
+        return [path for path, _ in itertools.islice(folder.scan(root)[1], REAL)]
     return []
 
 

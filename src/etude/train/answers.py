@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from etude.data import catalog
+from etude.data.batches import Batches
 from etude.data.dataset import Split
 from etude.data.sources import is_cached
 from etude.errors import EtudeError
 from etude.train.job import Means
-from etude.train.loop import EVALUATION_BATCH, load_data
+from etude.train.loop import load_data
 from etude.train.run import Run
 from etude.train.trained import TrainedNetwork, load
 
@@ -75,6 +76,8 @@ def of_run(run: Run, say: Callable[[str], None]) -> Answers:
             raise EtudeError(f"{recipe.data} is not here (etude data get {recipe.data})")
     elif not Path(recipe.data).is_dir():
         raise EtudeError(f"{recipe.data} is not there any more")
+    if recipe.views:
+        raise EtudeError(f"the images of {recipe.data} are not kept in memory; `etude predict {run.folder} FOLDER` classifies some")
     dataset = load_data(recipe, Means(say=say))
     if dataset.digest() != run.environment().get("data", dataset.digest()):
         raise EtudeError(f"the images of {recipe.data} are no longer those that it was trained and tested on")
@@ -83,5 +86,5 @@ def of_run(run: Run, say: Callable[[str], None]) -> Answers:
 
 @torch.no_grad()
 def answers(trained: TrainedNetwork, images: Split) -> Answers:
-    found = [trained(some).softmax(1) for some in images.images.split(EVALUATION_BATCH)]
+    found = [trained(some).softmax(1) for some in images.images.split(Batches.at_once)]
     return Answers(trained.classes, images, torch.cat(found))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from etude.data import stream
 from etude.errors import EtudeError, UsageError
 from etude.train import machine
 from etude.train import recipe as recipes
@@ -55,11 +56,12 @@ def run_job(job: Job, run: Run, means: Means) -> RunResult:
     world = means.world
 
     def advice() -> str:
-        return f"continue with: {world.command} train --resume {run.folder}" if run.started else "start them again"
+        return f"continue with: {world.command} train --resume {run.folder}" if run.started else "start again"
 
     with (
         run.locked() if world.is_writer else contextlib.nullcontext(),
         world.guarded(advice),
+        stream.guarded(advice),
     ):
         if world.told(lambda: run.started and run.job() != job):
             raise EtudeError(f"{run.folder}: holds a run of another recipe or seed; choose another folder")

@@ -2,21 +2,29 @@
 
 import contextlib
 import functools
+import itertools
 import math
 import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol, Self, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from etude import data
-from etude.data.batches import Batches, Place, epoch_order, generator, random_flip, random_part, random_shift
+from etude.data import stream
+from etude.data.batches import Ask, Batches, Cut, Place, Source, epoch_order, generator, random_flip, random_part, random_shift
+from etude.data.colour import Numbers
 from etude.data.dataset import Dataset, Split
+from etude.data.folder import Broken, Files
+from etude.data.stream import Stream, Streamed
 from etude.errors import EtudeError, UsageError
 from etude.train import checkpoint, compiling, dense, machine, start
 from etude.train.folding import fold
@@ -26,16 +34,30 @@ from etude.train.optimizers import make_optimizers, set_learning_rates
 from etude.train.recipe import Recipe, WarmUp, as_table
 from etude.train.run import Run, differences
 from etude.train.start import Start
-from etude.train.world import World
+from etude.train.testing import TEN, test
 
 CHECKPOINT_SECONDS = 15.0
 REPORT_SECONDS = 0.25
-EVALUATION_BATCH = 500
 CURVE_POINTS = 100  # of training loss and accuracy, over a whole run
 WARM_UP_WINDOW = 100  # steps over which a training error is taken that ends a warm-up
 TESTS_WITHIN_AN_EPOCH = 4  # of a run that ends before its first epoch does; all but the last on every twentieth test image
 NOTHING_YET = {"loss": 0.0, "right": 0, "seen": 0}
 SUMS = ("epoch", "recent", "warm_up")
+
+
+class Images(Protocol):
+    """A `Split`, or `Files`."""
+
+    @property
+    def labels(self) -> Any: ...
+
+    def __len__(self) -> int: ...
+
+    def chosen(self, index: Tensor) -> Self:
+        """Those at the places in `index`."""
+
+
+Some = TypeVar("Some", bound=Images)
 
 
 class Training:
@@ -58,12 +80,14 @@ class Training:
         start.check(self.recipe)  # before anything is loaded
         self.has_checkpoint = self.world.told(run.checkpoint.exists)
         begin = start.read(self.recipe) if self.recipe.start and not self.has_checkpoint else None
-        dataset = load_data(self.recipe, means)
+        dataset = images_of(self.recipe, means)
+        self.stream = dataset if isinstance(dataset, Streamed) else None
         self.mean, self.std = normalisation(self.recipe, dataset, begin, self.saved_environment)
+        self.covariance = self.covariance_of_colours()
         training, validation = held_out(dataset.train, self.recipe.validation or 0)
-        self.train, self.test = (self.batches(split) for split in (first(training, self.recipe.images), dataset.test))
         held = {"validation_accuracy": validation, "fitted_accuracy": first(training, self.recipe.fitted or 0)}
-        others = {name: split for name, split in held.items() if len(split)}  # what is tested beside the test set
+        others = {name: images for name, images in held.items() if len(images)}  # what is tested beside the test set
+        self.train, self.test = self.source(first(training, self.recipe.images)), self.source(dataset.test)
         torch.manual_seed(job.seed)
         model = self.recipe.model.build(**outputs(self.recipe, dataset))
         if self.recipe.paired:
@@ -95,13 +119,13 @@ class Training:
             **({"start": begin.note} if begin else {}),
             "mean": self.mean.tolist() if isinstance(self.mean, Tensor) else list(self.mean),
             "std": list(self.std),
+            **({"workers": self.stream.workers} if self.stream else {}),
+            **({"covariance": self.covariance.tolist()} if self.covariance is not None else {}),
         }
         self.check_world()
-        self.others = {name: self.batches(split) for name, split in others.items()}
-        self.part, self.others_part = self.test, self.others  # for tests before the end
-        if self.is_short:
-            self.part = self.batches(every_twentieth(dataset.test))
-            self.others_part = {name: self.batches(every_twentieth(split)) for name, split in others.items()}
+        self.others = {name: self.source(images) for name, images in others.items()}
+        self.part = self.source(every_twentieth(dataset.test))  # for tests before the end
+        self.others_part = {name: self.source(every_twentieth(images)) for name, images in others.items()}
         within = {round(self.steps * part / TESTS_WITHIN_AN_EPOCH) for part in range(1, TESTS_WITHIN_AN_EPOCH)} if self.is_short else set()
         self.tests = {*range(self.steps_per_epoch, self.steps, self.steps_per_epoch), self.steps, *within}
         self.losses, self.counts = list[Tensor](), list[int]()
@@ -109,14 +133,27 @@ class Training:
         self.test_accuracy = math.nan
         self.restore_or_start()
 
-    def batches(self, split: Split) -> Batches:
-        """The images of `split`, on the device, in the layout whose convolutions are fastest on a CPU."""
-        split = Split(split.images.to(self.device), split.labels.to(self.device))
-        return Batches(split, self.mean, self.std, device=self.device, memory_format=torch.channels_last)
+    def source(self, images: Split | Files) -> Source:
+        """What cuts batches of them, on the device, in the layout whose convolutions are fastest on a CPU."""
+        if isinstance(images, Files):
+            assert self.stream
+            viewer = replace(self.stream.viewer, files=images, covariance=self.covariance)
+            return Stream(viewer, self.mean, self.std, workers=self.stream.workers, device=self.device)
+        split = Split(images.images.to(self.device), images.labels.to(self.device))
+        augment = self.augment if self.recipe.shift or self.recipe.flip or self.recipe.crop else None
+        layout = torch.channels_last
+        return Batches(split, self.mean, self.std, device=self.device, memory_format=layout, augment=augment)
+
+    def covariance_of_colours(self) -> Numbers | None:
+        """Of red, green and blue over the training images, where the colours of a stream are changed by it."""
+        if not self.stream or not self.stream.viewer.views.colour:
+            return None
+        return np.array(self.saved_environment["covariance"]) if self.saved_environment else self.stream.sample.covariance.numpy()
 
     def some_images(self) -> tuple[Tensor, Tensor]:
-        """As many as this process has of a batch, to find out with how a step is done best."""
-        return self.train.cut(torch.arange(min(self.recipe.batch, len(self.train)), device=self.device)[self.world.part(self.recipe.batch)])
+        """The first batch, to find out with how a step is done best."""
+        x, y, _ = next(iter(self.train.cuts(itertools.islice(self.asks(0), 1))))
+        return x, y
 
     def is_short_of_memory(self) -> bool:
         """Whether dense blocks train in one buffer each: where the run was begun so, or where memory is short for them as they are."""
@@ -127,11 +164,11 @@ class Training:
 
     def fast_learner(self) -> nn.Module | None:
         """The learner compiled, where this run was begun so, or is worth it; for whole batches, as compiled code is made for one size."""
-        x, y = self.some_images()
+        images = functools.cache(self.some_images)
 
         def step(learner: nn.Module) -> None:
             with self.autocast():
-                loss, _ = learner(x, y)
+                loss, _ = learner(*images())
             loss.backward()
 
         if self.saved_environment:
@@ -181,8 +218,8 @@ class Training:
                 self.evaluate()
             saved = reported = time.perf_counter()
             self.first = (saved, self.state["step"])
-            for index in self.batches_left():
-                self.step(index)
+            for batch in self.batches_left():
+                self.step(batch)
                 if self.note_progress():
                     reported = 0.0
                 interrupted = self.world.any(noted.is_set())
@@ -196,34 +233,43 @@ class Training:
                     reported = time.perf_counter()
         self.finish()
 
-    def batches_left(self) -> Iterator[Tensor]:
-        """The indices of every batch from this step on. Their order depends on seed and epoch alone."""
-        while self.state["step"] < self.steps:
-            epoch, position = divmod(self.state["step"], self.steps_per_epoch)
-            order = epoch_order(len(self.train), self.job.seed, epoch).to(self.device)
-            left = self.steps - self.state["step"]
-            yield from torch.split(order, self.recipe.batch)[position : position + left]
+    def batches_left(self) -> Iterator[Cut]:
+        """The batches from this step on. Before a file is said to be broken, when its batch is due, all is saved."""
+        try:
+            yield from self.train.cuts(self.asks(self.state["step"]))
+        except Broken:
+            self.save()
+            raise
 
-    def step(self, index: Tensor) -> None:
-        """One step of the optimisers on the images of that index. The sums of an epoch begin anew with its first."""
+    def asks(self, begin: int) -> Iterator[Ask]:
+        """The batches from that step on. Their order depends on seed and epoch alone."""
+        order = Tensor()
+        for step in range(begin, self.steps):
+            epoch, position = divmod(step, self.steps_per_epoch)
+            if step == begin or position == 0:
+                order = epoch_order(len(self.train), self.job.seed, epoch)
+            index = order[position * self.recipe.batch :][: self.recipe.batch]
+            place = Place(len(index), self.world.part(len(index)))
+            yield Ask(index[place.part], place, (self.job.seed, step))
+
+    def step(self, batch: Cut) -> None:
+        """One step of the optimisers on those images. The sums of an epoch begin anew with its first."""
         if self.state["step"] % self.steps_per_epoch == 0:
             self.state["epoch"] = NOTHING_YET
         if self.recipe.frozen:
             start.freeze(self.model, self.optimizers, self.head, self.recipe.frozen - self.state["step"])
-        place = Place(len(index), self.world.part(len(index)))
-        augment = functools.partial(self.augment, place) if self.recipe.shift or self.recipe.flip or self.recipe.crop else None
-        x, y = self.train.cut(index[place.part], augment)
+        x, y, images = batch
         self.world.seed(self.job.seed, self.state["step"])
-        learner = self.fast if self.fast is not None and len(index) == self.recipe.batch else self.learner
+        learner = self.fast if self.fast is not None and images == self.recipe.batch else self.learner
         with self.autocast():
             loss, right = self.world.run(learner, x, y)
         self.model.zero_grad()
-        loss.backward(torch.full_like(loss, self.world.size * len(y) / len(index)))  # gradients will be those of the batch's mean
+        loss.backward(torch.full_like(loss, self.world.size * len(y) / images))  # gradients will be those of the batch's mean
         set_learning_rates(self.optimizers, self.rate())
         for optimizer in self.optimizers:
             optimizer.step()
         self.losses.append(self.world.sum(torch.stack((loss.detach() * len(y), right.to(loss.dtype)))))
-        self.counts.append(len(index))
+        self.counts.append(images)
         self.state["step"] += 1
 
     def rate(self) -> float:
@@ -245,14 +291,14 @@ class Training:
         self.state["warm_up"] = NOTHING_YET
         return accuracy is not None and warm_up.until_error is not None and 1 - accuracy < warm_up.until_error
 
-    def augment(self, place: Place, images: Tensor) -> Tensor:
-        """The images of this step, cut, moved and mirrored as the recipe says, by numbers that depend on seed and step alone."""
-        random = generator(self.job.seed, self.state["step"], "augment")
+    def augment(self, ask: Ask, images: Tensor) -> Tensor:
+        """The images of a step, cut, moved and mirrored as the recipe says, by numbers that depend on seed and step alone."""
+        random = generator(*ask.random or (), "augment")
         if self.recipe.crop:
-            images = random_part(images, self.recipe.crop, random, place)
+            images = random_part(images, self.recipe.crop, random, ask.place)
         if self.recipe.shift:
-            images = random_shift(images, self.recipe.shift, random, place)
-        return random_flip(images, random, place) if self.recipe.flip else images
+            images = random_shift(images, self.recipe.shift, random, ask.place)
+        return random_flip(images, random, ask.place) if self.recipe.flip else images
 
     # ── Numbers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -272,20 +318,27 @@ class Training:
         return self.steps < self.steps_per_epoch
 
     def evaluate(self) -> None:
-        """Test the network and write a line of metrics. A run of less than an epoch sees all test images only at its end."""
+        """Test the network and write a line of metrics: on every twentieth image before the end of a run of less than an epoch, and of an
+        untrained network whose images are streamed.
+        """
         self.settle()
         self.world.share(self.model)
         at_end = self.state["step"] == self.steps
-        batches, others = (self.test, self.others) if at_end else (self.part, self.others_part)
+        partly = not at_end and (self.is_short or (self.recipe.views is not None and self.state["step"] == 0))
+        images, others = (self.part, self.others_part) if partly else (self.test, self.others)
         light = fold(self.model.eval())
-        loss, right = test(light, batches, self.world)
-        if not math.isfinite(loss):
-            raise self.diverged(loss, self.state["step"])
-        count = len(batches)
-        self.test_accuracy = right / count
-        tested = {"test_loss": loss / count, "test_accuracy": right / count, "test_images": count}
-        for part, images in others.items():
-            tested[part] = test(light, images, self.world)[1] / len(images)
+        found = test(light, images, self.world)
+        if not math.isfinite(found.loss):
+            raise self.diverged(found.loss, self.state["step"])
+        self.test_accuracy = found.accuracy
+        tested = {"test_loss": found.loss, "test_accuracy": found.accuracy, "test_images": len(images)}
+        if self.recipe.views:
+            tested["test_top5_accuracy"] = found.top5_accuracy
+            if at_end:
+                crops = test(light, images, self.world, TEN)
+                tested |= {"ten_crop_accuracy": crops.accuracy, "ten_crop_top5_accuracy": crops.top5_accuracy}
+        for part, other in others.items():
+            tested[part] = test(light, other, self.world).accuracy
         self.model.train()
         self.write({**self.means_of("epoch"), **tested})
         if self.world.is_writer:
@@ -383,44 +436,50 @@ class Training:
         self.run.finish({**numbers, "seconds": tests[-1]["seconds"], "warning": self.state["warning"]})
 
 
-def first(split: Split, count: int | None) -> Split:
+def first(images: Some, count: int | None) -> Some:
     """The first `count` images; of images in the order of their classes, as a folder has them, some from everywhere."""
     if count is None:
-        return split
-    in_order = bool((split.labels.diff() >= 0).all())
-    index = torch.arange(min(count, len(split))) * (len(split) // count if in_order and 0 < count < len(split) else 1)
-    return chosen(split, index)
+        return images
+    in_order = bool((torch.as_tensor(images.labels).diff() >= 0).all())
+    index = torch.arange(min(count, len(images))) * (len(images) // count if in_order and 0 < count < len(images) else 1)
+    return images.chosen(index)
 
 
-def held_out(split: Split, count: int) -> tuple[Split, Split]:
+def held_out(images: Some, count: int) -> tuple[Some, Some]:
     """The images without `count` of them, and those, which are the same ones for every network and seed."""
-    if not 0 <= count < len(split):
-        raise UsageError(f"validation = {count}, expected fewer than the {len(split):,} training images")
-    order = torch.randperm(len(split), generator=generator("validation"))
-    return (chosen(split, order[count:].sort().values) if count else split), chosen(split, order[:count])
+    if not 0 <= count < len(images):
+        raise UsageError(f"validation = {count}, expected fewer than the {len(images):,} training images")
+    order = torch.randperm(len(images), generator=generator("validation"))
+    return (images.chosen(order[count:].sort().values) if count else images), images.chosen(order[:count])
 
 
-def chosen(split: Split, index: Tensor) -> Split:
-    return Split(split.images[index], split.labels[index])
+def every_twentieth(images: Some) -> Some:
+    return images.chosen(torch.arange(0, len(images), 20))
 
 
-def every_twentieth(split: Split) -> Split:
-    return Split(split.images[::20], split.labels[::20])
+def images_of(recipe: Recipe, means: Means) -> Dataset | Streamed:
+    """The images that a recipe trains on and tests with, in memory, or in files where it says how they are viewed."""
+    if recipe.views is None:
+        return load_data(recipe, means)
+    workers = stream.workers_of(means.world.here)
+    leave_out = recipe.broken == "left out"
+    return stream.load(Path(recipe.data), recipe.image, recipe.views, recipe.flip, workers, means.say, recipe.split, leave_out)
 
 
 def load_data(recipe: Recipe, means: Means) -> Dataset:
-    """The images that a recipe trains on and tests with."""
+    """The images that a recipe trains on and tests with, in memory."""
     leave_out = recipe.broken == "left out"
     return data.load(recipe.data, image=recipe.image, data_dir=means.data_dir, say=means.say, split=recipe.split, leave_out=leave_out)
 
 
 def normalisation(
-    recipe: Recipe, dataset: Dataset, begin: Start | None, saved: Mapping[str, Any] | None
+    recipe: Recipe, dataset: Dataset | Streamed, begin: Start | None, saved: Mapping[str, Any] | None
 ) -> tuple[tuple[float, ...] | Tensor, tuple[float, ...]]:
     """The recipe's mean and spread; where it has none, those of the weights that it begins with, or of the training images."""
-    if recipe.start and saved:
-        return tuple(saved["mean"]), tuple(saved["std"])
-    channels = dataset.train.images.shape[1]
+    if saved and (recipe.start or recipe.views):
+        mean = torch.tensor(saved["mean"], dtype=torch.float64)
+        return mean if mean.dim() == 3 else tuple(saved["mean"]), tuple(saved["std"])
+    channels = dataset.channels
     if len(recipe.std) not in (0, channels):
         raise UsageError(f"std = {list(recipe.std)}, expected one number a channel; {dataset.name} has {channels}")
     if isinstance(recipe.mean, str):  # "per pixel"
@@ -430,7 +489,7 @@ def normalisation(
     return (begin.mean, begin.std) if begin and begin.mean else dataset.statistics()
 
 
-def outputs(recipe: Recipe, dataset: Dataset) -> dict[str, int]:
+def outputs(recipe: Recipe, dataset: Dataset | Streamed) -> dict[str, int]:
     """As many classes as the data has, where the recipe's network says nothing else. Raises UsageError where it has fewer."""
     wanted, there = recipe.model.options.get("classes"), len(dataset.classes)
     if isinstance(wanted, int) and wanted < there:
@@ -462,20 +521,6 @@ def loss_and_right(model: nn.Module, x: Tensor, y: Tensor, label_smoothing: floa
         return own_loss(x, y), torch.zeros((), device=x.device)
     logits = model(x).float()
     return F.cross_entropy(logits, y, label_smoothing=label_smoothing), (logits.argmax(dim=1) == y).sum()
-
-
-@torch.no_grad()
-def test(model: nn.Module, batches: Batches, world: World) -> tuple[float, int]:
-    """The summed cross-entropy over all images, and how many of its images are classified rightly, by a network in eval mode."""
-    loss, right = 0.0, 0
-    part = torch.arange(len(batches), device=batches.device)[world.part(len(batches))]
-    for index in torch.split(part, EVALUATION_BATCH):
-        x, y = batches.cut(index)
-        logits = model(x)
-        loss += F.cross_entropy(logits, y, reduction="sum").item()
-        right += int((logits.argmax(dim=1) == y).sum())
-    loss, right = world.sum(torch.tensor((loss, right), dtype=torch.float64)).tolist()
-    return loss, int(right)
 
 
 @contextlib.contextmanager

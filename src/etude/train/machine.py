@@ -20,9 +20,9 @@ from etude.version import VERSION
 
 PACKAGE = Path(__file__).parent.parent
 # the code that every run's numbers depend on, beside its network's own; a test holds the two rooms to it
-DATA_BEHIND_NUMBERS = ("batches", "cifar", "dataset", "folder", "idx", "picture", "strokes", "svhn")
+DATA_BEHIND_NUMBERS = ("batches", "cifar", "colour", "dataset", "folder", "idx", "picture", "stream", "strokes", "svhn", "views")
 OF_A_STEP = ("batch_norm", "compiling", "dense", "muon", "optimizers")
-TRAINING_BEHIND_NUMBERS = (*OF_A_STEP, "folding", "initial", "loop", "processes", "start", "world")
+TRAINING_BEHIND_NUMBERS = (*OF_A_STEP, "folding", "initial", "loop", "processes", "start", "testing", "world")
 
 
 def choose_device(name: str | None) -> torch.device:

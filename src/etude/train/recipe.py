@@ -19,6 +19,7 @@ from typing import Any, Literal
 import tomli_w
 
 from etude.data import catalog
+from etude.data.views import Views
 from etude.errors import UsageError, nearest
 from etude.models import registry
 from etude.models.network import Network
@@ -28,7 +29,8 @@ from etude.values import read_settings
 EITHER = {"epochs": "steps", "steps": "epochs"}  # the length of a run
 FOLDER = Path(__file__).parent / "recipes"
 # papers that cannot be followed as they stand, by the name that their recipe would have
-INCOMPLETE = {"szegedy2014": "the paper (section 6) gives no learning rate, batch, weight decay or number of epochs"}
+NO_RECIPE = "the paper (section 6) gives no learning rate, batch, weight decay or number of epochs"
+INCOMPLETE = {"szegedy2014": NO_RECIPE, "szegedy2014_imagenet": NO_RECIPE}
 
 
 def _check_rates(**rates: float) -> None:
@@ -167,6 +169,8 @@ class Budget:
     shift, flip      augmentation: each training image moved by up to `shift` pixels in both directions, and mirrored by a coin's toss
     crop             a random part of it, of at least this share of its area, at full size; the whole image when absent
     side             height and width of the images, where the network is made for larger ones; its own when absent
+    views            for a folder that need not fit into memory: how its images are cut, each decoded whenever it is wanted; in memory,
+                     scaled to that size whatever their proportions, when absent
     batch_norm       where many processes do a run: "synchronised", by mean and variance of the whole batch; as in the papers' runs on
                      two cards, by those of its own part in each, when absent
     frozen           steps at the beginning in which the head alone is trained; none when absent
@@ -189,6 +193,7 @@ class Budget:
     schedule: Constant | OneCycle | Steps
     crop: float | None = None
     side: int | None = None
+    views: Views | None = None
     batch_norm: Literal["synchronised"] | None = None
     frozen: int | None = None
     warm_up: WarmUp | None = None
@@ -208,6 +213,8 @@ class Budget:
         _check_shares(label_smoothing=self.label_smoothing)
         if self.crop is not None and not 0 < self.crop <= 1:
             raise ValueError(f"crop = {self.crop:g}, expected a share of the image, 0 < crop ≤ 1")
+        if self.views and (self.crop or self.shift):
+            raise ValueError("views cut the images, expected no `crop` beside them and shift = 0")
         if self.shift < 0:
             raise ValueError(f"shift = {self.shift}, expected a number of pixels, 0 for none")
         for key in ("steps", "batch", "side", "frozen", "images", "validation", "fitted"):
@@ -258,6 +265,17 @@ class Recipe(Budget):
             raise ValueError("mean = 'per pixel' without std, expected one a channel, 1.0 to divide by nothing")
         if (self.mean != PER_PIXEL and len(self.mean) != len(self.std)) or not all(0 < value < math.inf for value in self.std):
             raise ValueError(f"mean = {_plain(self.mean)} and std = {list(self.std)}, expected one of each a channel, std above 0")
+        if self.views:
+            self._check_views(self.views)
+
+    def _check_views(self, views: Views) -> None:
+        channels, side, _ = self.image
+        if views.scale and views.scale[0] < side:
+            raise ValueError(f"views.scale = {list(views.scale)}, expected at least the {side} pixels of the square that is cut out")
+        if views.colour and channels != 3:
+            raise ValueError(f"views.colour = {views.colour!r}, expected none for images of {channels} channel{'s' * (channels > 1)}")
+        if self.mean == PER_PIXEL and views.test[1] != side:
+            raise ValueError(f"views.test = {list(views.test)}, expected a square of {side} pixels, as the mean image has")
 
     @property
     def title(self) -> str:
@@ -269,6 +287,14 @@ class Recipe(Budget):
         """(channels, height, width) of the images."""
         channels, height, width = self.model.input
         return (channels, min(height, self.side), min(width, self.side)) if self.side else self.model.input
+
+    def streamed(self) -> "Recipe":
+        """The same recipe for a folder that need not fit into memory: parts of the same areas, in proportions of their own."""
+        if self.views:
+            return self
+        side = self.image[1]
+        views = Views(area=(self.crop or 1.0, 1.0), aspect=(3 / 4, 4 / 3), test=(round(side * 8 / 7), side))
+        return dataclasses.replace(self, views=views, crop=None, shift=0)
 
     def begun_with(self, start: str) -> "Recipe":
         """The same recipe from the weights of a run, a file, or a network that Etude brings trained; of a path the whole is kept."""

@@ -21,12 +21,12 @@ class World:
     """A process that does a run alone. `Processes` (processes.py) is the same for one of many; the others may be on other machines.
 
     rank     which of them this is; the first, 0, is the only one that reads and writes the run's folder
-    size     how many there are
+    size     how many there are; `here`, how many on this machine
     command  how etude is called there
     signals  what stops a run after the step that it is in
     """
 
-    rank, size = 0, 1
+    rank, size, here = 0, 1, 1
     command = "etude"
     signals: tuple[signal.Signals, ...] = (signal.SIGINT,)
 

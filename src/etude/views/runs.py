@@ -13,9 +13,10 @@ from etude.train.recipe import Recipe, to_toml
 from etude.train.run import Run, RunResult
 from etude.train.store import Store
 from etude.views.view import CurvePicture, Drawing, Remarks, Table, Text, View
-from etude.wording import UNKNOWN, number, percent
+from etude.wording import UNKNOWN, number, percent, size
 
 LINES_OF_PACE = 10  # a tenth of a run, or less
+OF_A_STREAM = {"test_top5_accuracy": "top-5", "ten_crop_accuracy": "ten crops", "ten_crop_top5_accuracy": "ten crops, top-5"}
 
 
 def runs_view(store: Store) -> View:
@@ -50,11 +51,16 @@ def state_of(run: Run) -> str:
 def run_view(run: Run) -> View:
     """Recipe, what it stands on, and every test. Raises EtudeError for a folder that is no run."""
     job, environment, metrics = run.job(), run.environment(), run.metrics()
+    more = {key: column for key, column in OF_A_STREAM.items() if any(key in row for row in metrics)}
     rows = tuple(
-        (f"{row['epoch']:.3g}", str(row["step"]), loss(row["train_loss"]), loss(row["test_loss"]), percent(row["test_accuracy"]))
+        (
+            *(f"{row['epoch']:.3g}", str(row["step"]), loss(row["train_loss"]), loss(row["test_loss"])),
+            *(percent(row[key]) if key in row else "" for key in ("test_accuracy", *more)),
+        )
         for row in metrics
     )
-    tests = Table(("epoch", "step", "training loss", "test loss", "test accuracy"), rows, (0, 1, 2, 3, 4))
+    columns = ("epoch", "step", "training loss", "test loss", "test accuracy", *more.values())
+    tests = Table(columns, rows, tuple(range(len(columns))))
     end = end_of(run)
     stands_on = Table((), tuple((key, in_words(value)) for key, value in environment.items()))
     curve = run.curve()
@@ -129,12 +135,15 @@ def data_of(network: str) -> frozenset[str]:
 
 
 def in_words(value: Any) -> str:
-    """A value of env.json; of a mean image only that it is one."""
+    """A value of env.json; of a mean image, and of a covariance, only its size."""
     if not isinstance(value, list):
         return str(value)
-    if value and isinstance(value[0], list):
-        return f"an image of {len(value)}×{len(value[0])}×{len(value[0][0])}"
-    return number(tuple(value))
+    shape = list[int]()
+    inner = value
+    while inner and isinstance(inner, list):
+        shape.append(len(inner))
+        inner = inner[0]
+    return number(tuple(value)) if len(shape) < 2 else f"{'an image' if len(shape) == 3 else 'a table'} of {size(shape)}"
 
 
 def loss(value: float | None) -> str:

@@ -78,7 +78,7 @@ def by_file() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"lecture": []}
     for name in recipes.names():
         found.setdefault(name.rpartition(".")[2], []).append(name)
-    return {file: names for file, names in found.items() if file not in recipes.OWN_IMAGES}
+    return {file: names for file, names in found.items() if recipes.read(recipes.FOLDER / f"{file}.toml").data}
 
 
 def told(request: Request, asked: Mapping[str, str]) -> dict[str, str]:
