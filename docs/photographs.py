@@ -1,6 +1,6 @@
 """Goes from a folder of photographs to an ONNX file that answers, as a new user would, and writes down commands, answers and times.
 
-python docs/photographs.py FOLDER      makes docs/photographs.md from FOLDER/train/CLASS/*, CIFAR-10; half an hour on two quiet cores
+python docs/photographs.py FOLDER      makes docs/photographs.md from FOLDER/train/CLASS/*, CIFAR-10; ten minutes on two quiet cores
 
 Every command is run as it stands on the page, one after the other, in an empty folder with an empty cache.
 """
@@ -157,6 +157,8 @@ def typed(line: str, folder: Path) -> str:
 
 
 def waited(seconds: float) -> str:
+    if seconds < 1:
+        return "under a second"
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"
 
 
