@@ -21,7 +21,7 @@ from etude.models.network import Network
 
 RECORD = Path(__file__).parent.parent / "docs" / "records" / "exports.json"
 FORMATS = ("pt2", "onnx")
-CALM = ("resnet1001",)  # of whose random weights float32 tells nothing: it is a tenth of the largest logit away from float64
+CALM = ("plain110", "resnet1001")  # of whose random weights float32 tells nothing: it is a tenth of the largest logit away from float64
 
 
 def compared(name: str) -> dict[str, Any]:
