@@ -201,9 +201,22 @@ def _no_test(root: Path) -> None:
         paint(root / "train" / name / "1.png")
 
 
+def _two_tests(root: Path) -> None:
+    for part in ("train", "test", "val"):
+        for name in "ab":
+            paint(root / part / name / "1.png")
+
+
+def _no_train(root: Path) -> None:
+    for name in "ab":
+        paint(root / "val" / name / "1.png")
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
+        (_two_tests, "has test/ and val/, expected one of them beside train/; leave the other out"),
+        (_no_train, "has val/ but no train/; give both"),
         (_nothing, "images: has no class folders"),
         (_one_class, r"has one class folder only \(only\)"),
         (_empty_class, "b: a folder without images"),

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 import etude
 from etude import data
-from etude.train import dense, engine
+from etude.train import dense, engine, loop
 from etude.train import recipe as recipes
 from etude.train.loop import Learner
 from etude.train.run import Run
@@ -67,14 +67,23 @@ def test_less_than_half_is_kept(name: str) -> None:
 
 
 def test_where_it_cannot_be_it_is_as_written() -> None:
-    """With dropout, whose numbers would be others; of a network in bfloat16 or with other normalisations."""
+    """With dropout, whose numbers would be others, and with normalisations that are not torch's own."""
     for dropout in (0.5, 0.0):
         model = etude.build("densenet_40_12", depth=7, growth_rate=4, dropout=dropout)
-        dense.in_one_buffer(model)
-        block = next(module for module in model.modules() if isinstance(module, dense.DenseBlock))
-        assert block.is_plain() is (dropout == 0)
-    block[0].norm1.__class__ = type("Other", (nn.BatchNorm2d,), {})
-    assert not block.is_plain()
+        assert len(dense.blocks(model)) == (0 if dropout else 3)
+    model.get_submodule("dense_block_2.0.norm1").__class__ = type("Other", (nn.BatchNorm2d,), {})
+    dense.in_one_buffer(model)
+    assert [type(model.get_submodule(f"dense_block_{number}")) is dense.DenseBlock for number in (1, 2, 3)] == [True, False, True]
+
+
+@pytest.mark.parametrize("setting", ["precision=bf16", "model.dropout=0.2"])
+def test_nothing_is_said_of_a_buffer_that_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    monkeypatch.setattr(data, "load", lambda *args, **kwargs: tiny_dataset())
+    monkeypatch.setattr(loop, "free", lambda: 1.0)
+    recipe = recipes.load("densenet_40_12(depth=7, growth_rate=4).huang2017", "smoke")
+    said: list[str] = []
+    engine.fit(recipes.change(recipe, ("steps=1", "batch=20", setting)), run=Run(tmp_path / "run"), say=said.append)
+    assert not said and Run(tmp_path / "run").environment()["one_buffer"] is False
 
 
 def test_a_run_takes_it_where_memory_is_short_and_goes_on_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +94,7 @@ def test_a_run_takes_it_where_memory_is_short_and_goes_on_so(tmp_path: Path, mon
     as_written, short = Run(tmp_path / "as-written"), Run(tmp_path / "short")
     engine.fit(recipe, run=as_written, say=said.append)
     assert not said and as_written.environment()["one_buffer"] is False
-    monkeypatch.setattr(dense, "free", lambda: 1.0)
+    monkeypatch.setattr(loop, "free", lambda: 1.0)
     engine.fit(recipe, run=short, say=said.append)
     assert said[-1].startswith("dense blocks train in one buffer each: as they are written, a step keeps ")
     assert short.environment()["one_buffer"] is True

@@ -140,5 +140,5 @@ def test_any_network_trains_on_a_stream(photos: Path, tmp_path: Path, capsys: py
     code, out, _ = run(capsys, "train", NETWORK, f"--data={photos}", "--stream", "--budget=smoke", "--set=steps=1", f"--run={run_folder}")
     assert (code, "of 8)" in out) == (0, True)
     assert "area = [\n    0.5," in (run_folder / "recipe.toml").read_text(encoding="utf-8")
-    with pytest.raises(UsageError, match="strokes: no folder of images; views are for one"):
+    with pytest.raises(UsageError, match="strokes: no folder of images, expected FOLDER/train/CLASS"):
         engine.fit(recipe_on(photos).on("strokes"), run=Run(tmp_path / "other"))

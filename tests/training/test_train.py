@@ -470,6 +470,8 @@ def test_a_long_run_has_its_step_compiled_where_that_is_faster(tmp_path: Path, m
     monkeypatch.setattr(torch, "compile", lambda module, **_: FailsToCompile(module))
     engine.fit(recipe, run=failed, say=said.append)
     assert said[-1] == "the step stays as it is: it cannot be compiled here (no such file: omp.h)" and numbers(failed) == numbers(plain)
+    (broken.folder / "result.json").unlink()
+    assert "compiled was True, is False" in engine.resume(broken, Means(say=said.append)).warning
 
 
 class FailsToCompile(torch.nn.Module):
@@ -478,4 +480,5 @@ class FailsToCompile(torch.nn.Module):
         self.module = module
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        self.module(*inputs)  # statistics move, and are put back
         raise RuntimeError("no such file: omp.h\nand more")

@@ -221,6 +221,10 @@ def _test_folder(root: Path) -> str:
     if parts == {"train", "val"}:
         return "val"
     if misnamed := parts - {"train", "test"}:
+        if "test" in parts:
+            raise EtudeError(f"{root}: has test/ and {min(misnamed)}/, expected one of them beside train/; leave the other out")
+        if "train" not in parts:
+            raise EtudeError(f"{root}: has {min(misnamed)}/ but no train/; give both, or the class folders alone")
         raise EtudeError(f"{root}: has {min(misnamed)}/ with folders in it; expected train/ and test/: rename it to test, or leave it out")
     given = {"train", "test"} & inner
     if len(given) == 1 and parts:

@@ -218,7 +218,10 @@ def load(
     Raises     as `folder.read`
     """
     if not root.is_dir():
-        raise UsageError(f"{root}: no folder of images; views are for one with a folder of images a class")
+        expected = "expected FOLDER/train/CLASS/* and test/, or FOLDER/CLASS/*"
+        raise UsageError(
+            f"{root}: no folder of images, {expected}; add --data FOLDER, or train by a recipe without views, and without --stream"
+        )
     classes, train, test = folder.scan(root, split)
     if leave_out and (broken := broken_in((train, test), workers, say)):
         train, test = (Files.of(root, part) for part in folder.without(Broken(broken, root), classes, train, test, say=say))

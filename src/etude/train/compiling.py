@@ -30,16 +30,21 @@ def has_compiler() -> bool:
     return any(map(shutil.which, (os.environ.get("CXX", ""), *COMPILERS)))
 
 
-def compiled(learner: nn.Module, step: Step) -> nn.Module:
-    """The same module, compiled, with the same weights. What was compiled is kept in Etude's cache.
+def compiled(learner: nn.Module, step: Step, say: Say) -> nn.Module | None:
+    """The same module, compiled, with the same weights; None where it cannot be compiled here, which is said.
 
     step  goes forward and back through a module as a step of the training does; weights, statistics and random numbers are put back
     """
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "compiled"))
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "compiled"))  # kept for the next time
+    say("compiling the step for this machine, which takes some minutes the first time")
     module = torch.compile(learner, dynamic=False, options=OPTIONS)
     assert isinstance(module, nn.Module)
-    with untouched(learner), quiet():
-        step(module)
+    try:
+        with untouched(learner), quiet():
+            step(module)
+    except Exception as error:  # whatever half a compiler makes torch stumble over
+        say(f"the step stays as it is: it cannot be compiled here ({str(error).splitlines()[0]})")
+        return None
     return module
 
 
@@ -51,11 +56,8 @@ def faster(learner: nn.Module, step: Step, steps: int, say: Say) -> nn.Module | 
         step(learner)
         if seconds(step, learner) * steps < LONG:
             return None
-    say("compiling the step for this machine, which takes some minutes the first time")
-    try:
-        module = compiled(learner, step)
-    except Exception as error:  # whatever half a compiler makes torch stumble over
-        say(f"the step stays as it is: it cannot be compiled here ({str(error).splitlines()[0]})")
+    module = compiled(learner, step, say)
+    if module is None:
         return None
     with untouched(learner):
         ratio = statistics.median(seconds(step, module) / seconds(step, learner) for _ in range(ROUNDS))
@@ -75,12 +77,15 @@ def seconds(step: Step, module: nn.Module) -> float:
 
 @contextlib.contextmanager
 def untouched(learner: nn.Module) -> Iterator[None]:
-    """Afterwards its weights and statistics and torch's random numbers are what they were, and it has no gradients."""
+    """Afterwards, whatever happened, its weights, statistics and torch's random numbers are what they were, and it has no gradients."""
     state = {name: value.clone() for name, value in learner.state_dict().items()}
-    with torch.random.fork_rng():
-        yield
-    learner.load_state_dict(state)
-    learner.zero_grad()
+    cards = {parameter.device.index for parameter in learner.parameters() if parameter.is_cuda}
+    try:
+        with torch.random.fork_rng(devices=cards):
+            yield
+    finally:
+        learner.load_state_dict(state)
+        learner.zero_grad()
 
 
 @contextlib.contextmanager

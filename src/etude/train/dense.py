@@ -16,21 +16,26 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from etude.capacity import free
-from etude.data.sources import Say
 from etude.models.densenet import BottleneckLayer, DenseLayer
 from etude.train.compiling import untouched
 
-SHARE = 0.5  # of the memory that is free, for what a network keeps for its gradients
 TRIED = 2  # images, to find out what it keeps
 CACHE = 2**22  # bytes of maps a thread that several passes go over before the next ones; by measurement, 2**20 to 2**24
 WIDE = 192  # numbers in a row from which on sums over rows are fast
 
 
 def blocks(model: nn.Module) -> list[nn.Module]:
-    """The dense blocks of a network."""
+    """The dense blocks of a network that can: without dropout, and by the statistics of this process."""
     chains = (module for module in model.modules() if isinstance(module, nn.Sequential) and len(module))
-    return [chain for chain in chains if all(isinstance(layer, (DenseLayer, BottleneckLayer)) for layer in chain)]
+    return [chain for chain in chains if all(map(is_plain, chain))]
+
+
+def is_plain(layer: nn.Module) -> bool:
+    """Whether it is a dense layer that can."""
+    if not isinstance(layer, (DenseLayer, BottleneckLayer)):
+        return False
+    norms = (layer.norm1, layer.norm2) if isinstance(layer, BottleneckLayer) else (layer.norm1,)
+    return isinstance(layer.dropout, nn.Identity) and all(type(norm) is nn.BatchNorm2d for norm in norms)
 
 
 def in_one_buffer(model: nn.Module) -> None:
@@ -39,12 +44,10 @@ def in_one_buffer(model: nn.Module) -> None:
         block.__class__ = DenseBlock
 
 
-def is_short_of_memory(learner: nn.Module, x: Tensor, y: Tensor, say: Say) -> bool:
-    """Whether a network with dense blocks keeps more for the gradients of these images than half of what is free; then it is said."""
-    needed, there = kept(learner, x[:TRIED], y[:TRIED]) * len(x) / TRIED / 2**30, free() / 1024
-    if is_short := needed > SHARE * there:
-        say(f"dense blocks train in one buffer each: as they are written, a step keeps {needed:.0f} GB, and {there:.0f} GB are free")
-    return is_short
+def needed(learner: nn.Module, x: Tensor, y: Tensor, images: int) -> float:
+    """GiB that a network keeps for the gradients of so many images, by the first of these."""
+    x, y = x[:TRIED], y[:TRIED]
+    return kept(learner, x, y) * images / len(x) / 2**30
 
 
 def kept(learner: nn.Module, x: Tensor, y: Tensor) -> int:
@@ -62,19 +65,15 @@ def kept(learner: nn.Module, x: Tensor, y: Tensor) -> int:
 
 
 class DenseBlock(nn.Sequential):
-    """Dense layers, N×C×H×W to N×(C + layers·k)×H×W. Trains in one buffer where it can: on a processor, in one precision, without
-    dropout, by the statistics of this process; otherwise as it is written.
+    """Plain dense layers, N×C×H×W to N×(C + layers·k)×H×W: trains in one buffer, on a processor and in one precision; otherwise as it is
+    written.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or x.device.type != "cpu" or torch.is_autocast_enabled("cpu") or not self.is_plain():
+        if not self.training or x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
             return nn.Sequential.forward(self, x)  # type: ignore[no-untyped-call]
         output: Tensor = OneBuffer.apply(self, x, *self.parameters())  # type: ignore[no-untyped-call]
         return output
-
-    def is_plain(self) -> bool:
-        norms = (module for module in self.modules() if isinstance(module, nn.BatchNorm2d))
-        return all(type(norm) is nn.BatchNorm2d for norm in norms) and all(isinstance(layer.dropout, nn.Identity) for layer in self)
 
 
 @dataclass(frozen=True)

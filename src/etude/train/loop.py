@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from etude import data
+from etude.capacity import free
 from etude.data import stream
 from etude.data.batches import Ask, Batches, Cut, Place, Source, epoch_order, generator, random_flip, random_part, random_shift
 from etude.data.colour import Numbers
@@ -37,6 +38,7 @@ from etude.train.start import Start
 from etude.train.testing import TEN, test
 
 CHECKPOINT_SECONDS = 15.0
+DENSE_SHARE = 0.5  # of the memory that is free, that dense blocks as they are written may keep
 REPORT_SECONDS = 0.25
 CURVE_POINTS = 100  # of training loss and accuracy, over a whole run
 WARM_UP_WINDOW = 100  # steps over which a training error is taken that ends a warm-up
@@ -156,11 +158,20 @@ class Training:
         return x, y
 
     def is_short_of_memory(self) -> bool:
-        """Whether dense blocks train in one buffer each: where the run was begun so, or where memory is short for them as they are."""
+        """Whether dense blocks train in one buffer each: where the run was begun so, or where memory is short for them as they are.
+
+        Processes may share a machine, so each asks for the whole batch, and one that is short decides for all.
+        """
         if self.saved_environment:
             return bool(self.saved_environment.get("one_buffer"))
-        on_processor = self.device.type == "cpu" and bool(dense.blocks(self.model))
-        return on_processor and dense.is_short_of_memory(self.learner, *self.some_images(), self.means.say)
+        if self.device.type != "cpu" or self.recipe.precision or not dense.blocks(self.model):
+            return False
+        needed, there = dense.needed(self.learner, *self.some_images(), self.recipe.batch), free() / 2**10
+        is_short = self.world.any(needed > DENSE_SHARE * there)
+        if is_short:
+            text = f"as they are written, a step keeps {needed:,.1f} GiB, and {there:,.1f} are free"
+            self.means.say(f"dense blocks train in one buffer each: {text}")
+        return is_short
 
     def fast_learner(self) -> nn.Module | None:
         """The learner compiled, where this run was begun so, or is worth it; for whole batches, as compiled code is made for one size."""
@@ -173,7 +184,7 @@ class Training:
 
         if self.saved_environment:
             begun_so = self.saved_environment.get("compiled") and compiling.has_compiler()
-            return compiling.compiled(self.learner, step) if begun_so else None
+            return compiling.compiled(self.learner, step, self.means.say) if begun_so else None
         return compiling.faster(self.learner, step, self.steps, self.means.say) if self.world.size == 1 else None
 
     def autocast(self) -> torch.autocast:
