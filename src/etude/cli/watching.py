@@ -23,9 +23,10 @@ def watch(lang: Language | None) -> int:
     """Check the exercise at hand now, and whenever its file is saved; keys give a hint and the next one."""
     book = Workbook.here()
     language = lang or book.language
-    click.echo(say(language, "watching", folder=shown(book.folder)))
-    with contextlib.suppress(KeyboardInterrupt), checker.warm() as server, keys() as wait:
-        Watch(book, language, server, wait).run()
+    with contextlib.suppress(KeyboardInterrupt):  # from the first line on: whoever has read it may leave
+        click.echo(say(language, "watching", folder=shown(book.folder)))
+        with checker.warm() as server, keys() as wait:
+            Watch(book, language, server, wait).run()
     click.echo()
     show_progress(book, language)
     return 0
