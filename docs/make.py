@@ -37,6 +37,7 @@ from etude.report.gradients import depth_figure
 from etude.tables import build, convert
 from etude.verification.exact import without_weights
 from etude.views.audit import counts, verdict_of, why_of
+from etude.views.chinese import chinese
 from etude.views.depth import depth_rows, depth_words
 from etude.wording import percent
 
@@ -148,27 +149,18 @@ def depths() -> DepthComparison:
     return build(DepthComparison, record("docs/records/depth.json"), "docs/records/depth.json")
 
 
-CHINESE = {
-    "initialisation": "初始化",
-    "network": "网络",
+CHINESE = {  # words of these tables that no view has
     "He": "He",
     "torch's default": "torch 默认",
     "yes": "有",
     "no": "无",
-    "training error": "训练错误率",
-    "training loss": "训练损失",
+    "plain": "普通",
+    "residual": "残差",
+    "preactivation": "预激活",
     "claimed before the runs": "训练之前的论断",
     "measured, % on average": "测得（平均，%）",
     "difference in points": "差值（百分点）",
     "at least": "至少",
-    "verdict": "结论",
-    "plain-56 has a higher training error than plain-20": "plain-56 的训练错误率高于 plain-20",
-    "ResNet-56 is less behind ResNet-20 than plain-56 behind plain-20": "ResNet-56 落后 ResNet-20 的幅度小于 plain-56 落后 plain-20 的幅度",
-    "plain-56 has a higher training error than ResNet-56": "plain-56 的训练错误率高于 ResNet-56",
-    "order holds": "顺序成立",
-    "order reversed": "顺序相反",
-    "undecided": "无法判定",
-    "not judged": "未判断",
     "first layer's gradient at the start": "开始时第一层的梯度",
 }
 
@@ -222,30 +214,37 @@ def orders_of(paper: str) -> Callable[[str], str]:
 DATA = {
     "en": "data: CIFAR-10 in another encoding (JPEG), so that orders are judged and values are not. Differences are between runs of the "
     "same seed, mean ± standard deviation; “at least” is the lower end of the one-sided 95 % interval of their mean.",
-    "zh": "数据：另一种编码（JPEG）的 CIFAR-10，因此只判断顺序，不判断数值。差值按同一种子逐对计算，给出均值 ± 标准差；"
+    "zh": "数据：另一种编码（JPEG）的 CIFAR-10，因此只判断次序，不判断数值。差值按同一种子逐对计算，给出均值 ± 标准差；"
     "“至少”是差值均值的单侧 95 % 区间下限。",
 }
 
 
 def order_line(row: dict[str, Any], language: str) -> tuple[str, ...]:
     """What was claimed, both errors, the paired differences, and the verdict at its conditions."""
-
-    def said(text: str) -> str:
-        return CHINESE.get(text, text) if language == "zh" else text
-
     means = [statistics.fmean(errors) for errors in zip(*row["errors"], strict=True)]
-    pair = ", ".join(f"`{row[side].partition('.')[0]}` {mean:.1f}" for side, mean in zip(("worse", "better"), means, strict=True))
-    conditions = row["conditions"]
-    if language == "zh":
-        conditions = re.sub(r"at ([\d.]+) epochs?, ([\d and]+) layers", r"（\1 轮，\2 层）", conditions).replace(" and ", " 与 ")
+    pair = ", ".join(f"`{name}` {mean:.1f}" for name, mean in zip(told_apart(row["worse"], row["better"]), means, strict=True))
+    verdict, conditions = said(row["verdict"], language), said(row["conditions"], language)
     return (
-        said(row["says"]),
-        f"{said(row['measured'])}: {pair}",
+        said(row["says"], language),
+        said(row["measured"], language) + (f"：{pair}" if language == "zh" else f": {pair}"),
         str(len(row["errors"])),
         f"{row['mean']:.1f} ± {row['spread']:.1f}",
         f"{row['bound']:.1f}",
-        f"{said(row['verdict'])} {conditions}",
+        f"{verdict}（{conditions}）" if language == "zh" else f"{verdict} {conditions}",
     )
+
+
+def told_apart(*trained: str) -> tuple[str, ...]:
+    """What is trained, by the options that the others have not, or else by the name of the network."""
+    parts = [re.fullmatch(r"([^(]+?)(?:\((.*)\))?\.\w+", one) for one in trained]
+    networks = [(part[1], (part[2] or "").split(", ")) for part in parts if part]
+    shared = set.intersection(*(set(options) for _, options in networks))
+    return tuple(", ".join(one for one in options if one not in shared) or name for name, options in networks)
+
+
+def said(text: str, language: str) -> str:
+    """A word or a sentence of a table in the page's language."""
+    return CHINESE.get(text) or chinese(text) if language == "zh" else text
 
 
 def audited() -> tuple[Audited, ...]:
@@ -402,8 +401,8 @@ def streaming_table(_: str) -> str:
 
 
 def markdown(columns: tuple[str, ...], lines: tuple[tuple[str, ...], ...], language: str) -> str:
-    said = [[CHINESE.get(cell, cell) if language == "zh" else cell for cell in row] for row in (columns, *lines)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (said[0], ["---"] * len(columns), *said[1:]))
+    first, *others = ([said(cell, language) for cell in row] for row in (columns, *lines))
+    return "\n".join(f"| {' | '.join(row)} |" for row in (first, ["---"] * len(columns), *others))
 
 
 TABLES = {
@@ -413,6 +412,8 @@ TABLES = {
     "depth": depth_table,
     "degradation": degradation_table,
     "resnet orders": orders_of("resnet"),
+    "identity_mappings orders": orders_of("identity_mappings"),
+    "densenet orders": orders_of("densenet"),
     "audit counts": audit_counts,
     "audit tables": audit_tables,
     "audit sources": audit_sources,
