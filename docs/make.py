@@ -400,6 +400,22 @@ def streaming_table(_: str) -> str:
     return f"{said}\n\n{markdown(columns, lines, 'en')}"
 
 
+def precision_table(_: str) -> str:
+    """What networks reach whose steps were taken in bfloat16, beside float32 on the same seeds."""
+    data = {"precision-mnist": "MNIST", "precision-cifar10": "CIFAR-10 in another encoding (JPEG)"}
+    lines = tuple(
+        (
+            *(f"`{row['recipe']}`", what, str(len(row["pairs"]))),
+            *(f"{mean:.2f}" for mean in row["means"]),
+            f"{row['difference']:+.2f} ± {row['half']:.2f}",
+        )
+        for name, what in data.items()
+        for row in record(f"docs/records/{name}.json")["rows"]
+    )
+    columns = ("recipe, at `laptop`", "data", "n", "float32, %", "bfloat16, %", "difference of pairs, points (95 %)")
+    return markdown(columns, lines, "en")
+
+
 def markdown(columns: tuple[str, ...], lines: tuple[tuple[str, ...], ...], language: str) -> str:
     first, *others = ([said(cell, language) for cell in row] for row in (columns, *lines))
     return "\n".join(f"| {' | '.join(row)} |" for row in (first, ["---"] * len(columns), *others))
@@ -422,6 +438,7 @@ TABLES = {
     "engines": engine_table,
     "finetune": finetune_table,
     "streaming": streaming_table,
+    "precision": precision_table,
 }
 
 

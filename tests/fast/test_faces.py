@@ -18,7 +18,6 @@ import etude
 from etude.audit import implementations
 from etude.audit.audit import Audited, Found
 from etude.cli import app
-from etude.data.dataset import Split
 from etude.doctor.asking import Way
 from etude.doctor.here import Here
 from etude.doctor.loaded import USUAL, Diagnosis, Finding, Trial
@@ -99,10 +98,8 @@ def wrong(classes: tuple[str, ...]) -> View:
     labels = torch.tensor([0, 0, 0, 1, 1, 1])
     said = torch.tensor([0, 0, 1, 1, 1, len(classes) - 1])
     likely = torch.full((6, len(classes)), 0.1 / (len(classes) - 1)).scatter_(1, said[:, None], 0.9)
-    images = Split(
-        torch.randint(0, 255, (6, 3, 8, 8), dtype=torch.uint8), labels, tuple(f"cats & dogs/<{index}>.png" for index in range(6))
-    )
-    return mistakes_view(Answers(classes, images, likely))
+    images = torch.randint(0, 255, (6, 3, 8, 8), dtype=torch.uint8)
+    return mistakes_view(Answers(classes, labels, likely, "cats & dogs/<{}>.png".format, images.__getitem__))
 
 
 def why() -> View:

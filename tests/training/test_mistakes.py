@@ -8,7 +8,6 @@ import pytest
 import torch
 from scipy import stats
 
-from etude.data.dataset import Split
 from etude.train.answers import Answers, of_run
 from etude.train.run import Run
 from etude.train.shares import interval
@@ -22,7 +21,7 @@ SEEN = [(0.95, 0, 0), (0.95, 0, 0), (0.95, 1, 0), (0.55, 1, 1), (0.55, 0, 1), (0
 def found() -> Answers:
     likely = torch.stack([torch.full((3,), (1 - sure) / 2).scatter(0, torch.tensor(said), sure) for sure, said, _ in SEEN])
     labels = torch.tensor([label for *_, label in SEEN])
-    return Answers(("a", "b", "c"), Split(torch.zeros(7, 1, 2, 2, dtype=torch.uint8), labels), likely)
+    return Answers(("a", "b", "c"), labels, likely, str, torch.zeros(7, 1, 2, 2, dtype=torch.uint8).__getitem__)
 
 
 def test_who_was_taken_for_whom(found: Answers) -> None:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from etude.data.batches import epoch_order
 from etude.errors import UsageError
 from etude.train import checkpoint, engine, loop
 from etude.train import recipe as recipes
+from etude.train.answers import of_run
 from etude.train.job import Interrupted, Progress
 from etude.train.recipe import Recipe
 from etude.train.run import Run
@@ -98,11 +100,37 @@ def test_a_stream_is_tested_by_one_crop_and_in_the_end_by_ten(whole: Run, capsys
     assert all(row["test_top5_accuracy"] == 1 for row in rows)  # of two classes
     assert ["ten_crop_accuracy" in row for row in rows] == [False, False, True]
     code, out, _ = run(capsys, "runs", "show", str(whole.folder))
-    assert (code, "ten crops, top-5" in out, "are not kept in memory" in out) == (0, True, True)
+    assert (code, "ten crops, top-5" in out) == (0, True)
     assert english_in(run_view(whole)) == {"blue, red"}  # which are classes
     trained = etude.load(whole.folder)
     assert (trained.mean.shape, trained.image) == ((3, 32, 32), (3, 32, 32))
     assert trained(etude.data.load(whole.recipe().data, image=(3, 32, 32)).test.images).shape == (8, 2)
+
+
+def test_what_a_stream_gets_wrong_is_counted_and_can_be_looked_at(
+    whole: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other and by two workers; the pictures are the parts that the network saw, red or blue ones."""
+    for workers in (0, 2):
+        monkeypatch.setattr(stream, "workers_of", lambda shares, workers=workers: workers)
+        found = of_run(whole, lambda message: None)
+        assert found.right.double().mean() == whole.result().test_accuracy
+        assert [Path(found.name(at)).parts[:2] for at in range(8)] == [("val", found.classes[label]) for label in found.labels.tolist()]
+        pictures = [found.picture(at) for at in range(8)]
+        assert {tuple(picture.shape) for picture in pictures} == {(3, 32, 32)}
+        brightest = [int(picture.double().mean((1, 2)).argmax()) for picture in pictures]
+        assert [["red", "blue"][channel // 2] for channel in brightest] == [found.classes[label] for label in found.labels.tolist()]
+    assert f"{int((~found.right).sum())} of 8 test images wrong" in run(capsys, "runs", "show", str(whole.folder))[1]
+
+
+def test_files_that_have_changed_since_are_not_shown_as_its_own(whole: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    moved = Run(shutil.copytree(whole.folder, tmp_path / "run"))
+    draw(tmp_path / "photos")
+    recipe = moved.folder / "recipe.toml"
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace(whole.recipe().data, str(tmp_path / "photos")), encoding="utf-8")
+    assert "test images wrong" in run(capsys, "runs", "show", str(moved.folder))[1]
+    next((tmp_path / "photos" / "val").rglob("*.jpg")).unlink()
+    assert "no longer those that it was trained and tested on" in " ".join(run(capsys, "runs", "show", str(moved.folder))[1].split())
 
 
 def test_a_broken_file_ends_the_run_in_one_line_and_all_before_it_is_saved(

@@ -30,7 +30,7 @@ def with_mistakes(view: View, run: Run, say: Callable[[str], None]) -> View:
 
 def mistakes_view(found: "Answers") -> View:
     """Accuracy, by class too; which class is taken for which; how sure it is and how often right; and the surest mistakes."""
-    counts, right, count = found.counts(), int(found.right.sum()), len(found.images)
+    counts, right, count = found.counts(), int(found.right.sum()), len(found.labels)
     by_class = [class_row(found.classes, counts, index) for index in range(len(found.classes)) if sum(counts[index])]
     parts = (
         Text(f"{count - right:,} of {count:,} test images wrong: {share(right, count)} right. Intervals are Wilson's, of 95 %."),
@@ -96,7 +96,7 @@ def surest(found: "Answers") -> tuple[Text | Table | Photos, ...]:
         return (Text("It is wrong about no image."),)
     mistakes = [mistake(found, index) for index in wrong]
     photos = tuple(
-        Photo(found.images.images[index].numpy(), f"{number}  {row['said']}, is {row['is']}")
+        Photo(found.picture(index).numpy(), f"{number}  {row['said']}, is {row['is']}")
         for number, (index, row) in enumerate(zip(wrong, mistakes, strict=True), start=1)
     )
     rows = tuple(
@@ -108,8 +108,7 @@ def surest(found: "Answers") -> tuple[Text | Table | Photos, ...]:
 
 
 def mistake(found: "Answers", index: int) -> dict[str, Any]:
-    label, said = int(found.images.labels[index]), int(found.said[index])
-    name = found.images.names[index] if found.images.names else f"test image {index}"
+    label, said = int(found.labels[index]), int(found.said[index])
     of_right = float(found.probabilities[index, label])
     sure = float(found.probabilities[index, said])
-    return {"image": name, "is": found.classes[label], "said": found.classes[said], "sure": sure, "sure_of_right": of_right}
+    return {"image": found.name(index), "is": found.classes[label], "said": found.classes[said], "sure": sure, "sure_of_right": of_right}
