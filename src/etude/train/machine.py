@@ -88,8 +88,12 @@ def source_digest(network: Network) -> str:
     """
     row = network.row
     files = [*models_behind(f"models/{row.target.partition(':')[0]}.py"), *behind_every_run()]
-    parts = [row.target, repr(sorted(row.options.items())), *(code_only((PACKAGE / file).read_text(encoding="utf-8")) for file in files)]
+    code = (code_of((PACKAGE / file).read_text(encoding="utf-8")) for file in files)
+    parts = [row.target, repr(sorted(row.options.items())), *code]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+code_of = functools.cache(code_only)  # most files stand behind every network
 
 
 def behind_every_run() -> list[str]:
