@@ -4,6 +4,7 @@ The work follows from the papers' tables and the recipes. What machines give and
 """
 
 import functools
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from etude.train import recipe as recipes
 from etude.train.recipe import Recipe
 
 PAGE = Path(__file__).with_suffix(".md")
+RECORD = PAGE.parent / "records" / "many.json"
 SEEDS = 5
 OPERATIONS = 6  # floating-point, of a training image for each multiply-add forward: two, and twice as many again backward
 IMAGENET_IMAGES, IMAGENET_EPOCHS = 1_281_167, 90
@@ -104,12 +106,25 @@ def tables() -> dict[str, str]:
     cheaper = sum(map(operations, every[: len(every) // 2])) / whole.operations
     machine = ("machine", "peak, 10¹² operations a second", "utilisation, small images", "utilisation, ResNet-50", "dollars an hour")
     return {
+        "many": many(),
         "work": markdown(("what", "rows", "seeds", "images a seed, millions", "10¹⁸ operations, all seeds"), work),
         "machines": markdown(machine, [one.line for one in MACHINES]),
         "estimate": markdown(("machine", f"{len(every)} rows × {SEEDS} seeds", f"ResNet-50, {IMAGENET_EPOCHS} epochs"), estimate),
         "spread": f"The cheaper half of the rows is {cheaper:.1%} of the work on small images; the dearest, `{dearest.title}`, "
         f"is {operations(dearest) / whole.operations:.0%}.",
     }
+
+
+def many() -> str:
+    """What benchmarks/many.py has found."""
+    found = json.loads(RECORD.read_text(encoding="utf-8"))
+    same, runs = found["bit-identical to local"], found["runs"]
+    lines = (
+        ("in processes, `--jobs 2`", f"{found['local']['seconds']:.0f} s", ""),
+        ("on Ray, two nodes on the same machine", f"{found['ray']['seconds']:.0f} s", f"{same['ray']} of {runs}"),
+        ("the same, a worker killed and later the head", f"{found['killed']['seconds']:.0f} s", f"{same['killed']} of {runs}"),
+    )
+    return markdown((f"{runs} runs, two at a time, of a thread each", "all of it", "bit for bit those of the first line"), lines)
 
 
 def page() -> str:
