@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
+from torch.utils.weak import WeakIdKeyDictionary
 
 from etude.papers import Step
 from etude.verification.interpret import NORM_EPS, RESPONSE, Choice, Weights, compute
@@ -103,6 +104,8 @@ class Aligner:
         for event in trace.events:
             for index in event.inputs:
                 self.consumers.setdefault(index, []).append(event)
+        self.sighted: WeakIdKeyDictionary = WeakIdKeyDictionary()  # of inputs, where they were seen
+        self.known: WeakIdKeyDictionary = WeakIdKeyDictionary()  # of inputs, what layers gave
 
     @torch.no_grad()
     def run(self) -> Alignment:
@@ -197,7 +200,7 @@ class Aligner:
         seen: set[tuple[int, ...]] = set()
         for inputs, choices in self.inputs(step, found):
             x = inputs[0].tensor
-            places = list(itertools.islice(self.trace.find(x), 8))
+            places = self.sightings(x)
             orders = distinct([order for _, order in places]) or self.orders_before(step, found) or [torch.arange(x.shape[1])]
             events = [event for place, _ in places for event in self.consumers.get(place, [])]
             if step.shares is not None:
@@ -210,6 +213,12 @@ class Aligner:
                     seen.add(key)
                     result = compute(step, [x], binding.weights(), Choice(), True)
                     yield binding, [Value(result, choices)]
+
+    def sightings(self, x: Tensor) -> list[tuple[int, Tensor]]:
+        """The first places at which an input was seen."""
+        if x not in self.sighted:
+            self.sighted[x] = list(itertools.islice(self.trace.find(x), 8))
+        return self.sighted[x]
 
     def shared(self, step: Step, x: Tensor, binding: Binding, choices: dict[int, Choice]) -> Iterator[tuple[Binding, list[Value]]]:
         """The weights of an earlier operator, used again."""
@@ -231,17 +240,25 @@ class Aligner:
         """Convolutions and linear layers."""
         shape = weight_shape(step, x)
         for parameter in self.candidates(shape, events, used):
-            for view in views(parameter, shape):
+            for number, view in enumerate(views(parameter, shape)):
                 for order in orders:
                     weight = reordered(view, order)
-                    bare = compute(step, [x], Weights(weight()), Choice(), True)
+                    bare, of_ones = self.product(step, x, weight, (id(parameter), number, tuple(order.tolist())))
                     if not step.bias:
                         yield from self.seen(bare, Binding(weight, None, (id(parameter),), -1))
                         continue
                     for bias in self.biases(parameter, step.shape[0], used):
-                        total = bare + bias.reshape(-1, *[1] * (bare.dim() - 2))
                         uses = (id(parameter), id(bias))
-                        yield from self.seen(total, Binding(weight, vector(bias), uses, -1))
+                        yield from self.seen(bare + bias.reshape(-1) * of_ones, Binding(weight, vector(bias), uses, -1))
+
+    def product(self, step: Step, x: Tensor, weight: Tied, made_of: tuple[object, ...]) -> tuple[Tensor, Tensor]:
+        """The signature of a layer without its bias, and that of ones in its place, once for each input and weight: they add up."""
+        known = self.known.setdefault(x, {})
+        key = (step.op, step.kernel, step.stride, step.padding, step.dilation, step.groups, step.shape[0], *made_of)
+        if key not in known:
+            result = compute(step, [x], Weights(weight()), Choice(), True)
+            known[key] = signature_of(result), signature_of(torch.ones_like(result[:, :1]))
+        return known[key]
 
     def fitting(self, index: int, x: Tensor, found: Alignment) -> Iterator[Binding]:
         """Weights that have the right shapes for an operator, whether or not its result is seen in the run."""
@@ -260,8 +277,8 @@ class Aligner:
                         uses = (id(parameter),) if bias is None else (id(parameter), id(bias))
                         yield Binding(view, None if bias is None else vector(bias), uses, -1)
 
-    def seen(self, result: Tensor, binding: Binding) -> Iterator[Binding]:
-        place = next(self.trace.find(result), None)
+    def seen(self, signature: Tensor, binding: Binding) -> Iterator[Binding]:
+        place = next(self.trace.matching(signature), None)
         if place:
             yield Binding(binding.weight, binding.bias, binding.uses, place[0])
 

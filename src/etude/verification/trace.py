@@ -89,7 +89,10 @@ class Trace:
 
     def find(self, tensor: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Where these numbers were seen: the event, and for each channel of `tensor` its place there."""
-        wanted = signature_of(tensor)
+        return self.matching(signature_of(tensor))
+
+    def matching(self, wanted: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Where numbers of that signature were seen, as for `find`."""
         near = CLOSE * (wanted.abs().max().item() + 1e-30)
         ordered = wanted.sort()
         total = wanted.sum().item()
@@ -114,7 +117,7 @@ def signature_of(tensor: Tensor) -> Tensor:
     """A number for each channel of an N×C×… tensor, in float64; equal for N×C×H×W and N×C×(H·W)."""
     tensor = tensor.detach().to(torch.float64)
     flat = tensor.reshape(tensor.shape[0], tensor.shape[1] if tensor.dim() > 1 else 1, -1)
-    return torch.einsum("ncl,nl->c", flat, weighting(flat.shape[0], flat.shape[2]))
+    return (flat @ weighting(flat.shape[0], flat.shape[2])[:, :, None]).sum(0)[:, 0]
 
 
 _weightings: dict[tuple[int, int], Tensor] = {}
