@@ -3,8 +3,8 @@
     python benchmarks/steps.py [NETWORK…]      all of them: an hour and a half on two quiet cores; writes docs/records/steps.json
 
 Every way is a process of its own, so that one's allocator or compiler does not help another; the ways take turns, and medians count. The
-bare convolutions are those of the network alone, each forward and back on maps of its shape: no step that calls the same library can be
-faster. Memory is the most that torch's allocator had given out during a step, beyond what there was before it.
+bare convolutions are those of the network alone, each forward and back on maps of its shape: no step in float32 that calls the same library
+can be faster. Memory is the most that torch's allocator had given out during a step, beyond what there was before it.
 """
 
 import argparse

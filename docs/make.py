@@ -428,8 +428,6 @@ TABLES = {
     "depth": depth_table,
     "degradation": degradation_table,
     "resnet orders": orders_of("resnet"),
-    "identity_mappings orders": orders_of("identity_mappings"),
-    "densenet orders": orders_of("densenet"),
     "audit counts": audit_counts,
     "audit tables": audit_tables,
     "audit sources": audit_sources,

@@ -13,6 +13,7 @@ from etude.cli.app import etude as command
 from etude.lessons.pages import FOLDER
 from etude.models.registry import names
 from etude.practice.exercises import names as exercises
+from etude.reproduce import claims
 from etude.reproduce.verdict import judge
 from lessons import LESSONS, NAMED, PAGES, blocks, commands, make, sessions
 from places import ROOT
@@ -21,6 +22,15 @@ from places import ROOT
 @pytest.mark.parametrize("name", make.PAGES)
 def test_the_tables_of_the_pages_are_made_from_the_records(name: str) -> None:
     assert (ROOT / name).read_text(encoding="utf-8") == make.page(name), "run: python docs/make.py"
+
+
+@pytest.mark.parametrize("paper", claims.names())
+def test_what_an_order_compares_is_told_apart_and_said_in_chinese(paper: str) -> None:
+    for order in claims.load(paper).orders:
+        worse, better = make.told_apart(order.worse, order.better)
+        assert worse != better and "depth=56" not in worse + better  # which all of a table share
+        for text in (order.says, order.measured):
+            assert re.search("[\u4e00-\u9fff]", make.said(text, "zh")), text
 
 
 @pytest.mark.parametrize("budget", make.BUDGETS)

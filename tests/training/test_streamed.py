@@ -129,7 +129,11 @@ def test_files_that_have_changed_since_are_not_shown_as_its_own(whole: Run, tmp_
     recipe = moved.folder / "recipe.toml"
     recipe.write_text(recipe.read_text(encoding="utf-8").replace(whole.recipe().data, str(tmp_path / "photos")), encoding="utf-8")
     assert "test images wrong" in run(capsys, "runs", "show", str(moved.folder))[1]
-    next((tmp_path / "photos" / "val").rglob("*.jpg")).unlink()
+    image = next((tmp_path / "photos" / "val").rglob("*.jpg"))
+    image.write_bytes(bytes(image.stat().st_size))
+    shown = " ".join(run(capsys, "runs", "show", str(moved.folder))[1].split())
+    assert "it holds zeros alone; replace or remove it" in shown and f"then once more: etude runs show {moved.folder}" in shown
+    image.unlink()
     assert "no longer those that it was trained and tested on" in " ".join(run(capsys, "runs", "show", str(moved.folder))[1].split())
 
 

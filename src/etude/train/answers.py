@@ -86,7 +86,7 @@ def of_run(run: Run, say: Callable[[str], None]) -> Answers:
     if dataset.digest() != run.environment().get("data", dataset.digest()):
         raise EtudeError(f"the images of {recipe.data} are no longer those that it was trained and tested on")
     if isinstance(dataset, Streamed):
-        with stream.guarded(lambda: "try once more, with less beside it"):
+        with stream.guarded(lambda: f"then once more: etude runs show {run.folder}"):
             return of_files(trained, dataset)
     return of_images(trained, dataset.test)
 
