@@ -32,7 +32,7 @@ from etude.lessons.pages import FOLDER
 from etude.models import registry
 from etude.papers import load
 from etude.report.diagram import diagram
-from etude.report.figures import Line, side_by_side
+from etude.report.figures import Dots, Line, pair_dots, side_by_side
 from etude.report.gradients import depth_figure
 from etude.tables import build, convert
 from etude.verification.exact import without_weights
@@ -198,19 +198,20 @@ def degradation_table(language: str) -> str:
     return f"{what} (`{measured['command']}`).\n\n{table}"
 
 
-def orders_of(paper: str) -> Callable[[str], str]:
-    """The table of a paper's claimed orders, as they were found."""
+def orders_of(*papers: str) -> Callable[[str], str]:
+    """The table of the papers' claimed orders, as they were found."""
 
     def table(language: str) -> str:
-        found = record(f"docs/records/{paper}-laptop.json")
-        lines = tuple(order_line(row, language) for row in found["orders"])
+        found = {paper: record(f"docs/records/{paper}-laptop.json") for paper in papers}
+        lines = tuple(order_line(row, language) for one in found.values() for row in one["orders"])
         columns = ("claimed before the runs", "measured, % on average", "n", "difference in points", "at least", "verdict")
-        said = f"`etude reproduce {paper} --seeds {found['seeds']} --data FOLDER`; {DATA[language]}"
-        return f"{said}\n\n{markdown(columns, lines, language)}"
+        commands = ", ".join(f"`etude reproduce {paper} --seeds {one['seeds']} --data FOLDER`" for paper, one in found.items())
+        return f"{commands}; {DATA[language]}\n\n{markdown(columns, lines, language)}"
 
     return table
 
 
+ORDERS = ("resnet",)  # papers whose orders were run
 DATA = {
     "en": "data: CIFAR-10 in another encoding (JPEG), so that orders are judged and values are not. Differences are between runs of the "
     "same seed, mean ± standard deviation; “at least” is the lower end of the one-sided 95 % interval of their mean.",
@@ -225,7 +226,7 @@ def order_line(row: dict[str, Any], language: str) -> tuple[str, ...]:
     pair = ", ".join(f"`{name}` {mean:.1f}" for name, mean in zip(told_apart(row["worse"], row["better"]), means, strict=True))
     verdict, conditions = said(row["verdict"], language), said(row["conditions"], language)
     return (
-        said(row["says"], language),
+        f"`{row['id']}`: {said(row['says'], language)}",
         said(row["measured"], language) + (f"：{pair}" if language == "zh" else f": {pair}"),
         str(len(row["errors"])),
         f"{row['mean']:.1f} ± {row['spread']:.1f}",
@@ -427,7 +428,8 @@ TABLES = {
     "steps": step_table,
     "depth": depth_table,
     "degradation": degradation_table,
-    "resnet orders": orders_of("resnet"),
+    "orders": orders_of(*ORDERS),
+    **{f"{paper} orders": orders_of(paper) for paper in ORDERS},
     "audit counts": audit_counts,
     "audit tables": audit_tables,
     "audit sources": audit_sources,
@@ -452,13 +454,20 @@ def lecture() -> str:
     )
 
 
+def pairs_of(paper: str) -> str:
+    """The paired differences of a paper's claimed orders, as the table has them."""
+    found = record(f"docs/records/{paper}-laptop.json")["orders"]
+    return pair_dots([Dots(row["id"], row["differences"], row["mean"], row["bound"], row["least"]) for row in found])
+
+
 def figures() -> dict[str, str]:
     """The pictures of the lessons, by file name."""
     drawn = {}
     for name, (network, options, block) in BLOCKS.items():
         graph = etude.graph(without_weights(network, **options), registry.row(network).input)
         drawn[name] = diagram(graph, only=block, title=f"{network}, {block}")
-    return drawn | {"depth": depth_figure(depths()), "lecture": lecture()}
+    pairs = {f"{paper}_orders": pairs_of(paper) for paper in ORDERS}
+    return drawn | pairs | {"depth": depth_figure(depths()), "lecture": lecture()}
 
 
 def measure() -> None:
