@@ -195,7 +195,8 @@ def degradation_table(language: str) -> str:
     what = f"{steps} steps of {batch} images; error and loss over the last fifth of the steps; mean ± standard deviation over n seeds"
     if language == "zh":
         what = f"{steps} 步，每步 {batch} 张图像；错误率和损失取最后五分之一的步；n 个种子的均值 ± 标准差"
-    return f"{what} (`{measured['command']}`).\n\n{table}"
+    command = f"（`{measured['command']}`）。" if language == "zh" else f" (`{measured['command']}`)."
+    return f"{what}{command}\n\n{table}"
 
 
 def orders_of(*papers: str) -> Callable[[str], str]:
@@ -206,16 +207,16 @@ def orders_of(*papers: str) -> Callable[[str], str]:
         lines = tuple(order_line(row, language) for one in found.values() for row in one["orders"])
         columns = ("claimed before the runs", "measured, % on average", "n", "difference in points", "at least", "verdict")
         commands = ", ".join(f"`etude reproduce {paper} --seeds {one['seeds']} --data FOLDER`" for paper, one in found.items())
-        return f"{commands}; {DATA[language]}\n\n{markdown(columns, lines, language)}"
+        return f"{commands}{DATA[language]}\n\n{markdown(columns, lines, language)}"
 
     return table
 
 
 ORDERS = ("resnet",)  # papers whose orders were run
 DATA = {
-    "en": "data: CIFAR-10 in another encoding (JPEG), so that orders are judged and values are not. Differences are between runs of the "
+    "en": "; data: CIFAR-10 in another encoding (JPEG), so that orders are judged and values are not. Differences are between runs of the "
     "same seed, mean ± standard deviation; “at least” is the lower end of the one-sided 95 % interval of their mean.",
-    "zh": "数据：另一种编码（JPEG）的 CIFAR-10，因此只判断次序，不判断数值。差值按同一种子逐对计算，给出均值 ± 标准差；"
+    "zh": "；数据：另一种编码（JPEG）的 CIFAR-10，因此只判断次序，不判断数值。差值按同一种子逐对计算，给出均值 ± 标准差；"
     "“至少”是差值均值的单侧 95 % 区间下限。",
 }
 
@@ -223,16 +224,12 @@ DATA = {
 def order_line(row: dict[str, Any], language: str) -> tuple[str, ...]:
     """What was claimed, both errors, the paired differences, and the verdict at its conditions."""
     means = [statistics.fmean(errors) for errors in zip(*row["errors"], strict=True)]
-    pair = ", ".join(f"`{name}` {mean:.1f}" for name, mean in zip(told_apart(row["worse"], row["better"]), means, strict=True))
-    verdict, conditions = said(row["verdict"], language), said(row["conditions"], language)
-    return (
-        f"`{row['id']}`: {said(row['says'], language)}",
-        said(row["measured"], language) + (f"：{pair}" if language == "zh" else f": {pair}"),
-        str(len(row["errors"])),
-        f"{row['mean']:.1f} ± {row['spread']:.1f}",
-        f"{row['bound']:.1f}",
-        f"{verdict}（{conditions}）" if language == "zh" else f"{verdict} {conditions}",
-    )
+    pair = [f"`{name}` {mean:.1f}" for name, mean in zip(told_apart(row["worse"], row["better"]), means, strict=True)]
+    says, measured, verdict, conditions = (said(row[key], language) for key in ("says", "measured", "verdict", "conditions"))
+    numbers = (str(len(row["errors"])), f"{row['mean']:.1f} ± {row['spread']:.1f}", f"{row['bound']:.1f}")
+    if language == "zh":
+        return f"`{row['id']}`：{says}", f"{measured}：{'，'.join(pair)}", *numbers, f"{verdict}（{conditions}）"
+    return f"`{row['id']}`: {says}", f"{measured}: {', '.join(pair)}", *numbers, f"{verdict} {conditions}"
 
 
 def told_apart(*trained: str) -> tuple[str, ...]:

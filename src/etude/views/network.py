@@ -195,14 +195,14 @@ def residual_row(block: "ResidualBlock") -> tuple[str, ...]:
 
 # ── Receptive field ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-SEES = "what one position of a stage's result sees of the image in theory, padding included; step: how far neighbours are apart"
+SEES = "what one position of a stage's result sees of the image in theory, padding included; apart: how far neighbours are apart"
 
 
 def receptive_field_view(subject: Subject) -> View:
     from etude.explain.receptive import stage_fields
 
     fields = stage_fields(subject.graph)
-    columns = ("stage", "sees, pixels", "step", "the whole image")
+    columns = ("stage", "sees, pixels", "apart, pixels", "the whole image")
     table = Table(columns, tuple(map(field_row, fields)), (1, 2))
     return View("Receptive field", subject.with_flag("--receptive-field"), (table, Text(SEES)), fields)
 
