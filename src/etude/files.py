@@ -29,6 +29,15 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise
 
 
+def is_text(name: str) -> bool:
+    """Whether the name of a file can be written down as UTF-8; on Linux a name may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, whole or not at all."""
     with whole_file(path) as temporary:

@@ -89,6 +89,42 @@ def test_a_plan_says_which_data_it_is(capsys: pytest.CaptureFixture[str], tmp_pa
             claims.load(str(mine))
 
 
+ORDER = """
+[[orders]]
+id = "mine"
+says = "one trains worse than the other"
+at = "here"
+worse = "{0}"
+better = "{1}"
+measured = "test error"
+least = 0.0
+family = "mine"
+"""
+
+
+def test_orders_alone_are_claimed_of_a_reencoding_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images, mine = tmp_path / "images", tmp_path / "mine.toml"
+    images.mkdir()
+    (images / "dataset.toml").write_text('reencoded = "cifar10"', encoding="utf-8")
+    order = ORDER.format("plain20.he2015", "resnet20.he2015")
+    mine.write_text(f'paper = "resnet"\ntitle = "Mine"\nseeds = 5\n{order}', encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for folder in (str(images), "~/images"):  # bash leaves the tilde of --data=~/images alone
+        (planned,) = plan(claims.load(str(mine)), budget="laptop", seeds=5, data=folder).orders
+        assert (planned.reencoded, planned.worse.data) == (True, str(images.resolve()))
+
+
+def test_an_order_of_networks_without_a_depth(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    order = ORDER.format("lecture_inception.lecture", "lecture_residual.lecture")
+    mine.write_text(f'paper = "lecture"\ntitle = "Mine"\nseeds = 5\n{order}', encoding="utf-8")
+    (planned,) = (
+        plan(claims.load(str(mine)), budget="paper", seeds=5).orders or plan(claims.load(str(mine)), budget="laptop", seeds=5).orders
+    )
+    assert planned.at == f"at {planned.worse.length}"
+
+
 def test_a_plan_tells_the_time_by_the_runs_that_are_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     job = Job(recipes.change(recipes.load("resnet20.he2015", "laptop"), ("epochs=1",)), 0)
     there = Store(tmp_path).new(job)
@@ -114,6 +150,7 @@ def test_a_plan_tells_the_time_by_the_runs_that_are_there(capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
+        (('id = "residual_does_not"', 'id = "plain_degrades"'), "orders: plain_degrades stands there twice"),
         (("least = 1.0", "least = -1.0"), "least = -1, expected points, 0 for any difference"),
         (
             ('by_less_than = "plain_degrades"', 'by_less_than = "plain_degrade"'),

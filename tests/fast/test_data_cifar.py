@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import io
+import os
 import pickle
 import pickletools
 import sys
@@ -306,6 +307,14 @@ def test_a_declaration_that_is_not_true_is_refused(jpegs: Path, removed: str, de
     with pytest.raises(EtudeError, match=says) as caught:
         load(jpegs, image=IMAGE)
     assert "\n" not in str(caught.value)
+
+
+def test_a_large_folder_has_names_of_any_bytes(jpegs: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "MANY", 18)
+    ant = jpegs / "test" / "ant"
+    (ant / "0.jpg").rename(os.fsdecode(os.fsencode(ant) + b"/caf\xe9.jpg"))
+    assert load(jpegs, image=IMAGE).digest() == load(jpegs, image=IMAGE).digest()
+    assert list((cache / "folders").iterdir())
 
 
 def test_a_large_folder_is_read_once(jpegs: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pickle
 import subprocess
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +154,19 @@ def test_damaged_file_in_own_folder_is_named(
     with pytest.raises(EtudeError, match=rf"train-images-idx3-ubyte: .*{says}.*--data-dir") as caught:
         sources.fetch("mnist", own)
     assert "\n" not in str(caught.value)
+
+
+def test_an_own_folder_that_cannot_be_read_is_named(
+    row: catalog.Row, arrays: list[idx.Bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(row, arrays, tmp_path / "own")
+
+    def refused(file: catalog.File, folders: Sequence[Path]) -> Path | None:
+        raise origins.Damaged(f"{folders[0]}: cannot be read (Permission denied)")
+
+    monkeypatch.setattr(sources, "find", refused)
+    with pytest.raises(EtudeError, match=r"cannot be read \(Permission denied\); .*--data-dir"):
+        sources.fetch("mnist", tmp_path / "own")
 
 
 def test_the_file_of_another_set_is_recognised(row: catalog.Row, arrays: list[idx.Bytes]) -> None:

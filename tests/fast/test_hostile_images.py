@@ -167,6 +167,11 @@ def no_utf8(root: Path) -> None:
     Path(os.fsdecode(os.fsencode(root / "b") + b"/\xff\xfe.png")).write_bytes(b"no")
 
 
+def class_no_utf8(root: Path) -> None:
+    classes(root, "a", "b")
+    (root / "b").rename(os.fsdecode(os.fsencode(root) + b"/\xff\xfe"))
+
+
 def loop(root: Path) -> None:
     classes(root, "a", "b")
     (root / "b" / "x.png").symlink_to("x.png")
@@ -208,6 +213,7 @@ def all_broken(root: Path) -> None:
 FOLDERS: list[tuple[Callable[[Path], None], str]] = [
     (odd_names, "\N{REPLACEMENT CHARACTER}.png: not a readable image: it is of another kind"),
     (no_utf8, "\N{REPLACEMENT CHARACTER}.png: not a readable image: it is of another kind"),
+    (class_no_utf8, "its name is no UTF-8; rename it"),
     (deep, "has one class folder only (inner)"),
     (validation, "has valid/ with folders in it; expected train/ and test/"),
     (archive, "is a file, expected a folder of images with one sub-folder a class; unpack an archive first"),

@@ -86,6 +86,7 @@ def test_networks_with_options_lie_apart_and_are_found_again(tmp_path: Path) -> 
     store = Store(tmp_path)
     places = {str(Job(one, 2).place) for one in (recipe, small(), dataclasses.replace(small(), budget="laptop"))}
     assert len(places) == 3
+    assert ".." not in Job(dataclasses.replace(small(), budget="../../mine"), 2).place.parts
     assert Job(recipe, 2).place.parts[0] == "resnet50+stride_in=_3x3_+units=_1_1_1_1_.lecture"
     run = store.new(Job(recipe, 2))
     run.start(Job(recipe, 2), {"classes": [], "mean": [], "std": [], "threads": 2, "device": "cpu", "torch": "2.13.0"})

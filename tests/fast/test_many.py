@@ -223,6 +223,7 @@ def test_the_script_for_slurm_is_a_shells(tmp_path: Path, monkeypatch: pytest.Mo
     asked = [line.removeprefix("#SBATCH --") for line in text.splitlines() if line.startswith("#SBATCH")]
     assert asked[1:4] == ["array=0-2,4,6-7", "cpus-per-task=2", "gpus=1"]
     assert (tmp_path / "my runs" / "slurm").is_dir()
+    assert asked[4] == f'output="{tmp_path.resolve()}/my runs/slurm/slurm-%A_%a.txt"'
     told = subprocess.run(
         ["bash", "-c", text.replace(f"exec {sys.executable}", "printf '%s|'")],
         env={**os.environ, "SLURM_ARRAY_TASK_ID": "4"},

@@ -54,6 +54,15 @@ def weights(run: Path) -> dict[str, Tensor]:
     return etude.load(run).module.state_dict()
 
 
+def test_a_batch_of_one_image_is_refused_where_a_batch_norm_has_one_number_of_it(tmp_path: Path) -> None:
+    photos = draw_photos(tmp_path / "photos")  # 24 to train with
+    with pytest.raises(
+        UsageError, match=r"24 images in batches of 23 leave one .* a batch norm of resnet18 cannot .* choose another --set batch=…"
+    ):
+        fit("resnet18.scratch", photos, tmp_path / "run", "", "side=32", "batch=23", "steps=4")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_network_alone_is_trained_on_a_folder(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "train", TINY, "--data", str(photos), "--budget", "smoke", "--runs", str(tmp_path))
     assert (code, "of 6)" in out, f"{TINY.replace('(', '+').replace(')', '')}.scratch" in out) == (0, True, True)
@@ -72,6 +81,18 @@ def test_fine_tuning_trains_the_head_alone_first(photos: Path, scratch: RunResul
         after = weights(folder)
         assert all(torch.equal(value, after[name]) for name, value in begin.items()) != moved
         assert not torch.equal(after["fc.weight"], weights(scratch.folder)["fc.weight"])
+
+
+def test_a_run_is_named_by_a_text_too(photos: Path, tmp_path: Path) -> None:
+    recipe = recipes.change(recipes.load(f"{TINY}.scratch", "smoke").on(str(photos)), ("steps=1",))
+    assert engine.fit(recipe, run=str(tmp_path / "run")).folder == tmp_path / "run"
+
+
+def test_muon_waits_while_all_its_weights_are_frozen(photos: Path, scratch: RunResult, tmp_path: Path) -> None:
+    muon = 'optimizer={"name": "muon", "lr": 0.02, "momentum": 0.9, "adam_lr": 0.01, "adam_betas": [0.9, 0.99]}'
+    begin = weights(scratch.folder)["conv1.weight"]
+    fit(f"{TINY}.finetune", photos, tmp_path / "run", str(scratch.folder), "steps=2", "frozen=2", muon)
+    assert torch.equal(weights(tmp_path / "run")["conv1.weight"], begin)
 
 
 def test_the_head_is_replaced_for_other_classes_and_kept_for_the_same(photos: Path, scratch: RunResult) -> None:

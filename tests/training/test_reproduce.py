@@ -125,6 +125,12 @@ def test_verdicts_and_exit_code_of_the_lectures_claims(
     assert report.failed == failed
 
 
+def test_a_network_alone_has_nothing_to_stand_beside(trained: list[float], tmp_path: Path) -> None:
+    trained[:] = [0.99]
+    (judged,) = reproduce("lecture", budget="laptop", root=tmp_path, only="lecture_residual_conv").judged
+    assert (judged.sample.n, judged.beside) == (1, None)
+
+
 def test_other_data_is_not_judged(trained: list[float], tmp_path: Path) -> None:
     trained[:] = [0.99]
     report = reproduce("lecture", budget="laptop", root=tmp_path, data="fashion-mnist")

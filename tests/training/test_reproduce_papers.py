@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from etude.train import recipe as recipes
 from etude.train.job import Job, Means
 from etude.train.run import Run, RunResult
 from etude.views.reproduction import order_words, reproduction_view
+from etude.views.runs import in_short, summary
 from pages import too_wide
 from tiny import dataset, shallow
 
@@ -168,6 +170,9 @@ def test_a_run_that_diverges_is_a_result(tmp_path: Path) -> None:
     result = engine.run_to_result(job, run, Means(say=said.append))
     assert result.diverged and "training diverged" in said[-1]
     assert result.test_accuracy == result.fitted_accuracy == pytest.approx(1 / 3)
+    assert in_short(result) == f"resnet20(depth=8): diverged at step {result.diverged}; beside others it counts as guessing; seed 0"
+    told = summary(run)
+    assert (told["state"], math.isnan(told["test_accuracy"])) == ("diverged", True)
     said.clear()
     assert engine.run_to_result(job, run, Means(say=said.append)) == result
     assert not said, "it is not tried again"

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 import etude
 from etude import data
@@ -373,6 +374,19 @@ def test_what_was_trained_is_loaded_with_all_that_belongs_to_it(learned: Run) ->
     assert torch.equal(by_bytes, by_share)
     right = (by_bytes.argmax(1) == strokes.test.labels).sum().item()
     assert right == round(result.test_accuracy * result.test_images)
+
+
+def test_labels_are_smoothed_and_answers_counted_of_a_network_with_heads() -> None:
+    torch.manual_seed(0)
+    network = etude.build("googlenet", classes=3).eval()
+    x, y = torch.randn(2, 3, 224, 224), torch.tensor([2, 0])
+    logits, *heads = network.outputs(x)
+    for smoothing in (0.0, 0.3):
+        loss, right = loop.loss_and_right(network, x, y, smoothing)
+        wanted = (1 - smoothing) * F.one_hot(y, 3) + smoothing / 3
+        own, *others = (-(wanted * output.log_softmax(1)).sum(1).mean() for output in (logits, *heads))
+        torch.testing.assert_close(loss, own + 0.3 * sum(others))
+        assert right == (logits.argmax(1) == y).sum()
 
 
 def test_training_is_a_curve_and_its_points_are_the_mean_of_what_lies_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

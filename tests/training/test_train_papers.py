@@ -147,7 +147,8 @@ def test_what_is_held_out_is_not_trained_on_and_chooses_the_epoch(tmp_path: Path
 def test_some_images_of_a_folder_are_of_every_class() -> None:
     images = torch.zeros(10, 1, 1, 1, dtype=torch.uint8)
     sorted_, mixed = (Split(images, torch.tensor(labels)) for labels in ([0] * 5 + [1] * 5, [1, 0] * 5))
-    assert loop.first(sorted_, 4).labels.tolist() == [0, 0, 0, 1]
+    assert loop.first(sorted_, 4).labels.tolist() == [0, 0, 1, 1]
+    assert loop.first(sorted_, 8).labels.bincount().tolist() == [4, 4]
     assert loop.first(sorted_, 5).labels.tolist() == [0, 0, 0, 1, 1]
     assert loop.first(mixed, 3).labels.tolist() == [1, 0, 1]
     assert loop.first(mixed, 99).labels.tolist() == [1, 0] * 5

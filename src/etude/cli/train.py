@@ -32,7 +32,7 @@ def in_world(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--budget", help="smoke, laptop or paper; by default laptop.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value: optimizer.lr=0.05, model.shortcut=conv.")
 @click.option("--precision", type=click.Choice(["float32", "bf16"]), help="Of the steps; by default the recipe's, float32.")
-@click.option("--seed", type=click.IntRange(min=0), help="By default 0.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="By default 0.")
 @click.option("--data", help="Other data: a name of `etude data ls`, or a folder with one sub-folder of images a class.")
 @click.option("--from", "start", metavar="RUN|WEIGHTS", help="The weights to begin with; see `etude convert` for those of others.")
 @click.option("--stream", is_flag=True, help="A folder that does not fit into memory: decode its images whenever they are wanted.")

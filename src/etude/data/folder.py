@@ -28,6 +28,7 @@ from etude.data.idx import Bytes
 from etude.data.picture import NoImage, picture, shown
 from etude.data.sources import Say, silent
 from etude.errors import EtudeError, UsageError
+from etude.files import is_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -257,6 +258,9 @@ def _class_folders(root: Path) -> list[Path]:
     folders = _folders(root)
     if not folders:
         raise EtudeError(f"{shown(root)}: has no class folders; expected CLASS/*.png, or train/CLASS/* and test/CLASS/*")
+    for folder in folders:
+        if not is_text(folder.name):  # which a run could not write down
+            raise EtudeError(f"{shown(folder)}: its name is no UTF-8; rename it")
     if len(folders) == 1:
         raise EtudeError(f"{shown(root)}: has one class folder only ({shown(folders[0].name)}), expected two or more")
     return folders

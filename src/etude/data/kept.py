@@ -23,7 +23,7 @@ def images(root: Path, paths: Sequence[Path], shape: Shape, read: Callable[[Sequ
     """What `read` makes of the files, N×C×H×W, from the cache where they are there as they were."""
     if len(paths) < MANY:
         return read(paths, shape)
-    place = hashlib.sha256(f"{root.resolve()} {shape}".encode()).hexdigest()[:16]
+    place = hashlib.sha256(f"{root.resolve()} {shape}".encode(errors="surrogateescape")).hexdigest()[:16]
     file, state = cache_folder() / "folders" / f"{place}.npz", _state(root, paths)
     found = _kept(file, state)
     if found is None:
@@ -37,7 +37,7 @@ def _state(root: Path, paths: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         about = path.stat()
-        digest.update(f"{path.relative_to(root)}\0{about.st_size}\0{about.st_mtime_ns}\n".encode())
+        digest.update(f"{path.relative_to(root)}\0{about.st_size}\0{about.st_mtime_ns}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 

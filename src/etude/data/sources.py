@@ -129,7 +129,11 @@ def _sources(row: Row, wanted: dict[Form, list[File]], own: Path | None) -> Iter
     """Each source with what it yields. A list is copied as its source is reached, so that one is asked for what is still wanted."""
     first = row.forms[0]
     if own is not None:
-        for form, places in _forms_in(row, own):
+        try:
+            forms = _forms_in(row, own)
+        except Damaged as error:
+            raise _not_ours(error) from error
+        for form, places in forms:
             yield form, f"your folder {own}", _from_own_folder(wanted[form][:], places)
     if row.debian is not None:
         yield first, f"Debian package {row.debian.package}", from_folders(wanted[first][:], [Path(row.debian.folder)])
@@ -148,8 +152,13 @@ def _forms_in(row: Row, own: Path) -> list[tuple[Form, list[Path]]]:
 def _from_own_folder(files: list[File], folders: list[Path]) -> Arrivals:
     try:
         yield from from_folders(files, folders)
-    except Damaged as error:  # the user pointed at it: to go on silently with another source would hide it
-        raise EtudeError(f"{error}; replace or remove the file, or leave out --data-dir") from error
+    except Damaged as error:
+        raise _not_ours(error) from error
+
+
+def _not_ours(error: Damaged) -> EtudeError:
+    """The user pointed at it: to go on silently with another source would hide it."""
+    return EtudeError(f"{error}; replace or remove the file, or leave out --data-dir")
 
 
 def _no_source(row: Row, folder: Path, tried: list[str]) -> str:

@@ -25,7 +25,7 @@ def script(arguments: Sequence[str], indices: Sequence[int], threads: int, gpu: 
             f"#SBATCH --array={ranges(indices)}",
             f"#SBATCH --cpus-per-task={threads}",
             *([f"#SBATCH --gpus={math.ceil(gpu)}"] if gpu else []),
-            f"#SBATCH --output={logs.resolve()}/slurm-%A_%a.txt",
+            f'#SBATCH --output="{logs.resolve()}/slurm-%A_%a.txt"',
             f"#SBATCH --signal=B:INT@{SIGNAL_SECONDS}",
             "#SBATCH --requeue",
             "# Time, memory, partition and account are options of sbatch. When all tasks have ended, the command that printed this",

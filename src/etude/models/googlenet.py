@@ -201,9 +201,13 @@ class GoogLeNet(nn.Module):
         return self.from_4e(x), aux1, aux2
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """Of a batch of images and their labels."""
+        return self.loss_of(self.outputs(x), y)
+
+    def loss_of(self, outputs: tuple[Tensor, ...], y: Tensor, label_smoothing: float = 0.0) -> Tensor:
         """Cross-entropy of the logits plus 0.3 times that of each head (section 5)."""
-        logits, *auxiliary = self.outputs(x)
-        return F.cross_entropy(logits, y) + AUXILIARY_WEIGHT * sum(F.cross_entropy(head, y) for head in auxiliary)
+        own, *heads = (F.cross_entropy(logits, y, label_smoothing=label_smoothing) for logits in outputs)
+        return own + AUXILIARY_WEIGHT * sum(heads)
 
 
 class TorchvisionGoogLeNet(GoogLeNet):

@@ -164,6 +164,8 @@ class Claims:
                 raise ValueError(f"trained: {claim.recipe} is put beside {claim.beside}; {nearest(claim.beside, known)}")
         orders = {order.id: order for order in self.orders}
         for order in self.orders:
+            if [other.id for other in self.orders].count(order.id) > 1:
+                raise ValueError(f"orders: {order.id} stands there twice; give each an id of its own")
             if order.by_less_than and order.by_less_than not in orders:
                 raise ValueError(f"orders: {order.id}: by_less_than = {order.by_less_than!r}; {nearest(order.by_less_than, orders)}")
 

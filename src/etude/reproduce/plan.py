@@ -65,10 +65,10 @@ class PlannedOrder:
 
     @property
     def at(self) -> str:
-        """Under which conditions: "at 1 epoch, 20 and 56 layers"."""
+        """Under which conditions: "at 1 epoch, 20 and 56 layers"; of networks whose depth is no option, the length alone."""
         options = [{**recipe.model.row.options, **recipe.model.options} for recipe in (self.better, self.worse)]
-        depths = sorted({int(option["depth"]) for option in options})
-        return f"at {self.worse.length}, {' and '.join(map(str, depths))} layers"
+        depths = sorted({int(option["depth"]) for option in options if "depth" in option})
+        return f"at {self.worse.length}" + (f", {' and '.join(map(str, depths))} layers" if depths else "")
 
     @property
     def pairs(self) -> tuple[tuple[Job, Job], ...]:
@@ -113,8 +113,9 @@ def plan(held: Claims, *, budget: str, seeds: int, data: str | None = None, only
     Raises  UsageError and TableError for what claims, recipes or papers do not have
     """
     paper = load_paper(held.paper)
-    sets = {recipes.load(claim.recipe, budget).data for claim in values(held, paper)}
-    declared = declared if data and (declared := declaration.declared(Path(data))) in sets else ""
+    asked = [*(claim.recipe for claim in values(held, paper)), *(name for order in held.orders for name in (order.worse, order.better))]
+    sets = {recipes.load(name, budget).data for name in asked}
+    declared = declared if data and (declared := declaration.declared(Path(data).expanduser())) in sets else ""
 
     def on_data(recipe: Recipe) -> Recipe:
         return recipe.on(data) if data and declared in ("", recipe.data) else recipe

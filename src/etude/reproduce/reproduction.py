@@ -216,7 +216,7 @@ def reproduce(
     engine  where the networks are trained: by default here, one after the other
     Runs live in the store at `root` and are used again, or continued, when recipe, code and machine are the same.
     Without data the exact facts are still checked, and the trained claims are "not judged" with the reason.
-    Raises EtudeError when runs failed, after all others are done.
+    Raises EtudeError when runs failed: at once when they are done here, elsewhere after all others are done.
     """
     held = claims.load(name)
     planned = plan(held, budget=budget, seeds=seeds, data=data, only=only)
@@ -318,8 +318,8 @@ def judged(planned: Planned, whole: Plan, results: Mapping[Job, RunResult], miss
     sample = Sample(tuple(planned.measured(result.test_accuracy) for result in own))
     beside = None
     if planned.claim.beside and planned.recipe.budget != "smoke":
-        other = next(one for one in whole.values if one.claim.recipe == planned.claim.beside)
-        beside = _difference(own, results_of(other.jobs, results))
+        others = [one for one in whole.values if one.claim.recipe == planned.claim.beside]  # none where it was left out
+        beside = _difference(own, results_of((job for other in others for job in other.jobs), results))
     return Judged(planned, own, sample, _verdict(planned, sample, missing), beside)
 
 
@@ -359,11 +359,16 @@ def _no_order(planned: PlannedOrder, pairs: Mapping[str, Sequence[object]], miss
 def measured_order(planned: PlannedOrder, pairs: Mapping[str, Sequence[tuple[RunResult, RunResult]]]) -> Order:
     """The differences, one a seed; where the claim is that they are smaller than another order's, how much smaller."""
     claim = planned.claim
-    own = [measured(claim, worse) - measured(claim, better) for worse, better in pairs[claim.id]]
+    own = differences_of(claim, pairs[claim.id])
     if claim.by_less_than:
-        other = [measured(claim, worse) - measured(claim, better) for worse, better in pairs[claim.by_less_than]]
-        own = [larger - smaller for larger, smaller in zip(other, own, strict=False)]
-    return Order(tuple(own), claim.least, planned.at, planned.seeds_needed)
+        other = differences_of(claim, pairs[claim.by_less_than])
+        own = {seed: other[seed] - difference for seed, difference in own.items() if seed in other}
+    return Order(tuple(own.values()), claim.least, planned.at, planned.seeds_needed)
+
+
+def differences_of(claim: OrderClaim, pairs: Sequence[tuple[RunResult, RunResult]]) -> dict[int, float]:
+    """By seed how much worse the worse one is, in points."""
+    return {worse.seed: measured(claim, worse) - measured(claim, better) for worse, better in pairs}
 
 
 def measured(claim: OrderClaim, result: RunResult) -> float:
@@ -401,7 +406,8 @@ def _verdict(planned: Planned, sample: Sample, missing: Mapping[str, str]) -> Ve
 
 def _difference(own: Sequence[RunResult], other: Sequence[RunResult]) -> float | None:
     """Mean difference of accuracy over the same seeds, in points; None where there is nothing to compare with."""
-    pairs = [(a.test_accuracy, b.test_accuracy) for a, b in zip(own, other, strict=False)]
+    beside = {result.seed: result.test_accuracy for result in other}
+    pairs = [(result.test_accuracy, beside[result.seed]) for result in own if result.seed in beside]
     return 100 * statistics.fmean(a - b for a, b in pairs) if pairs else None
 
 

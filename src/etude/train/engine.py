@@ -23,7 +23,7 @@ def fit(
     *,
     budget: str = "laptop",
     seed: int = 0,
-    run: Run | Path | None = None,
+    run: Run | Path | str | None = None,
     device: str | None = None,
     data_dir: Path | None = None,
     watch: Callable[[Progress], None] = lambda progress: None,
@@ -38,7 +38,7 @@ def fit(
     """
     job = Job(recipes.load(recipe, budget) if isinstance(recipe, str) else recipe, seed)
     means = Means(device, data_dir, lambda _, progress: watch(progress), say)
-    run = Run(run) if isinstance(run, Path) else run or Store(Path("runs")).new(job)
+    run = Run(Path(run)) if isinstance(run, Path | str) else run or Store(Path("runs")).new(job)
     return run_job(job, run, means)
 
 

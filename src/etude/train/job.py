@@ -24,7 +24,8 @@ class Job:
     def place(self) -> Path:
         """Where its run lies in a store: resnet110+shortcut=B.he2015/laptop/seed-0."""
         title = f"{self.recipe.title}".replace("(", "+").replace(", ", "+").replace(")", "")
-        return Path(re.sub(r"[^\w.+=@-]", "_", title), self.recipe.budget, f"seed-{self.seed}")
+        title, budget = (re.sub(r"[^\w.+=@-]", "_", part) for part in (title, self.recipe.budget))
+        return Path(title, budget, f"seed-{self.seed}")
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,7 @@ class Training:
             **({"covariance": self.covariance.tolist()} if self.covariance is not None else {}),
         }
         self.check_world()
+        self.check_smallest_batch()
         self.others = {name: self.source(images) for name, images in others.items()}
         self.part = self.source(every_twentieth(dataset.test))  # for tests before the end
         self.others_part = {name: self.source(every_twentieth(images)) for name, images in others.items()}
@@ -194,9 +195,26 @@ class Training:
     def check_world(self) -> None:
         """Raises UsageError where the processes of this run do not all do the same, or have not an image each in every batch."""
         same = {"seed": self.job.seed, **{key: self.environment[key] for key in ("etude", "torch", "source")}}
-        last = len(self.train) % self.recipe.batch if self.steps >= self.steps_per_epoch else 0  # images, of an epoch's last batch
-        fewest = last or min(self.recipe.batch, len(self.train))
-        self.world.check({**as_table(self.recipe), **same, "digest of the data": self.environment["data"]}, fewest)
+        self.world.check({**as_table(self.recipe), **same, "digest of the data": self.environment["data"]}, self.fewest)
+
+    @property
+    def fewest(self) -> int:
+        """Images of the smallest batch."""
+        last = len(self.train) % self.recipe.batch if self.steps >= self.steps_per_epoch else 0  # of an epoch
+        return last or min(self.recipe.batch, len(self.train))
+
+    def check_smallest_batch(self) -> None:
+        """Raises UsageError where a batch, or a process's part of it, is one image and a batch norm has one number of it a channel."""
+        if self.fewest > 1 and (self.recipe.batch_norm or self.fewest // self.world.size > 1):
+            return
+        x, y = self.some_images()
+        try:
+            with compiling.untouched(self.learner), torch.no_grad():
+                self.learner(x[:1], y[:1])
+        except ValueError as error:
+            many = f"{len(self.train):,} images in batches of {self.recipe.batch} leave one that a process has alone"
+            why = f"a batch norm of {self.recipe.model} cannot take the variance of that"
+            raise UsageError(f"{many}, and {why}; choose another --set batch=…, or larger images") from error
 
     def restore_or_start(self) -> None:
         """Go to the last checkpoint of the folder, or write down what this run is."""
@@ -451,9 +469,9 @@ def first(images: Some, count: int | None) -> Some:
     """The first `count` images; of images in the order of their classes, as a folder has them, some from everywhere."""
     if count is None:
         return images
+    index = torch.arange(min(count, len(images)))
     in_order = bool((torch.as_tensor(images.labels).diff() >= 0).all())
-    index = torch.arange(min(count, len(images))) * (len(images) // count if in_order and 0 < count < len(images) else 1)
-    return images.chosen(index)
+    return images.chosen(index * len(images) // len(index) if in_order and count else index)
 
 
 def held_out(images: Some, count: int) -> tuple[Some, Some]:
@@ -526,12 +544,15 @@ class Learner(nn.Module):
 def loss_and_right(model: nn.Module, x: Tensor, y: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:
     """The loss of a batch, and how many of its images are classified rightly.
 
-    A network with auxiliary heads defines `loss` itself; of its accuracy in training nothing is known (0).
+    A network with auxiliary heads says itself how their losses are weighed.
     """
-    if callable(own_loss := getattr(model, "loss", None)):
-        return own_loss(x, y), torch.zeros((), device=x.device)
-    logits = model(x).float()
-    return F.cross_entropy(logits, y, label_smoothing=label_smoothing), (logits.argmax(dim=1) == y).sum()
+    if callable(loss_of := getattr(model, "loss_of", None)):
+        outputs = model.outputs(x)  # type: ignore[operator]
+        logits, loss = outputs[0], loss_of(outputs, y, label_smoothing)
+    else:
+        logits = model(x).float()
+        loss = F.cross_entropy(logits, y, label_smoothing=label_smoothing)
+    return loss, (logits.argmax(dim=1) == y).sum()
 
 
 @contextlib.contextmanager

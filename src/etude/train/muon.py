@@ -58,6 +58,8 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
             weights = [p for p in group["params"] if p.grad is not None]
+            if not weights:  # all are frozen
+                continue
             gradients = [p.grad for p in weights if p.grad is not None]
             averages = [self._average(p) for p in weights]
             torch._foreach_lerp_(averages, gradients, 1 - group["momentum"])

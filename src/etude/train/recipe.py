@@ -21,11 +21,13 @@ import tomli_w
 from etude.data import catalog
 from etude.data.views import Views
 from etude.errors import UsageError, nearest
+from etude.files import is_text
 from etude.models import registry
 from etude.models.network import Network
 from etude.tables import TableError, build, read_toml
 from etude.values import read_settings
 
+MOST_EPOCHS = 1_000_000
 EITHER = {"epochs": "steps", "steps": "epochs"}  # the length of a run
 FOLDER = Path(__file__).parent / "recipes"
 # papers that cannot be followed as they stand, by the name that their recipe would have
@@ -37,6 +39,11 @@ def _check_rates(**rates: float) -> None:
     for key, rate in rates.items():
         if not 0 < rate < math.inf:
             raise ValueError(f"{key} = {rate:g}, expected a number above 0")
+
+
+def _check_decay(weight_decay: float) -> None:
+    if not 0 <= weight_decay < math.inf:
+        raise ValueError(f"weight_decay = {weight_decay:g}, expected a number, 0 for none")
 
 
 def _check_shares(**shares: float | tuple[float, ...]) -> None:
@@ -59,6 +66,7 @@ class Sgd:
     def __post_init__(self) -> None:
         _check_rates(lr=self.lr)
         _check_shares(momentum=self.momentum)
+        _check_decay(self.weight_decay)
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov = true with momentum = 0; Nesterov's form needs a momentum")
 
@@ -75,6 +83,7 @@ class AdamW:
     def __post_init__(self) -> None:
         _check_rates(lr=self.lr)
         _check_shares(betas=self.betas)
+        _check_decay(self.weight_decay)
 
 
 @dataclass(frozen=True)
@@ -208,6 +217,8 @@ class Budget:
             raise ValueError("expected either `epochs` or `steps`")
         if self.epochs is not None:
             _check_rates(epochs=self.epochs)
+            if self.epochs > MOST_EPOCHS:
+                raise ValueError(f"epochs = {self.epochs:g}, expected at most {MOST_EPOCHS:,}")
         if self.result != "last" and not self.validation:
             raise ValueError("result is that of the lowest validation error, and `validation` holds no images out")
         _check_shares(label_smoothing=self.label_smoothing)
@@ -308,6 +319,8 @@ class Recipe(Budget):
         """
         if data not in catalog.names() and Path(data).expanduser().is_dir():
             data = str(Path(data).expanduser().resolve())
+        if not is_text(data):
+            raise UsageError(f"{data!a}: its name is no UTF-8, and a run could not write it down; rename the folder")
         if data == self.data:
             return self
         if self.mean == PER_PIXEL:
@@ -349,7 +362,8 @@ class File:
             if fnmatch.fnmatchcase(model.name, pattern):
                 table = merged(table, needs.get(budget, {}))
         model = Network(model.name, {**self.options, **model.options})
-        given = {"name": self.name, "budget": budget, "model": model, "data": self.data, "mean": self.mean, "std": self.std}
+        data = str(Path(self.data).expanduser()) if self.data.startswith("~") else self.data
+        given = {"name": self.name, "budget": budget, "model": model, "data": data, "mean": self.mean, "std": self.std}
         return build(Recipe, table, f"{self.name}.toml: budget.{budget}", **given, paired=self.paired, split=self.split)
 
 

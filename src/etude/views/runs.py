@@ -39,6 +39,8 @@ def summary(run: Run) -> dict[str, Any]:
         row |= {"recipe": job.recipe.title, "budget": job.recipe.budget, "seed": job.seed}
         if metrics:
             row |= {"epoch": metrics[-1]["epoch"], "test_accuracy": metrics[-1]["test_accuracy"]}
+        if run.finished and run.result().diverged is not None:
+            return row | {"test_accuracy": float("nan"), "state": "diverged"}
         return row | {"state": state_of(run)}
     except EtudeError as error:
         return row | {"state": f"unreadable: {error}"}
@@ -81,9 +83,12 @@ def view_of_result(found: RunResult) -> View:
 
 def in_short(found: RunResult) -> str:
     """How a run has ended, in a sentence."""
+    if found.diverged is not None:
+        return f"{found.recipe.model}: {gave_up(found.diverged)}; seed {found.seed}"
     right = round(found.test_accuracy * found.test_images)
+    when = "after" if found.recipe.result == "last" else "at the lowest validation error within"
     return (
-        f"{found.recipe.model}: {percent(found.test_accuracy)} of the test images right ({right:,} of {found.test_images:,}) after "
+        f"{found.recipe.model}: {percent(found.test_accuracy)} of the test images right ({right:,} of {found.test_images:,}) {when} "
         f"{found.recipe.length}, {found.seconds:.1f} s, seed {found.seed}"
     )
 
@@ -93,7 +98,11 @@ def end_of(run: Run) -> str:
     if not run.finished:
         return "running" if run.running else f"unfinished; continue with: etude train --resume {run.folder}"
     found = run.result()
-    return found.warning if found.diverged is None else f"diverged at step {found.diverged}; beside others it counts as guessing"
+    return found.warning if found.diverged is None else gave_up(found.diverged)
+
+
+def gave_up(step: int) -> str:
+    return f"diverged at step {step}; beside others it counts as guessing"
 
 
 @dataclass(frozen=True)
