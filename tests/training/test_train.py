@@ -21,6 +21,7 @@ import etude
 from etude import data
 from etude.data.dataset import Dataset, Split
 from etude.errors import EtudeError, UsageError
+from etude.explain.graph import whole_output
 from etude.models import registry
 from etude.models.network import Network
 from etude.train import checkpoint, compiling, engine, loop
@@ -380,7 +381,7 @@ def test_labels_are_smoothed_and_answers_counted_of_a_network_with_heads() -> No
     torch.manual_seed(0)
     network = etude.build("googlenet", classes=3).eval()
     x, y = torch.randn(2, 3, 224, 224), torch.tensor([2, 0])
-    logits, *heads = network.outputs(x)
+    logits, *heads = whole_output(network)(x)
     for smoothing in (0.0, 0.3):
         loss, right = loop.loss_and_right(network, x, y, smoothing)
         wanted = (1 - smoothing) * F.one_hot(y, 3) + smoothing / 3
