@@ -16,7 +16,8 @@ from typing import Any
 from etude.errors import EtudeError
 
 NOTEBOOK = ".ipynb"
-NOT_PYTHON = re.compile(r"^([ \t]*)([%!?]|\w+ *= *[%!]|[\w.]+\?+\s*$).*", flags=re.MULTILINE)  # what only a notebook understands
+# what only a notebook understands, with the lines on which a backslash carries it on
+NOT_PYTHON = re.compile(r"^([ \t]*)([%!?]|\w+ *= *[%!]|[\w.]+\?+\s*$)(.*\\\n)*.*", flags=re.MULTILINE)
 PYTHON_INSIDE = ("%%time", "%%capture")  # cells that begin so are Python but for that line
 PARSING = threading.Lock()
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # what Python raises for what it cannot parse
@@ -109,6 +110,11 @@ def code_cells(notebook: Any) -> list[str]:
         raise ValueError("is no notebook") from error
 
 
+def without_magics(cell: str) -> str:
+    """A cell with `pass` for what only a notebook understands, line for line."""
+    return NOT_PYTHON.sub(lambda found: found[1] + "pass" + "\n" * found[0].count("\n"), cell)
+
+
 def python_of(cell: str) -> str:
     """A cell with its lines, those that only a notebook understands left out: `%` and `!`, and all of a cell that begins with `%%`.
 
@@ -116,11 +122,11 @@ def python_of(cell: str) -> str:
     """
     begun = cell.lstrip()
     if not begun.startswith("%%") or begun.startswith(PYTHON_INSIDE):
-        for text in (cell, NOT_PYTHON.sub(r"\1pass", cell)):  # as it stands first, for a text may have such lines
+        for text in (cell, without_magics(cell)):  # as it stands first, for a text may have such lines
             if is_python(text):
                 return text
         if re.search(r"^(class|def) ", cell, flags=re.MULTILINE):
-            return NOT_PYTHON.sub(r"\1pass", cell)
+            return without_magics(cell)
     return re.sub(r"[^\n]+", "", cell)
 
 

@@ -1,5 +1,6 @@
 """What is said in English, in Chinese: the table that it is looked up in, and what verdicts, networks, plans and errors say."""
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,9 @@ from etude.train import kept
 from etude.train.run import Run
 from etude.train.store import Store
 from etude.verification.facts import facts_of
-from etude.views.chinese import FILE, PART, SAME, chinese, known, read
+from etude.views.chinese import FILE, PART, PROSE, SAME, chinese, known, read
 from etude.views.reproduction import plan_view, so_far_view
-from etude.views.runs import run_view
+from etude.views.runs import in_short, run_view
 from etude.views.walk import walk_of
 from translated import HAN, english_in
 
@@ -100,4 +101,9 @@ def test_a_reproduction_is_planned_in_chinese(tmp_path: Path) -> None:
 
 
 def test_a_run_is_shown_in_chinese() -> None:
-    assert english_in(run_view(Run(kept.place_of("lecture_residual.lecture")))) == set()
+    run = Run(kept.place_of("lecture_residual.lecture"))
+    assert english_in(run_view(run)) == set()
+    found = run.result()
+    chosen = dataclasses.replace(found.recipe, validation=100, result="lowest validation error")
+    for ended in (found, dataclasses.replace(found, diverged=3), dataclasses.replace(found, recipe=chosen)):
+        assert not PROSE.search(chinese(in_short(ended))), chinese(in_short(ended))

@@ -98,10 +98,12 @@ def notebook(file: Path, *cells: str) -> Path:
 def test_a_notebook_is_a_script(tmp_path: Path) -> None:
     """Its lines stay where they are; what only a notebook understands is left out, but not from a text that looks like it."""
     text = 'text = """\n%s\n!x\n"""'
-    cells = ("%pip install x\nif 1:\n    !ls\nfiles = !ls\nnn.Conv2d?\na = 1", "%%bash\nls", "%%time\nb = 2", text, "a b c", "c = 3")
+    first = "%pip install x\n!pip install -q \\\n  y \\\n  z\nif 1:\n    !ls\nfiles = !ls\nnn.Conv2d?\na = 1"
+    cells = (first, "%%bash\nls", "%%time\nb = 2", text, "a b c", "c = 3")
     script = Script.read(notebook(tmp_path / "a.ipynb", *cells))
-    assert ast.unparse(script.tree) == "pass\nif 1:\n    pass\npass\npass\na = 1\npass\nb = 2\ntext = '\\n%s\\n!x\\n'\nc = 3"
+    assert ast.unparse(script.tree) == "pass\npass\nif 1:\n    pass\npass\npass\na = 1\npass\nb = 2\ntext = '\\n%s\\n!x\\n'\nc = 3"
     assert [script.place(node.lineno) for node in script.tree.body[-2:]] == ["cell 4, line 1", "cell 6, line 1"]
+    assert [script.place(node.lineno) for node in script.tree.body[1:3]] == ["cell 1, line 2", "cell 1, line 5"]
 
 
 def module_of(target: str) -> Any:

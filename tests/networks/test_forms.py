@@ -1,9 +1,11 @@
 """What is packed is followed in whatever form; where a form cannot be followed, nothing is said of a departure."""
 
+import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -286,3 +288,64 @@ def test_of_weights_and_statistics_what_is_true_is_said(change: Callable[[nn.Mod
     report = verify(small(change), "resnet20", depth=8)
     assert (report.verdict, words in "; ".join([report.sentence, *report.notes])) == (verdict, True), report.sentence
     assert report.place == ("" if verdict == "faithful" else "conv4_x.0.norm2" if change is without_statistics else "conv2_x.0.conv1")
+
+
+def still(network: nn.Module) -> None:
+    for norm in [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]:
+        norm.momentum = 0.0
+
+
+def result(change: Callable[[nn.Module, Tensor], object]) -> Callable[[nn.Module], object]:
+    """Of the network and its logits, something else is returned."""
+
+    def changed(network: nn.Module) -> None:
+        own = network.forward
+        network.forward = lambda x: change(network, own(x))
+
+    return changed
+
+
+def ceiling(network: nn.Module) -> None:
+    network.norm1.register_forward_hook(lambda module, given, made: made.clamp(max=6))
+
+
+def noisy(draw: Callable[[], float]) -> Callable[[nn.Module], object]:
+    """With a chance of which no run is sure to show anything."""
+    return result(lambda network, x: x * (2.0 if network.training and draw() < 1e-9 else 1.0))
+
+
+def without_gradient(network: nn.Module) -> None:
+    network.forward = torch.no_grad()(network.forward)
+
+
+MORE: list[tuple[Callable[[nn.Module], object], str, str]] = [
+    (still, "departs", "training leaves the running statistics of norm1 (your norm1.running_mean) and of 6 more as they are"),
+    (ceiling, "departs", "norm1"),
+    (noisy(random.random), "departs", "in training mode it draws random numbers of its own"),
+    (noisy(lambda: torch.rand(()).item()), "departs", "in training mode it draws random numbers of its own"),
+    (noisy(lambda: np.random.random()), "departs", "in training mode it draws random numbers of its own"),
+    (result(lambda network, x: (x[:, :7], x)), "faithful", ""),
+    (result(lambda network, x: x.squeeze()), "faithful", "for a single image it gives 10, without the batch"),
+    (without_gradient, "departs", "other gradients: none passes through"),
+]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("change", "verdict", "words"), MORE)
+def test_what_one_run_on_weak_images_does_not_show(change: Callable[[nn.Module], object], verdict: str, words: str) -> None:
+    report = verify(small(change), "resnet20", depth=8)
+    assert (report.verdict, words in "; ".join([report.sentence, *report.notes])) == (verdict, True), report.sentence
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_scripted_network_is_followed() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv1, self.pool1, self.conv2, self.fc = nn.Conv2d(1, 4, 3), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3), nn.Linear(484, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.fc(self.conv2(self.pool1(self.conv1(x))).flatten(1))
+
+    report = verify(torch.jit.script(Net()), "lecture_residual")
+    assert report.verdict == "departs", report.sentence

@@ -233,6 +233,8 @@ def test_a_branch_of_another_size_is_named(server: Server, tmp_path: Path) -> No
         ("from torch import nn\nclass ResidualBlock(nn.Module):\n    def __init__(self, c):\n        super().__init__()\n"
          "    def forward(self, x):\n        pass\n", "returns_nothing", 5),
         ("\0", "raised", None),
+        ("from no_such_module import rearrange\nfrom torch import nn\nclass ResidualBlock(nn.Module):\n    def __init__(self, c):\n"
+         "        super().__init__()\n    def forward(self, x):\n        return rearrange(x)\n", "raised", 1),
     ],
 )  # fmt: skip
 def test_a_broken_file_gets_one_clear_message(server: Server, tmp_path: Path, text: str, id_: str, line: int | None) -> None:
@@ -240,6 +242,32 @@ def test_a_broken_file_gets_one_clear_message(server: Server, tmp_path: Path, te
         result = checked("residual_block", written(tmp_path, "a", text), language, server)
         assert ids(result) == [id_]
         assert line is None or result.diagnoses[0].line == line
+        assert "CouldNotBeMade" not in result.diagnoses[0].message
+
+
+@pytest.mark.parametrize("before", ["", "import torch\n\n\n"])
+def test_a_file_in_another_encoding_is_said_to_be_in_one(server: Server, tmp_path: Path, before: str) -> None:
+    """Python says something else of the first two lines, where an encoding may be declared."""
+    file = written(tmp_path, "a", "")
+    file.write_bytes((before + "# 残差块\n").encode("gbk"))
+    result = checked("residual_block", file, "en", server)
+    assert ids(result) == ["not_utf8"]
+
+
+def test_layers_that_are_made_on_the_way_are_taken(server: Server, tmp_path: Path) -> None:
+    source = """
+from torch import nn
+class ResidualBlock(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.one = None
+        self.two = nn.Conv2d(channels, channels, 3, padding=1)
+    def forward(self, x):
+        if self.one is None:
+            self.one = nn.Conv2d(x.shape[1], x.shape[1], 3, padding=1)
+        return (x + self.two(self.one(x).relu())).relu()
+"""
+    assert checked("residual_block", written(tmp_path, "a", source), "en", server).passed
 
 
 @pytest.mark.parametrize("file", sorted(places.HOSTILE.glob("*.*")), ids=lambda file: file.stem)

@@ -43,7 +43,7 @@ def explained(error: BaseException, file: Path) -> Finding:
     text = next(iter(str(error).strip().splitlines()), "").rstrip(".")
     if isinstance(error, SyntaxError) and Path(error.filename or "").name == file.name:
         return unreadable(error)
-    if isinstance(error, UnicodeDecodeError):
+    if isinstance(error, UnicodeDecodeError) or (isinstance(error, SyntaxError) and "encoding declaration" in (error.msg or "")):
         return Finding("not_utf8")
     if isinstance(error, NotImplementedError) and frame and raised_in(error) is frame:
         return Finding("todo", line=line)

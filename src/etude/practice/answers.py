@@ -18,6 +18,7 @@ from etude.explain.outline import label
 from etude.explain.recorder import Call, Function, tensors_in
 from etude.explain.slips import without_tensor
 from etude.practice.exercises import Case
+from etude.targets.opening import cause_of
 from etude.verification.parts import Parts
 from etude.verification.prepare import copied, register_listed
 from etude.verification.trace import AgainWithoutChance, Event, Trace, ValueRecorder, difference, randomise
@@ -90,12 +91,13 @@ class Answer:
         self.images = torch.randn(IMAGES, *case.input) * STRENGTHS
         self.hidden = register_hidden(module)
         module.double()  # where the learner has asked for another type
+        self.parts: Parts | None = None  # of the run in training mode, which are known again in eval mode
         if any(map(is_lazy, module.parameters())):
             with raised("run"), torch.no_grad():
                 module.eval()(self.images)  # the layers are made now
+        first = self.first_run().trace  # which may make more layers, by hand
         self.initial = {id(parameter): parameter.detach().clone() for parameter in module.parameters()}
-        self.parts: Parts | None = None  # of the run in training mode, which are known again in eval mode
-        randomise(module, self.first_run().trace)
+        randomise(module, first)
         self.given = self.images.clone().requires_grad_()
         recorder = self.run(module.train(), self.given)
         self.trace, self.overwrites, self.parts = recorder.trace, recorder.overwrites, recorder.parts
@@ -152,7 +154,7 @@ def raised(stage: Stage, before: Ran | None = None) -> Iterator[None]:
     except NoAnswer:
         raise
     except (Exception, SystemExit) as error:
-        raise Raised(stage, error, before) from error
+        raise Raised(stage, cause_of(error), before) from error
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from etude.papers import Step
 from etude.verification.align import Alignment, Binding
 from etude.verification.departures import Departure
 from etude.verification.parts import sources
+from etude.verification.prepare import copied
 from etude.verification.trace import Trace
 from etude.wording import size
 
@@ -110,6 +111,28 @@ def of_the_batch(place: str, names: Sequence[str], *, kept: bool) -> Iterator[De
     why = "" if kept else ", and keeps no others" if len(names) == 1 else ", and keep no others"
     verb = "takes" if len(names) == 1 else "take"
     yield Departure(place, f"{who} {verb} mean and variance of the batch in eval mode too{why}; there those of the training belong")
+
+
+@torch.no_grad()
+def never_updated(steps: Sequence[Step], found: Alignment, module: nn.Module, images: Tensor) -> Iterator[Departure]:
+    """Running statistics that a run in training mode leaves as they are, as one departure."""
+    own = copied(module).train()
+    before = {name: buffer.clone() for name, buffer in own.named_buffers()}
+    own(images.clone())
+    after = dict(own.named_buffers())
+    names = {in_no_order(buffer): name for name, buffer in module.named_buffers() if buffer.dim()}
+    held = [(steps[index].path, names.get(in_no_order(binding.mean()), "")) for index, binding in found.bindings.items() if binding.mean]
+    still = [(place, name) for place, name in held if name in before and name in after and torch.equal(before[name], after[name])]
+    if still:
+        place, name = still[0]
+        more = f" and of {len(still) - 1} more" if len(still) > 1 else ""
+        said = f"training leaves the running statistics of {place} (your {name}){more} as they are"
+        yield Departure(place, f"{said}; in eval mode it normalises by them, and not by what was seen")
+
+
+def in_no_order(numbers: Tensor) -> bytes:
+    """Numbers by which a tensor is known, whatever the order of its channels."""
+    return numbers.detach().flatten().sort().values.numpy().tobytes()
 
 
 def without_statistics(steps: Sequence[Step], found: Alignment) -> list[str]:

@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from etude.errors import UsageError
 from etude.explain.findings import Finding, in_english
 from etude.explain.graph import whole_output
+from etude.operator import Shape
 from etude.papers import Step
 from etude.targets.opening import in_hand
 from etude.values import write_call
@@ -24,6 +25,7 @@ from etude.verification.invariants import (
     computed,
     cut,
     frozen,
+    never_updated,
     of_the_batch,
     unreached,
     without_statistics,
@@ -32,7 +34,7 @@ from etude.verification.limited import is_out_of_memory
 from etude.verification.limits import SMALL_SIDE, images_for
 from etude.verification.normal import normal
 from etude.verification.prepare import bare, copied, eagerly, register_listed
-from etude.verification.running import Run, Stopped, first_run, images_to_try, in_both_modes
+from etude.verification.running import Run, Stopped, first_run, images_to_try, in_both_modes, without_batch
 from etude.verification.statistics import find_statistics
 from etude.verification.trace import EQUAL, Trace, difference, gradients_differ, ran, randomise, same_numbers, traced
 from etude.verification.variants import far_from, variant_of
@@ -190,7 +192,7 @@ class Judge:
             self.level("L0", "fail", str(error))
             raise (Departs(Departure("", str(error))) if error.certain else CannotJudge(str(error))) from error
         self.adapt(run)
-        self.notes = tuple(frozen(self.module))
+        self.notes = (*frozen(self.module), *without_batch(self.module, run))
         if listed:
             self.slips.append(Departure("", in_english(Finding("hidden_layers", {"names": ", ".join(listed)}))))
         self.level("L0", "pass", f"on {size(run.image)}: eval mode on 1, 2 and 3 images, training mode on 2 and 4, one step of SGD")
@@ -222,10 +224,9 @@ class Judge:
 
     def counts(self) -> Trace:
         """Parameters and multiply-adds."""
-        model, counter = (
-            copied(self.module).eval().requires_grad_(False),
-            FlopCounterMode(display=False),
-        )  # which asks for what has gradients
+        model, counter = copied(self.module).eval(), FlopCounterMode(display=False)  # which asks for what has gradients
+        for parameter in model.parameters():
+            parameter.requires_grad_(False)
 
         def counted(image: Tensor) -> Any:
             with counter:
@@ -275,6 +276,10 @@ class Judge:
         self.module.double()
         self.images = self.random_images()
         self.traced = trace = on_numbers(self.module, self.images, self.call(self.module))
+        if trace.chance:
+            said = f"in training mode it draws random numbers of its own, and {self.whose} has none but a dropout's"
+            self.level("L3", "fail", said)
+            raise Departs(Departure("", said))
         found = align(self.steps, trace, self.module)
         if found.reached < len(self.steps):
             raise self.departs(found)
@@ -332,16 +337,16 @@ class Judge:
         return numbers == sum(step.parameters for step in self.steps)
 
     def random_images(self) -> Tensor:
-        """Signed noise, as large as the network's own images and at most 64×64 where the module takes that: the numbers are the same."""
+        """Noise as large as the network's own images, and at most 64×64 where the module takes that: the numbers are the same."""
         torch.manual_seed(0)
         side = min(SMALL_SIDE, *self.network.input[1:])
         if self.shape[1:] != (side, side):
-            small = torch.randn(4, self.shape[0], side, side)
+            small = noise(4, (self.shape[0], side, side))
             with contextlib.suppress(Exception), torch.no_grad():
                 steps_at(self.against, (self.shape[0], side, side), self.options)  # the table takes it too
                 self.call(copied(self.module).train())(small)
                 return small
-        return torch.randn(images_for(self.steps, min(self.shape[1:])), *self.shape)
+        return noise(images_for(self.steps, min(self.shape[1:])), self.shape)
 
     def call(self, module: nn.Module) -> Callable[[Tensor], Any]:
         """What gives logits and, where the network has auxiliary heads, theirs."""
@@ -371,7 +376,7 @@ class Judge:
             if unkept := without_statistics(self.steps, found):
                 raise self.of_the_batch(unkept, evaluated, found, pairs[-1][0])
             logits = run_table(self.steps, found, self.images, training=False)[len(self.steps) - 1]
-        first = evaluated.outputs[0].reshape(logits.shape)
+        first = next(out for out in evaluated.outputs if out.numel() == logits.numel()).reshape(logits.shape)
         in_eval = difference(first, logits)
         lines = (
             f"training mode: outputs differ by {max(difference(a, b) for a, b in pairs):.0e}, gradients by {gradients:.0e}",
@@ -410,6 +415,9 @@ class Judge:
         if problems := shown.broken(self.module):
             self.level("L5", "fail", *(problem.sentence for problem in problems))
             raise Departs(problems[0])
+        if unmoved := list(never_updated(self.steps, found, self.module, self.images)):
+            self.level("L5", "fail", *(one.sentence for one in unmoved))
+            raise Departs(*unmoved)
         shortcuts = sum(step.op == "add" for step in self.steps)
         lines = ["every parameter receives a gradient", "dropout and BN differ between training and eval as in the table"]
         if shortcuts:
@@ -423,6 +431,13 @@ def on_numbers(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any])
     randomise(module, ran(module.train(), images.clone(), call))
     return traced(module, images.clone(), call)
 
+
+def noise(count: int, shape: Shape) -> Tensor:
+    """Random images, some of them strong, so that an activation with a ceiling is another one."""
+    return torch.randn(count, *shape) * torch.tensor(STRENGTHS).repeat(count)[:count].view(count, 1, 1, 1)
+
+
+STRENGTHS = (1.0, 3.0, 10.0, 30.0)
 
 TITLES = {
     "L0": "it runs",

@@ -18,6 +18,7 @@ from etude.explain.raised import explained
 from etude.explain.recorder import tensors_in
 from etude.operator import Shape
 from etude.source import placed
+from etude.targets.opening import cause_of
 from etude.verification.limited import is_foreign, is_out_of_memory
 from etude.verification.trace import EventRecorder
 from etude.wording import size
@@ -50,6 +51,7 @@ class Stop:
     def of(cls, error: BaseException, image: Shape = ()) -> "Stop":
         if isinstance(error, NoLogits):
             return cls(error.finding, error.file, image)
+        error = cause_of(error)
         frames = traceback.extract_tb(error.__traceback__)
         file = next((frame.filename for frame in reversed(frames) if is_foreign(frame.filename)), "")
         return cls(explained(error, Path(file)), file, image)
@@ -166,13 +168,17 @@ def no_image_gives(features: int, module: nn.Module, image: Shape) -> bool:
 
 
 def logits(module: nn.Module, image: Shape, images: int, classes: int) -> Tensor:
-    """The first output for random images, N×classes, as many classes as expected or others. Raises NoLogits and what the module raises."""
+    """For random images the output with as many classes as expected, or else the first, N×classes.
+
+    Raises NoLogits, and what the module raises.
+    """
     result = module(torch.randn(images, *image))
     if result is None:
         raise NoLogits(module, "returns_nothing")
-    first = next(tensors_in(result), None)
-    if first is None:
+    outputs = list(tensors_in(result))
+    if not outputs:
         raise NoLogits(module, "no_tensor", found=type(result).__name__)
+    first = next((out for out in outputs if out.numel() == images * classes), outputs[0])  # which some give behind their features
     if first.numel() == images * classes:
         return first.reshape(images, classes)
     if first.dim() == 0 or len(first) != images:
@@ -180,6 +186,14 @@ def logits(module: nn.Module, image: Shape, images: int, classes: int) -> Tensor
     if math.prod(first.shape[2:]) != 1:
         raise NoLogits(module, "no_logits", images=images, found=size(first.shape))
     return first.reshape(images, -1)
+
+
+@torch.no_grad()
+def without_batch(module: nn.Module, run: Run) -> Iterator[str]:
+    """What to remark of a module that gives a single image without the batch, as `squeeze()` does."""
+    first = next(tensors_in(module.eval()(torch.randn(1, *run.image))))
+    if first.dim() < 2:
+        yield f"for a single image it gives {size(first.shape) or 'a number'}, without the batch; `flatten(1)` keeps it"
 
 
 def cannot_be_made(error: Exception) -> str:

@@ -6,6 +6,7 @@ same numbers are the same function of the input, in whatever style they were com
 
 import functools
 import os
+import random
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import _engine_run_backward
@@ -61,6 +63,7 @@ class Trace:
     kept   what every event made, where that is asked for
     hidden places, in words, where parameters were applied to something that is no event
     lost   the same, where something was used that does not come from the images, as far as was seen
+    chance whether random numbers were drawn, for which a dropout needs none here
     """
 
     images: Tensor
@@ -71,6 +74,7 @@ class Trace:
     kept: list[Tensor] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    chance: bool = False
 
     def __post_init__(self) -> None:
         self.by_size: dict[int, list[tuple[float, int, Tensor]]] = {}
@@ -148,12 +152,20 @@ def ran(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]) -> Tra
 
 
 def recorded(recorder: "EventRecorder", call: Callable[[Tensor], Any]) -> Trace:
+    before = generators()
     with recorder:
         result = call(recorder.trace.images)
+    recorder.trace.chance = generators() != before
     recorder.trace.outputs = tuple(tensors_in(result))
     if not any(map(recorder.origins, recorder.trace.outputs)):
         recorder.trace.lost.append("what forward returns")
     return recorder.trace
+
+
+def generators() -> tuple[object, ...]:
+    """The states of the random numbers that a module may draw from: torch's, Python's and numpy's."""
+    kind, keys, place, *_ = np.random.get_state()
+    return torch.get_rng_state().numpy().tobytes(), random.getstate(), (kind, np.asarray(keys).tobytes(), place)
 
 
 class WithoutChance(Recorder):
@@ -340,6 +352,8 @@ def gradients_of(loss: Tensor, leaves: Sequence[Tensor], *, retain_graph: bool =
 
     By `backward`, since re-entrant checkpointing permits nothing else; what it runs again, it runs with `stand_in` for every dropout.
     """
+    if not loss.requires_grad:  # it was made without
+        return [None] * len(leaves)
     for leaf in leaves:
         leaf.grad = None
     with AgainWithoutChance():  # which `backward` itself would leave
