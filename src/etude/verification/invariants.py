@@ -1,6 +1,6 @@
 """L5: what must hold beside equal numbers. Every parameter takes part, dropout stands where the paper has it, gates start where it says."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,11 +114,11 @@ def of_the_batch(place: str, names: Sequence[str], *, kept: bool) -> Iterator[De
 
 
 @torch.no_grad()
-def never_updated(steps: Sequence[Step], found: Alignment, module: nn.Module, images: Tensor) -> Iterator[Departure]:
-    """Running statistics that a run in training mode leaves as they are, as one departure."""
+def never_updated(steps: Sequence[Step], found: Alignment, module: nn.Module, run: Callable[[nn.Module], object]) -> Iterator[Departure]:
+    """Running statistics that a run in training mode leaves as they are, as one departure. `run` is given a copy of the module."""
     own = copied(module).train()
     before = {name: buffer.clone() for name, buffer in own.named_buffers()}
-    own(images.clone())
+    run(own)
     after = dict(own.named_buffers())
     names = {in_no_order(buffer): name for name, buffer in module.named_buffers() if buffer.dim()}
     held = [(steps[index].path, names.get(in_no_order(binding.mean()), "")) for index, binding in found.bindings.items() if binding.mean]

@@ -276,7 +276,7 @@ class Judge:
         self.module.double()
         self.images = self.random_images()
         self.traced = trace = on_numbers(self.module, self.images, self.call(self.module))
-        if trace.chance:
+        if trace.chance and all(event.operands for event in trace.events if event.op in ("conv", "linear")):  # else layers are made anew
             said = f"in training mode it draws random numbers of its own, and {self.whose} has none but a dropout's"
             self.level("L3", "fail", said)
             raise Departs(Departure("", said))
@@ -415,7 +415,7 @@ class Judge:
         if problems := shown.broken(self.module):
             self.level("L5", "fail", *(problem.sentence for problem in problems))
             raise Departs(problems[0])
-        if unmoved := list(never_updated(self.steps, found, self.module, self.images)):
+        if unmoved := list(never_updated(self.steps, found, self.module, lambda own: self.call(own)(self.images.clone()))):
             self.level("L5", "fail", *(one.sentence for one in unmoved))
             raise Departs(*unmoved)
         shortcuts = sum(step.op == "add" for step in self.steps)
