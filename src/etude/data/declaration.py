@@ -22,7 +22,7 @@ class Declaration:
 
 def declared(root: Path) -> str:
     """The set of the catalog that the folder is declared to be in another encoding, "" if none. Raises TableError, UsageError."""
-    path = root / FILE
+    path = root.expanduser() / FILE
     if not path.is_file():
         return ""
     row = catalog.row(build(Declaration, read_toml(path), str(path)).reencoded)

@@ -19,7 +19,7 @@ def real_images(shape: tuple[int, int, int], count: int, source: str = "mnist", 
     source, data_dir  a data set of Etude's ("mnist"; "strokes" are drawn from a seed, with no download) or a folder, as for `data.load`
     Raises  as `etude.data.load`
     """
-    known = source if source in catalog.names() else declaration.declared(Path(source).expanduser())
+    known = source if source in catalog.names() else declaration.declared(Path(source))
     split = load(source, image=catalog.row(known).image if known else (1, 28, 28), data_dir=data_dir).train
     x = split.images[:count].float() / 255
     missing = [side - own for side, own in zip(shape[1:], x.shape[2:], strict=True)]

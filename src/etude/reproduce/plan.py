@@ -115,7 +115,7 @@ def plan(held: Claims, *, budget: str, seeds: int, data: str | None = None, only
     paper = load_paper(held.paper)
     asked = [*(claim.recipe for claim in values(held, paper)), *(name for order in held.orders for name in (order.worse, order.better))]
     sets = {recipes.load(name, budget).data for name in asked}
-    declared = declared if data and (declared := declaration.declared(Path(data).expanduser())) in sets else ""
+    declared = declared if data and (declared := declaration.declared(Path(data))) in sets else ""
 
     def on_data(recipe: Recipe) -> Recipe:
         return recipe.on(data) if data and declared in ("", recipe.data) else recipe

@@ -212,6 +212,8 @@ class Training:
             with compiling.untouched(self.learner), torch.no_grad():
                 self.learner(x[:1], y[:1])
         except ValueError as error:
+            if "more than 1 value" not in str(error):
+                raise
             many = f"{len(self.train):,} images in batches of {self.recipe.batch} leave one that a process has alone"
             why = f"a batch norm of {self.recipe.model} cannot take the variance of that"
             raise UsageError(f"{many}, and {why}; choose another --set batch=…, or larger images") from error

@@ -41,6 +41,8 @@ from etude.verification.variants import far_from, variant_of
 from etude.verification.verdict import Level, State, Verification, Word
 from etude.wording import size
 
+STRENGTHS = (1.0, 3.0, 10.0, 30.0)  # of the images, one after the other
+
 
 def verify(
     module: nn.Module | Callable[[], nn.Module],
@@ -436,8 +438,6 @@ def noise(count: int, shape: Shape) -> Tensor:
     """Random images, some of them strong, so that an activation with a ceiling is another one."""
     return torch.randn(count, *shape) * torch.tensor(STRENGTHS).repeat(count)[:count].view(count, 1, 1, 1)
 
-
-STRENGTHS = (1.0, 3.0, 10.0, 30.0)
 
 TITLES = {
     "L0": "it runs",
