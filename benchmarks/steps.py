@@ -205,8 +205,8 @@ def main() -> None:
             print(f"{name:20s} {way:28s} {numbers}  first steps {row['first']:6.1f} s", flush=True)
         if name.startswith("lecture"):
             print(f"{name:20s} Muon layer by layer takes {layer_by_layer(name):.1f} times as long as stacked", flush=True)
-        record["networks"][name] = {"rounds": options.rounds, "ways": found}
-        record |= {"processor": processor(), "threads": torch.get_num_threads(), "torch": torch.__version__}
+        machine = {"processor": processor(), "threads": torch.get_num_threads(), "torch": torch.__version__}
+        record["networks"][name] = machine | {"rounds": options.rounds, "ways": found}
         write_text(RECORD, json.dumps(record, indent=1) + "\n")
 
 

@@ -96,12 +96,11 @@ def speed_table(_: str) -> str:
 
 def step_table(_: str) -> str:
     """Training steps, beside the usual way and the bare convolutions of the same network."""
-    found = record("docs/records/steps.json")
-    networks = found["networks"].items()
+    networks = record("docs/records/steps.json")["networks"].items()
     ways = tuple(dict.fromkeys(way for _, row in networks for way in row["ways"]))
     lines = tuple(
         (
-            f"`{name}`",
+            *(f"`{name}`", row["processor"], str(row["rounds"])),
             *(f"{row['ways'][way]['faster']:.2f} ({row['ways'][way]['share']:.0%})" if way in row["ways"] else "" for way in ways),
         )
         for name, row in networks
@@ -114,11 +113,11 @@ def step_table(_: str) -> str:
         )
         for name, row in networks
     )
-    rounds = ", ".join(sorted({str(row["rounds"]) for _, row in networks}))
-    said = f"On {found['threads']} threads of {found['processor']}, torch {found['torch']}, medians of {rounds} rounds: times as fast as "
-    said += "the usual way (and share of the rate of the bare convolutions)."
+    threads, torch = (" and ".join(sorted({str(row[key]) for _, row in networks})) for key in ("threads", "torch"))
+    said = f"On {threads} threads, torch {torch}, medians of so many rounds: times as fast as the usual way (and "
+    said += "share of the rate of the bare convolutions)."
     memory = "The most MiB that a step of so many images takes beyond weights and gradients."
-    tables = (markdown(("network", *ways), lines, "en"), markdown(("network", "images", *ways), kept, "en"))
+    tables = (markdown(("network", "processor", "rounds", *ways), lines, "en"), markdown(("network", "images", *ways), kept, "en"))
     return f"{said}\n\n{tables[0]}\n\n{memory}\n\n{tables[1]}"
 
 
@@ -391,10 +390,8 @@ def streaming_table(_: str) -> str:
     )
     steps = ", ".join(f"`{name}` {network['milliseconds']:.0f} ms" for name, network in networks.items())
     memory = ", ".join(f"{who} {then[0]} MB and {then[1]} MB" for who, then in found["memory"].items())
-    said = (
-        f"{found['images']:,} JPEGs of about 256 pixels, by {found['environment']['processor']}, which had other work too. A step at 224 "
-    )
-    said += f"pixels takes of it, an image: {steps}. Resident after the 100th batch of 50 and near the end, by two workers: {memory}."
+    said = f"{found['images']:,} JPEGs of about 256 pixels, by {found['environment']['processor']}. A step at 224 pixels takes of it, an "
+    said += f"image: {steps}. Resident after the 100th batch of 50 and near the end, by two workers, while `resnet18` learns: {memory}."
     return f"{said}\n\n{markdown(columns, lines, 'en')}"
 
 

@@ -256,6 +256,40 @@ def test_what_cannot_be_opened_has_a_way_out(target: str, message: str) -> None:
     assert re.search(message, failure(f"{places.SCRIPTS}/{target}"))
 
 
+def test_what_a_class_has_is_named_with_it(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(ZOO, encoding="utf-8")
+    assert type(module_of(f"{tmp_path}/net.py:Zoo.resnet20")) is nn.ReLU
+    assert type(module_of(f"{tmp_path}/net.py:Zoo.ready")) is nn.Flatten
+    assert failure(f"{tmp_path}/net.py:Zoo.resnet21").endswith("net.py has no `Zoo.resnet21`; did you mean resnet20?")
+    assert failure(f"{tmp_path}/net.py:Zo.resnet20").endswith("net.py has no `Zo`; did you mean Zoo?")
+    assert "net.py cannot be imported: NameError: name 'load' is not defined (line 10)" in failure(f"{tmp_path}/net.py:failed.net")
+
+
+ZOO = """
+from torch import nn
+class Zoo:
+    ready = nn.Flatten()
+    @staticmethod
+    def resnet20():
+        return nn.ReLU()
+with open("settings.yaml") as file:
+    width = int(file.read())
+failed = load()
+wide = nn.Linear(width, width)
+"""
+
+
+def test_a_file_beside_it_that_is_opened_by_its_name_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "net.py").write_text(ZOO, encoding="utf-8")
+    (tmp_path / "settings.yaml").write_text("3", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run(capsys, "verify", "net.py:wide", "--against", "resnet20")
+    assert code
+    assert "open Path(__file__).parent / 'settings.yaml', which is found from everywhere" in " ".join(out.split())
+
+
 NETS = """
     import torch
     from torch import nn

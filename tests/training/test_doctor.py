@@ -1,6 +1,8 @@
 """Every cause planted in a network that is right without it, and found; where none is certain, that is said."""
 
 import json
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -186,6 +188,59 @@ def test_statistics_that_were_not_loaded(reds: Questions) -> None:
     patient = network()
     nn.init.constant_(patient.module.get_parameter("norm.weight"), 0.5)
     assert [text.split(":")[0] for text in certain(examined(patient, reds))][:1] == ["statistics that were not loaded"]
+
+
+class Locked(nn.Module):
+    """What cannot be copied, as what holds a file or a lock."""
+
+    def __init__(self, inside: nn.Module) -> None:
+        super().__init__()
+        self.inside, self.lock = inside, threading.Lock()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inside(x)
+
+
+def test_what_cannot_be_copied_is_examined_and_left_as_it_was(reds: Questions) -> None:
+    patient = network()
+    patient = replace(patient, module=Locked(patient.module.train()))
+    before = {name: value.clone() for name, value in patient.module.state_dict().items()}
+    assert [text.split(" (")[0] for text in certain(examined(patient, reds))] == ["left in training mode"]
+    assert all(module.training for module in patient.module.modules())
+    assert all(torch.equal(value, before[name]) for name, value in patient.module.state_dict().items())
+
+
+def test_outputs_that_are_not_numbers_are_right_about_nothing(reds: Questions) -> None:
+    patient = network()
+    patient.module.get_parameter("norm.bias").data.fill_(torch.nan)
+    found = examined(patient, reds)
+    assert certain(found) == ["weights that are not numbers, 1 of 6 (norm.bias): the training diverged, or the file is damaged"]
+    assert {trial.count for trials in found.rounds for trial in trials} == {0}
+
+
+class Given(nn.Module):
+    def __init__(self, outputs: Callable[[Tensor], object]) -> None:
+        super().__init__()
+        self.outputs = outputs
+
+    def forward(self, x: Tensor) -> object:
+        return self.outputs(x)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        (lambda x: None, "net gives no tensor for 32 images"),
+        (lambda x: x.mean(), "net gives a single number for 32 images"),
+        (lambda x: x.mean((1, 2, 3)), "net gives 32 for 32 images"),
+        (lambda x: x, "net gives 32×3×8×8 for 32 images; expected 32×classes"),
+        (lambda x: x.mean((2, 3)).T, "net gives 3×32 for 32 images"),
+    ],
+)
+def test_what_is_no_row_of_outputs_for_each_image_is_said(reds: Questions, outputs: Callable[[Tensor], object], said: str) -> None:
+    patient = replace(network(), module=Given(outputs))
+    with pytest.raises(EtudeError, match=said):
+        Examination(patient, reds)
 
 
 NET = """

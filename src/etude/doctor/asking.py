@@ -1,12 +1,14 @@
 """Asking a network about images, in one way or another: in which mode, how normalised, in which order of channels, at which size."""
 
-import copy
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.parameter import is_lazy
 
 from etude import data
 from etude.data import catalog, declaration
@@ -126,23 +128,51 @@ class Questions:
 
 @torch.no_grad()
 def answers(patient: Patient, questions: Questions, way: Way) -> Tensor:
-    """N×outputs. Raises EtudeError where the network does not run on such images."""
+    """N×outputs. Raises EtudeError where the network does not run on such images, or gives no row of outputs for each."""
     images, _ = questions.asked(way.side)
-    module = copy.deepcopy(patient.module)  # in training mode its statistics change
-    if way.evaluating:
-        module.eval()
     images = images.flip(1) if way.backwards else images
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), as_it_was(patient.module) as module:
         torch.manual_seed(0)
+        if way.evaluating:
+            module.eval()
         try:
             images = way.normalisation(images)  # whose mean may be an image of one size
             images = way.normalisation(images) if way.twice else images
-            found = [next(tensors_in(module(some))).reshape(len(some), -1) for some in images.split(BATCH)]
+            given = [next(tensors_in(module(some)), None) for some in images.split(BATCH)]
         except Exception as error:
             raise EtudeError(
                 f"{patient.name} does not run on images of {size(images.shape[1:])}: {reason(error)}; add --input CxHxW"
             ) from error
-    return torch.cat(found)
+    return torch.cat([rows(patient, some, len(part)) for some, part in zip(given, images.split(BATCH), strict=True)])
+
+
+def rows(patient: Patient, given: Tensor | None, count: int) -> Tensor:
+    """What was given for so many images, one row each."""
+    if given is not None and count == 1 and given.dim() == 1:  # squeezed
+        given = given[None]
+    if given is None or given.dim() < 2 or len(given) != count or given[0].numel() != given.shape[1]:
+        found = "no tensor" if given is None else size(given.shape) if given.dim() else "a single number"
+        raise EtudeError(
+            f"{patient.name} gives {found} for {count} images; expected {count}×classes, a number for each class of each image"
+        )
+    return given.flatten(1)
+
+
+@contextlib.contextmanager
+def as_it_was(module: nn.Module) -> Iterator[nn.Module]:
+    """The module, and afterwards its modes and numbers as before: in training mode its statistics change. (Not every one can be copied.)"""
+    modes = {part: part.training for part in module.modules()}
+    kept = {value: value.detach().clone() for value in (*module.parameters(), *module.buffers()) if not is_lazy(value)}
+    buffers = {part: dict(part.named_buffers(recurse=False)) for part in modes}
+    try:
+        yield module
+    finally:
+        for part, training in modes.items():
+            part.training = training
+            for name, buffer in buffers[part].items():
+                setattr(part, name, buffer)
+        for value, before in kept.items():
+            value.copy_(before)
 
 
 def outputs_of(patient: Patient, classes: tuple[str, ...], count: int) -> tuple[int, ...]:

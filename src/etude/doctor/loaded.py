@@ -24,7 +24,7 @@ SHARED = 0.01  # of the test images among the training images, above which it is
 RULE = (
     "Certain is a cause if, with it mended, at least 5 % more of the same images are right, an exact one-sided sign test on the images "
     "that change sides passes at 1 % divided by the number of trials, and so it does against the best of every other cause. Weights that "
-    "are drawn anew whenever the network is made, and test images that are training images too, are certain when seen."
+    "are drawn anew whenever the network is made or are not numbers, and test images that are training images too, are certain when seen."
 )
 AS_IT_IS = "as it is"
 TRAINING = "left in training mode"
@@ -92,8 +92,13 @@ class Examination:
         said = answers(patient, questions, patient.usual)
         self.way = replace(patient.usual, outputs=outputs_of(patient, self.dataset.classes, said.shape[1]))
 
+    def said(self, way: Way) -> Tensor:
+        """The largest output for each image; -1 where they are not numbers, so that none is."""
+        found = answers(self.patient, self.questions, way)
+        return found.argmax(1).where(~found.isnan().any(1), -1)
+
     def right(self, way: Way) -> Tensor:
-        return answers(self.patient, self.questions, way).argmax(1) == torch.tensor(way.outputs)[self.labels]
+        return self.said(way) == torch.tensor(way.outputs)[self.labels]
 
     def diagnosis(self, say: Callable[[str], None]) -> Diagnosis:
         findings = [*seen_in_weights(self.patient), *self.seen_in_data()]
@@ -141,7 +146,7 @@ class Examination:
         """Every class given the output that is said most often of its images. Which one that is, is learned on one half of the images and
         held to the other, so that chance explains nothing.
         """
-        said = answers(self.patient, self.questions, before.way).argmax(1)
+        said = self.said(before.way)
         half, right = torch.arange(len(self.labels)) % 2 == 0, torch.zeros(len(self.labels), dtype=torch.bool)
         for learned in (half, ~half):
             order = torch.tensor(self.matched(said[learned], self.labels[learned], before.way.outputs))
@@ -153,7 +158,7 @@ class Examination:
             for name, output, was in zip(self.dataset.classes, outputs, before.way.outputs, strict=True)
             if output != was
         ]
-        mended = f"{', '.join(moved[:3])}{', …' if len(moved) > 3 else ''}" or "no other order fits better"
+        mended = some(moved) or "no other order fits better"
         return Trial("classes in another order", mended, replace(before.way, outputs=outputs), right, sign_test(right, before.right))
 
     def matched(self, said: Tensor, labels: Tensor, outputs: tuple[int, ...]) -> tuple[int, ...]:
@@ -161,7 +166,7 @@ class Examination:
         seen = Counter(zip(labels.tolist(), said.tolist(), strict=True))
         found: dict[int, int] = {}
         for (label, output), _ in seen.most_common():
-            if label not in found and output not in found.values():
+            if output >= 0 and label not in found and output not in found.values():
                 found[label] = output
         free = iter(output for output in outputs if output not in found.values())
         return tuple(found[label] if label in found else next(free, -1) for label in range(len(outputs)))
@@ -181,13 +186,17 @@ class Examination:
 
 def seen_in_weights(patient: Patient) -> Iterator[Finding]:
     """What was not loaded: weights that are drawn anew whenever the network is made, statistics as they are in a new one."""
+    numbers = {**dict(patient.module.named_parameters()), **dict(patient.module.named_buffers())}
+    if damaged := [name for name, value in numbers.items() if not value.isfinite().all()]:
+        text = f"weights that are not numbers, {len(damaged)} of {len(numbers)} ({some(damaged)})"
+        yield Finding(f"{text}: the training diverged, or the file is damaged", True)
     own = {name: value for name, value in patient.module.named_parameters() if value.dim() > 1}
     if patient.again is not None:
         anew = dict(patient.again.named_parameters())
         drawn = [name for name, value in own.items() if name in anew and not torch.equal(value, anew[name])]
         if drawn:
-            names = f"{', '.join(drawn[:3])}{', …' if len(drawn) > 3 else ''}"
-            yield Finding(f"weights that were not loaded: {len(drawn)} of {len(own)} are drawn anew whenever it is made ({names})", True)
+            text = f"weights that were not loaded: {len(drawn)} of {len(own)} are drawn anew whenever it is made ({some(drawn)})"
+            yield Finding(text, True)
     norms = [module for module in patient.module.modules() if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None]
     new = [
         norm for norm in norms if is_new(norm) and norm.weight is not None and not torch.equal(norm.weight, torch.ones_like(norm.weight))
@@ -197,6 +206,10 @@ def seen_in_weights(patient: Patient) -> Iterator[Finding]:
             f"statistics that were not loaded: {len(new)} of {len(norms)} normalisations have trained weights beside mean 0 and variance 1"
         )
         yield Finding(text, True)
+
+
+def some(names: list[str]) -> str:
+    return f"{', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
 
 
 def is_new(norm: nn.BatchNorm2d) -> bool:

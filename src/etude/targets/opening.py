@@ -61,9 +61,9 @@ def opened(target: Target, *, weights: bool = True, run_all: bool = False) -> It
             yield Opened(trained.module, trained.image, trained.note)
         case "file":
             target = named(target)
-            part = part_of(Path(target.place), target.name, *target.names, run_all=run_all)
+            part = part_of(Path(target.place), target.first, *target.names, run_all=run_all)
             if not part.needed:
-                raise UsageError(f"{target.place} has no `{target.name}`; {nearest(target.name, part.defined)}")
+                raise UsageError(f"{target.place} has no `{target.first}`; {nearest(target.first, part.defined)}")
             with imported(part) as home, without_cards(part):
                 yield Opened(built(target, home, part), note=part.left_out())
         case "module":
@@ -138,14 +138,15 @@ def not_found(name: str, missing: str) -> str:
 
 def built(target: Target, home: ModuleType, part: Part | None = None) -> nn.Module:
     """What stands in `home` under the target's name: a module, or what a class or function makes of the target's arguments."""
-    try:
-        found = functools.reduce(getattr, target.name.split("."), home)
-    except AttributeError as error:
-        own = [key for key, value in vars(home).items() if callable(value) and getattr(value, "__module__", "") == home.__name__]
-        raise UsageError(f"{target.place} has no `{target.name}`; {nearest(target.name, own)}") from error
-    if isinstance(found, Unmade):
-        assert part
-        raise failed(part, found.error) from found.error
+    found: Any = home
+    for name in target.name.split("."):
+        if not hasattr(found, name):
+            own = [key for key, value in vars(found).items() if callable(value) and getattr(value, "__module__", "") == home.__name__]
+            raise UsageError(f"{target.place} has no `{target.name}`; {nearest(name, own)}")
+        found = getattr(found, name)
+        if isinstance(found, Unmade):
+            assert part
+            raise failed(part, found.error) from found.error
     if isinstance(found, nn.Module):
         if target.arguments or target.options:
             raise UsageError(f"{replace(target, arguments=(), options={})} is a module already; it takes no options")
@@ -167,11 +168,13 @@ def in_hand(given: Any) -> nn.Module:
 def failed(part: Part, error: BaseException) -> EtudeError:
     """Which line does not run of those that are needed, and what can be done; nothing that we know of about a missing package."""
     happened = what_happened(error, part.script)
-    return EtudeError(f"{part.script.file} cannot be imported: {happened}{'' if isinstance(error, ImportError) else way_out(part)}")
+    return EtudeError(f"{part.script.file} cannot be imported: {happened}{'' if isinstance(error, ImportError) else way_out(part, error)}")
 
 
-def way_out(part: Part) -> str:
-    """Around a line that does not run: a class that needs no such line, or the whole file."""
+def way_out(part: Part, error: BaseException) -> str:
+    """Around a line that does not run: a file's place, a class that needs no such line, or the whole file."""
+    if isinstance(error, FileNotFoundError) and (part.script.file.parent / str(error.filename)).exists():
+        return f"; it runs in an empty folder here: open Path(__file__).parent / {error.filename!r}, which is found from everywhere"
     others = [f"name {part.script.file}:{name}(…) with its values" for name in Contents(part.script.tree).whole() if name != part.name]
     return f"; {part.name} needs that line: {' or '.join([*others[:1], 'add --run-all'])}"
 

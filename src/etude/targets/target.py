@@ -4,6 +4,7 @@ resnet20, googlenet@torchvision, resnet20(depth=8)      a registered network
 my_net.py:Net, my_net.py:make_net(20, norm=none)        a class, a function that makes a module, or a module, in a file
 lecture.ipynb:Net, lecture.ipynb                        the same in a notebook; without a name the one network that a file holds
 net.py:ResNet(BasicBlock, [2, 2, 2, 2])                 with names of the file among the arguments
+net.py:Zoo.resnet20                                     what a class there has or makes
 torchvision.models:resnet50                             the same in something importable
 zoo:ResNet.from_name("resnet18"), zoo:Net(Config(50))   what a class there makes, and what is made for it
 runs/lecture_residual…                                  what the run in that folder has trained
@@ -77,9 +78,14 @@ class Target:
         return replace(self, place=str(kept.place_of(self.place).resolve())) if self.kind in ("file", "run") else self
 
     @property
+    def first(self) -> str:
+        """Of its name what stands at the top level of a file: `Zoo` of `Zoo.resnet20`."""
+        return self.name.partition(".")[0]
+
+    @property
     def names(self) -> set[str]:
         """What it names in a file, if these names are there: itself, and what it is made with."""
-        return {self.name, *(name.partition(".")[0] for name in names_in([*self.arguments, *self.options.values()]))}
+        return {self.first, *(name.partition(".")[0] for name in names_in([*self.arguments, *self.options.values()]))}
 
     @property
     def network(self) -> Network:

@@ -73,7 +73,7 @@ def look(target: str, input_shape: Sequence[int] | None, first: Sequence[int] | 
             return {"networks": networks, "blocks": blocks}
         pointed = dataclasses.replace(pointed, name=networks[0])
     with opened(pointed) as made, eagerly():
-        part, module = part_of(Path(pointed.place), pointed.name, *pointed.names), bare(made.module)
+        part, module = part_of(Path(pointed.place), pointed.first, *pointed.names), bare(made.module)
         found = graph(module, tuple(input_shape)) if input_shape else a_run(module, first)
         return dataclasses.asdict(Own(found, tuple(passages(part, module, found)), made.note))
 
