@@ -280,6 +280,23 @@ def test_a_hostile_file_gets_a_clean_answer(server: Server, tmp_path: Path, file
     assert all(0 < len(diagnosis.message) < 500 and "Traceback" not in diagnosis.message for diagnosis in result.diagnoses)
 
 
+def test_a_loop_without_an_end_is_placed_in_its_own_file(server: Server, tmp_path: Path) -> None:
+    """By its line in a script, by its cell in a notebook; one in a file beside the answer is at none of the answer's lines."""
+    source = edited("transition", "x = F.relu", "while True: pass\n        x = F.relu")
+    here = next(number for number, line in enumerate(source.splitlines(), 1) if "while True" in line)
+    script = written(tmp_path, "loop", source)
+    cells = [{"cell_type": "code", "source": text} for text in ("# a note\nwidth = 3", source)]
+    notebook = tmp_path / "loop.ipynb"
+    notebook.write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    for file, cell in ((script, None), (notebook, 2)):
+        (found,) = checked("transition", file, "en", server, 3.0).diagnoses
+        assert (found.line, found.cell) == (here, cell), found.message
+    written(tmp_path, "helper", "def wait(x):\n    while True:\n        x = x + 1\n")
+    beside = written(tmp_path, "answer", "import helper\n" + edited("transition", "x = F.relu", "helper.wait(1)\n        x = F.relu"))
+    (found,) = checked("transition", beside, "en", server, 3.0).diagnoses
+    assert found.line is None and "3 s" in found.message, found.message
+
+
 def test_weights_of_an_explicit_type_are_taken(server: Server, tmp_path: Path) -> None:
     source = (places.ANSWERS / "conv1x1" / "einsum_params.py").read_text(encoding="utf-8")
     typed = source.replace(").uniform_(", ", dtype=torch.float32).uniform_(")

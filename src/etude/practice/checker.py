@@ -177,14 +177,22 @@ def outcome(
 def ended(error: Failed, seconds: float, file: Path) -> Finding:
     """How the process of a check has ended without an answer, with the line where it was."""
     said = str(error)
-    line = int(found.group(1)) if (found := re.search(r"\.py line (\d+)\)", said)) else None
+    line = line_in(said, file)
     if error.kind == "time":
-        return out_of_time(file.read_text(encoding="utf-8", errors="replace"), line, seconds)
+        return out_of_time(Script.read(file).text, line, seconds)
     if error.kind == "memory":
         return Finding("memory", {"megabytes": f"{MEGABYTES:,}"}, line)
     if found := re.search(r"died of signal (\d+)|exit code (-?\d+)", said):
         return Finding("killed", {"signal": found.group(1)}, line) if found.group(1) else Finding("left", {"code": found.group(2)}, line)
     return Finding("died", {"text": said}, line)
+
+
+def line_in(said: str, file: Path) -> int | None:
+    """The line that a sentence names of that file, counted through a notebook; None where it names none, or one of another file."""
+    if not (found := re.search(rf"\({re.escape(file.name)} (?:cell (\d+), )?line (\d+)\)", said)):
+        return None
+    cell, line = found.groups()
+    return int(line) + (Script.read(file).cells[int(cell) - 1] - 1 if cell else 0)
 
 
 def out_of_time(source: str, line: int | None, seconds: float) -> Finding:
