@@ -318,6 +318,16 @@ def without_gradient(network: nn.Module) -> None:
     network.forward = torch.no_grad()(network.forward)
 
 
+def through_float32(convert: Callable[[Tensor], Tensor]) -> Callable[[nn.Module], object]:
+    """What comes in and what goes into the linear layer is converted."""
+
+    def changed(network: Any) -> None:
+        for part in (network, network.fc):
+            part.register_forward_pre_hook(lambda module, given: convert(given[0]))
+
+    return changed
+
+
 MORE: list[tuple[Callable[[nn.Module], object], str, str]] = [
     (still, "departs", "training leaves the running statistics of norm1 (your norm1.running_mean) and of 6 more as they are"),
     (ceiling, "departs", "norm1"),
@@ -327,6 +337,10 @@ MORE: list[tuple[Callable[[nn.Module], object], str, str]] = [
     (result(lambda network, x: (x[:, :7], x)), "faithful", ""),
     (result(lambda network, x: x.squeeze()), "faithful", "for a single image it gives 10, without the batch"),
     (without_gradient, "departs", "other gradients: none passes through"),
+    (through_float32(lambda x: x.float()), "faithful", ""),
+    (through_float32(lambda x: x.to(torch.float32)), "faithful", ""),
+    (through_float32(lambda x: x * torch.ones(x.shape[1:], dtype=torch.float32)), "faithful", ""),
+    (through_float32(lambda x: x.to(dtype=torch.float32).relu()), "departs", ""),
 ]
 
 

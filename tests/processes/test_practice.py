@@ -304,6 +304,12 @@ def test_weights_of_an_explicit_type_are_taken(server: Server, tmp_path: Path) -
     assert checked("conv1x1", written(tmp_path, "a", typed), "en", server).passed
 
 
+def test_what_is_converted_to_float32_on_the_way_is_taken(server: Server, tmp_path: Path) -> None:
+    """Though it runs in float64."""
+    source = edited("residual_block", "y = self.conv1(x)", "y = self.conv1(x.float())")
+    assert checked("residual_block", written(tmp_path, "a", source), "en", server).passed
+
+
 def test_what_runs_apart_knows_no_language(server: Server, tmp_path: Path) -> None:
     """It says what happened in values; each language has its own words for them, phrases within them included."""
     source = edited("residual_block", "y = self.conv1(x)", "y = x.tanh()")

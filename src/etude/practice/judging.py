@@ -27,6 +27,7 @@ from etude.targets.opening import imported, part_of
 from etude.targets.statement import DEFINITIONS
 from etude.targets.surroundings import Unmade
 from etude.verification.judge import default_dtype
+from etude.verification.prepare import in_its_type
 
 LOUD = frozenset({*said(), "time", "never_ends"})
 
@@ -62,6 +63,7 @@ def undisturbed() -> Iterator[None]:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         stack.enter_context(default_dtype(torch.float64))
+        stack.enter_context(in_its_type())
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
         warnings.simplefilter("ignore")

@@ -12,7 +12,7 @@ from etude.papers import Step
 from etude.verification.align import Alignment, Binding
 from etude.verification.departures import Departure
 from etude.verification.parts import sources
-from etude.verification.prepare import copied
+from etude.verification.prepare import copied, in_its_type
 from etude.verification.trace import Trace
 from etude.wording import size
 
@@ -118,7 +118,8 @@ def never_updated(steps: Sequence[Step], found: Alignment, module: nn.Module, ru
     """Running statistics that a run in training mode leaves as they are, as one departure. `run` is given a copy of the module."""
     own = copied(module).train()
     before = {name: buffer.clone() for name, buffer in own.named_buffers()}
-    run(own)
+    with in_its_type():
+        run(own)
     after = dict(own.named_buffers())
     names = {in_no_order(buffer): name for name, buffer in module.named_buffers() if buffer.dim()}
     held = [(steps[index].path, names.get(in_no_order(binding.mean()), "")) for index, binding in found.bindings.items() if binding.mean]

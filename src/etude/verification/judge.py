@@ -33,7 +33,7 @@ from etude.verification.invariants import (
 from etude.verification.limited import is_out_of_memory
 from etude.verification.limits import SMALL_SIDE, images_for
 from etude.verification.normal import normal
-from etude.verification.prepare import bare, copied, eagerly, register_listed
+from etude.verification.prepare import bare, copied, eagerly, in_its_type, register_listed
 from etude.verification.running import Run, Stopped, first_run, images_to_try, in_both_modes, without_batch
 from etude.verification.statistics import find_statistics
 from etude.verification.trace import EQUAL, Trace, difference, gradients_differ, ran, randomise, same_numbers, traced
@@ -344,7 +344,7 @@ class Judge:
         side = min(SMALL_SIDE, *self.network.input[1:])
         if self.shape[1:] != (side, side):
             small = noise(4, (self.shape[0], side, side))
-            with contextlib.suppress(Exception), torch.no_grad():
+            with contextlib.suppress(Exception), torch.no_grad(), in_its_type():
                 steps_at(self.against, (self.shape[0], side, side), self.options)  # the table takes it too
                 self.call(copied(self.module).train())(small)
                 return small

@@ -4,12 +4,13 @@ import contextlib
 import copy
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import CellType, FunctionType, MethodType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 
 def copied(module: nn.Module) -> nn.Module:
@@ -96,6 +97,23 @@ def eagerly() -> contextlib.AbstractContextManager[Any]:
     """Within it nothing is compiled, functions with the decorator neither."""
     may_be = "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance")
     return torch.compiler.set_stance("force_eager") if may_be else contextlib.nullcontext()
+
+
+class InFloat64(TorchFunctionMode):
+    """Where a module is made one of float64, what it converts to float32 on the way is float64 too: `x.float()`, `dtype=torch.float32`."""
+
+    def __torch_function__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        func = Tensor.double if func is Tensor.float else func
+        return func(*map(as_float64, args), **{key: as_float64(value) for key, value in (kwargs or {}).items()})
+
+
+def as_float64(value: Any) -> Any:
+    return torch.float64 if value is torch.float32 else value
+
+
+def in_its_type() -> contextlib.AbstractContextManager[Any]:
+    """Within it a module runs in the type that is torch's default now, whatever it converts to on the way."""
+    return InFloat64() if torch.get_default_dtype() is torch.float64 else contextlib.nullcontext()
 
 
 def register_listed(module: nn.Module) -> list[str]:

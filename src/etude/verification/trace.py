@@ -26,6 +26,7 @@ from etude.explain.recorder import Call, Function, Recorder, name_of, tensors_in
 from etude.operator import Operator
 from etude.verification.interpret import without_chance
 from etude.verification.parts import Parts
+from etude.verification.prepare import in_its_type
 
 CLOSE = 1e-7  # of the largest entry; in float64 equal functions agree to about 1e-12, others do not to 1e-3
 NOBODYS = tuple(f"{folder}{os.sep}" for folder in (Path(torch.__file__).parent, Path(__file__).parents[1]))  # torch's files, and ours
@@ -153,7 +154,7 @@ def ran(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]) -> Tra
 
 def recorded(recorder: "EventRecorder", call: Callable[[Tensor], Any]) -> Trace:
     before = generators()
-    with recorder:
+    with in_its_type(), recorder:
         result = call(recorder.trace.images)
     recorder.trace.chance = generators() != before
     recorder.trace.outputs = tuple(tensors_in(result))
@@ -356,7 +357,7 @@ def gradients_of(loss: Tensor, leaves: Sequence[Tensor], *, retain_graph: bool =
         return [None] * len(leaves)
     for leaf in leaves:
         leaf.grad = None
-    with AgainWithoutChance():  # which `backward` itself would leave
+    with in_its_type(), AgainWithoutChance():  # which `backward` itself would leave
         arguments = ((loss,), (torch.ones_like(loss),), retain_graph, False, ())
         _engine_run_backward(*arguments, allow_unreachable=True, accumulate_grad=True)
     gradients = [leaf.grad for leaf in leaves]
