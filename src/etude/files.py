@@ -2,12 +2,15 @@
 
 import contextlib
 import os
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 WEIGHTS = (".safetensors", ".pth", ".pt", ".th", ".tar", ".bin", ".pkl", ".ckpt")  # how files of weights end
 
 LOOK_SECONDS = 1.0  # how long to try for a lock: whoever asks whether it is held has it for an instant
+asking = threading.Lock()  # one in this process at a time, where whoever asks has the lock alone
 
 
 @contextlib.contextmanager
@@ -45,17 +48,39 @@ def write_text(path: Path, text: str) -> None:
 
 
 def is_held(lock: Path) -> bool:
-    """Whether a process holds that lock; the system lets go of it when the process dies. Nobody holds one that is not there."""
+    """Whether a process holds that lock; the system lets go of it when the process dies. Nobody holds one that is not there.
+
+    Whoever only asks at the same time is not taken for one that holds it.
+    """
     if not lock.exists():
         return False
-    import filelock  # which takes its time
-
-    look = filelock.FileLock(lock)
     try:
-        look.acquire(timeout=0)
-    except filelock.Timeout:
-        return True
+        return not (takes(lock) if sys.platform == "win32" else shares(lock))
     except OSError:  # not ours to write, so none of our processes holds it
         return False
-    look.release()
-    return False
+
+
+def shares(lock: Path) -> bool:
+    """Whether it can be had for an instant, together with all others who ask."""
+    import fcntl  # which Windows does not have
+
+    with lock.open("rb+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # a file system without such locks
+            return takes(lock)
+        fcntl.flock(file, fcntl.LOCK_UN)  # a process that was forked meanwhile has the file open too
+    return True
+
+
+def takes(lock: Path) -> bool:
+    """Whether it can be had for an instant, alone."""
+    import filelock  # which takes its time
+
+    try:
+        with asking, filelock.FileLock(lock).acquire(timeout=0):
+            return True
+    except filelock.Timeout:
+        return False

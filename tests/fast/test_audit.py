@@ -1,6 +1,8 @@
 """The list of implementations, where their code is got from, and what is kept of them. Nothing is installed or fetched here."""
 
+import re
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from etude.audit import audit, places
 from etude.audit.audit import Found, found_in
 from etude.audit.implementations import Package, Repository, Row, Source, matching, read
 from etude.audit.places import Place, Unavailable
-from etude.errors import UsageError
+from etude.errors import EtudeError, UsageError
 from etude.tables import TableError
 from etude.verification.verdict import Verification
 from lessons import make
@@ -41,6 +43,7 @@ def test_the_list_is_long_and_everything_has_its_version() -> None:
     ("text", "message"),
     [
         ("rows = 1", r"my\.toml: expected \[\[source\]\] tables"),
+        ("source = [1]", r"my\.toml: source\[0\] = 1, expected a table"),
         ("source = []\nnotes = { v15 = 3 }", r"my\.toml: notes: expected a sentence for each name"),
         ("[[source]]\npackage = 'zoo'\nrows = []", r"my\.toml: source\[0\]: missing key `version`"),
         ("[[source]]\npackage = 'zoo'\nversion = '1'\nrows = [{ target = 'a:b' }]", r"source\[0\]\.rows\[0\]: missing key `against`"),
@@ -103,6 +106,12 @@ def test_what_cannot_be_had_is_said_in_a_line() -> None:
         places.run("etude-no-such-program")
 
 
+def test_what_does_not_end_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "SECONDS", 0.2)
+    with pytest.raises(Unavailable, match=r"^`python\S* -c import time; time.sleep\(600\) …` did not end within 0\.2 s$"):
+        places.run(sys.executable, "-c", "import time; time.sleep(600)")
+
+
 # ── What is found ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -137,6 +146,16 @@ def test_an_audit_goes_on_where_it_stopped_and_past_what_cannot_be_had(tmp_path:
     monkeypatch.setattr(audit, "VERSION", "0")
     audit.audit(SOURCES[:1], tmp_path, said.append)
     assert judged[5:] == ["zoo:net(3)", "zoo:other"], "what another version has found is judged anew"
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"a": 1}', '{"a": {}}', "\xff"])
+def test_what_was_found_and_is_damaged_is_named_and_left(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "zoo-1.0" / "found.json"
+    file.parent.mkdir()
+    file.write_text(text, encoding="latin-1")
+    with pytest.raises(EtudeError, match=rf"{re.escape(str(file))}: is damaged"):
+        audit.audit(SOURCES[:1], tmp_path, print)
+    assert file.read_text(encoding="latin-1") == text
 
 
 def test_the_first_departure_is_that_of_the_place() -> None:

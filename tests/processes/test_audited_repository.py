@@ -3,12 +3,16 @@
 import json
 import shutil
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 import etude
 import shell
+from etude.audit.implementations import Repository
+from etude.audit.places import Unavailable, checkout
 
 MISTAKES = Path(etude.__file__).parent / "practice" / "exercises" / "lecture_residual" / "mistakes"
 LIST = """
@@ -60,3 +64,26 @@ def test_a_repository_is_fetched_from_a_mirror_and_judged_once(tmp_path: Path, m
     again = shell.etude(*arguments)
     assert json.loads(again.stdout)[0] == judged
     assert "models/net.py" not in again.stderr
+
+
+class Asks(BaseHTTPRequestHandler):
+    """Wants a name and a password for everything, as GitHub does for a repository that is not there."""
+
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="GitHub"')
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on standard error."""
+
+
+def test_nobody_is_asked_for_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with HTTPServer(("127.0.0.1", 0), Asks) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        misspelt = Repository(f"http://127.0.0.1:{server.server_port}/owner/misspelt", "0" * 40, "MIT", ())
+        with pytest.raises(Unavailable, match=r"could not read Username .* terminal prompts disabled"):
+            checkout(misspelt, tmp_path / "code")
+        server.shutdown()

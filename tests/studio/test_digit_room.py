@@ -31,7 +31,7 @@ def three() -> bytes:
 
 @pytest.mark.parametrize("name", kept.names())
 def test_every_network_that_is_brought_sees_a_three(client: TestClient, three: bytes, name: str) -> None:
-    answer = client.post("/en/digit/look", params={"network": name}, content=three, headers=BYTES).json()
+    answer = client.post("/en/digit/look", params={"drawn": 1, "network": name}, content=three, headers=BYTES).json()
     assert answer["classes"][int(np.argmax(answer["probabilities"]))] == "3"
     assert sum(answer["probabilities"]) == pytest.approx(1)
     picture = centred(np.frombuffer(three, np.uint8).reshape(CANVAS, CANVAS))
@@ -42,13 +42,13 @@ def test_every_network_that_is_brought_sees_a_three(client: TestClient, three: b
 
 
 def test_of_a_residual_block_x_and_what_is_added_to_it(client: TestClient, three: bytes) -> None:
-    answer = client.post("/en/digit/look", params={"network": "lecture_residual.lecture"}, content=three, headers=BYTES).json()
+    answer = client.post("/en/digit/look", params={"drawn": 1, "network": "lecture_residual.lecture"}, content=three, headers=BYTES).json()
     assert [[branch["role"] for branch in one["branches"]] for one in answer["junctions"]] == [["x", "F(x)", "sum"]] * 2
 
 
 def test_what_is_covered_changes_the_answer_and_the_picture(client: TestClient, three: bytes) -> None:
-    whole = client.post("/en/digit/look", content=three, headers=BYTES).json()
-    covered = client.post("/en/digit/look", params={"cover": "4,10"}, content=three, headers=BYTES).json()
+    whole = client.post("/en/digit/look?drawn=1", content=three, headers=BYTES).json()
+    covered = client.post("/en/digit/look", params={"drawn": 1, "cover": "4,10"}, content=three, headers=BYTES).json()
     assert covered["before"] == pytest.approx(whole["probabilities"], abs=1e-5)
     assert covered["probabilities"] != pytest.approx(whole["probabilities"], abs=1e-5)
     pixels = np.frombuffer(base64.b64decode(covered["seen"]["pixels"]), np.uint8).reshape(28, 28)
@@ -57,7 +57,7 @@ def test_what_is_covered_changes_the_answer_and_the_picture(client: TestClient, 
 
 def test_the_answer_is_that_of_the_command(client: TestClient, three: bytes) -> None:
     """On the picture that the page saves."""
-    answer = client.post("/en/digit/look", content=three, headers=BYTES).json()
+    answer = client.post("/en/digit/look?drawn=1", content=three, headers=BYTES).json()
     trained = etude.load("lecture_inception.lecture")  # which is chosen where nobody chooses
     import torch
 
@@ -73,6 +73,8 @@ def test_a_photograph_of_a_digit(client: TestClient) -> None:
     picture.save(file, "PNG")
     answer = client.post("/en/digit/look", content=file.getvalue(), headers=BYTES).json()
     assert answer["classes"][int(np.argmax(answer["probabilities"]))] == "3"
+    as_long_as_a_drawing = file.getvalue().ljust(CANVAS * CANVAS, b"\0")
+    assert client.post("/en/digit/look", content=as_long_as_a_drawing, headers=BYTES).json() == answer
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,7 @@ def test_a_photograph_of_a_digit(client: TestClient) -> None:
     [
         ({}, b"", "not a readable image"),
         ({}, b"GIF89a", "not a readable image"),
+        ({"drawn": "1"}, b"\0" * 100, "not a readable image"),
         ({}, b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "not a readable image"),
         ({"network": "../../etc"}, b"", "no trained network"),
         ({"network": "<script>"}, b"", "no trained network"),

@@ -74,6 +74,7 @@ def bench(client: TestClient) -> Iterator[Bench]:
     ("code", "printed", "error", "line"),
     [
         ("print(1 + 1)", "2\n", None, None),
+        ("print('\\ud83d')", "\ud83d\n", None, None),  # half of a character, which UTF-8 does not have
         ("print(1)\n1 / 0", "1\n", "ZeroDivisionError: division by zero", 2),
         ("def f():\n    raise KeyError('a')\n\nf()", "", "KeyError: 'a'", 2),
         ("for", "", "SyntaxError", 1),
@@ -124,7 +125,7 @@ def test_the_filter_is_the_worked_example(client: TestClient) -> None:
     assert found["sum"][0][0] == pytest.approx(2.6)  # slide 11
     moved = client.get("/en/lessons/figures/conv1x1?weights=1,0,-1").json()
     assert moved["sum"][0] == pytest.approx([1 - 9, 2 - 8, 3 - 7])
-    assert moved["command"] == "etude explain conv1x1 --set weights=[1.0,0.0,-1.0]"
+    assert moved["command"] == "etude explain conv1x1 --set 'weights=[1.0,0.0,-1.0]'"
 
 
 def test_the_cost_is_that_of_the_slides(client: TestClient) -> None:

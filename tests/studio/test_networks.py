@@ -140,6 +140,14 @@ def test_somebodys_own_is_drawn_whatever_it_is_held_against(tmp_path: Path) -> N
     assert sum(len(stop.lines) for stop in walk(found.graph)) == len(found.graph.nodes)
 
 
+def test_lines_are_counted_as_python_counts_them(tmp_path: Path) -> None:
+    """A page break and what Unicode takes for the end of a line are none."""
+    source = "# a\fb\x0bc\u2028d\nfrom torch import nn\n\n\nclass Net(nn.Sequential):\n    def __init__(self):\n"
+    (tmp_path / "net.py").write_text(f"{source}        super().__init__(nn.Flatten(), nn.Linear(12, 10))\n", encoding="utf-8")
+    found = Own.from_dict(json.loads(json.dumps(look(str(tmp_path / "net.py"), (3, 2, 2)))))
+    assert [(one.line, one.text.split("\n")[0]) for one in found.passages] == [(5, "class Net(nn.Sequential):")]
+
+
 # ── One's own ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

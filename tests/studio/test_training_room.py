@@ -5,8 +5,11 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ pytest.importorskip("starlette", reason="the studio is an extra: pip install 'et
 
 from starlette.testclient import TestClient
 
+from etude import files
 from etude.cli.cell import command
 from etude.errors import EtudeError
 from etude.studio import background
@@ -164,6 +168,30 @@ def test_whoever_looks_disturbs_nobody(tmp_path: Path) -> None:
     assert not run.running
 
 
+@pytest.mark.parametrize("one", [files.is_held, lambda lock: not files.takes(lock)], ids=["shared", "alone"])
+def test_who_only_looks_is_not_taken_for_one_that_trains(tmp_path: Path, one: Callable[[Path], bool]) -> None:
+    """Many at once; `alone` is how Windows is asked."""
+    lock = tmp_path / "lock"
+    assert not files.is_held(lock), "nobody holds one that is not there"
+    lock.touch()
+    with ThreadPoolExecutor(8) as several:
+        assert not any(several.map(one, [lock] * 2_000))
+        with filelock.FileLock(lock):
+            assert all(several.map(one, [lock] * 20))
+
+
+def test_a_run_whose_name_no_page_can_hold_hides_no_other(client: TestClient, tmp_path: Path) -> None:
+    made(tmp_path).checkpoint.touch()
+    strange = tmp_path / "runs" / os.fsdecode(b"caf\xe9")
+    try:
+        shutil.copytree(tmp_path / "runs" / NAME, strange)
+    except OSError:
+        pytest.skip("names are text on this file system")
+    assert client.get("/en/training/list").json()["html"].count('type="checkbox"') == 1
+    assert client.get("/en/training/").status_code == 200
+    assert f"<option>{NAME}</option>" in client.get("/en/digit/").text
+
+
 @pytest.mark.parametrize(
     ("rows", "found"),
     [
@@ -232,7 +260,18 @@ def numbers(accuracy: float) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "asked", ["name=../x", "name=x.toml", "name=lecture.nothing", "budget=huge", "seeds=0", "seeds=-1", "seeds=9999999999", "data=/etc"]
+    "asked",
+    [
+        "name=../x",
+        "name=x.toml",
+        "name=lecture.nothing",
+        "budget=huge",
+        "seeds=0",
+        "seeds=-1",
+        "seeds=9999999999",
+        "seeds=00000000101",
+        "data=/etc",
+    ],
 )
 def test_no_other_reproduction(client: TestClient, asked: str) -> None:
     for page in ("reproduction", "table", "page"):
@@ -305,6 +344,37 @@ def test_why_it_failed_is_said(behind: Background, tmp_path: Path, client: TestC
     assert behind.failure(address).startswith("no recipe `<nothing>`")
     shown = client.get(f"/en/{address}", headers={"Accept": "text/html"}).text
     assert "no recipe `&lt;nothing&gt;`" in shown
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "said"),
+    [
+        (ZeroDivisionError("division by zero"), 1, "ZeroDivisionError: division by zero"),
+        (KeyboardInterrupt(), 130, ""),
+        (SystemExit(130), 130, ""),
+        (SystemExit(2), 2, "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_how_it_ended_is_noted_whatever_ended_it(behind: Background, end: BaseException, code: int, said: str) -> None:
+    behind.folder.mkdir(parents=True)
+    behind.log.write_text("Traceback\n" + "  a line of it\n" * 500 + "ZeroDivisionError: division by zero\n")
+    with pytest.raises(type(end)), behind.held(["train"], "training/x"):
+        raise end
+    task = behind.last()
+    assert task is not None
+    assert (task.code, behind.failure("training/x")) == (code, said)
+
+
+def test_what_starts_too_late_does_not_start(behind: Background, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    monkeypatch.setattr(background, "started", lambda *_: waiting)
+    monkeypatch.setattr(background, "START_SECONDS", 0.1)
+    with pytest.raises(EtudeError, match="etude ls: did not start"):
+        behind.start(["ls"], "training/x", tmp_path)
+    try:
+        assert waiting.wait(60) == -signal.SIGKILL
+    finally:
+        waiting.kill()
 
 
 @pytest.mark.parametrize("record", ["", "[]", "{}", '{"arguments": 3}', '{"arguments": [], "page": "x", "process": "y"}'])

@@ -97,3 +97,71 @@ def test_a_three_is_drawn_and_seen(page: Page, language: str) -> None:
     expect(page.locator("#answer")).to_have_text("3", timeout=60_000)
     expect(page.locator("#junctions section")).to_have_count(2)
     expect(page.locator("#junctions canvas")).to_have_count(8)
+
+
+# ── Where the studio does not answer, or too late ────────────────────────────────────────────────────────────────────
+
+GONE = "() => { window.asked = window.fetch; window.fetch = () => Promise.reject(new TypeError()); }"
+BACK = "() => { window.fetch = window.asked; }"
+LATE = """() => {
+  const asked = window.fetch;
+  window.fetch = (...what) => new Promise((give) => {
+    window.answer = async () => {
+      const found = await (await asked(...what)).json();
+      give({ ok: true, json: async () => found });
+      await new Promise((done) => setTimeout(done, 50));
+    };
+  });
+}"""
+NO_ANSWER = {"en": "The studio does not answer", "zh": "没有响应"}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_figure_says_that_the_studio_has_gone_and_goes_on(page: Page, language: str) -> None:
+    page.goto(f"/{language}/lessons/1-conv1x1/")
+    figure = page.locator("[data-figure=conv1x1]")
+    top_left = figure.locator(".maps table").last.locator("td").first
+    expect(top_left).to_have_text("2.6")
+    page.evaluate(GONE)
+    figure.locator("input[type=range]").first.fill("1")
+    expect(figure.get_by_role("alert")).to_contain_text(NO_ANSWER[language])
+    page.evaluate(BACK)
+    figure.locator("input[type=range]").first.fill("0.9")
+    expect(top_left).to_have_text("3")
+    expect(figure.get_by_role("alert")).to_have_count(0)  # a role that is hidden is none
+
+
+def test_a_measurement_that_failed_can_be_asked_for_again(page: Page) -> None:
+    page.goto("/en/lessons/3-degradation/")
+    figure = page.locator("[data-figure=depth]")
+    button = figure.locator(".stage button")
+    told = button.inner_text()
+    page.evaluate(GONE)
+    button.click()
+    expect(figure.get_by_role("alert")).to_contain_text(NO_ANSWER["en"])
+    expect(button).to_have_text(told)
+    expect(button).to_be_enabled()
+
+
+def test_a_button_that_failed_can_be_pressed_again(page: Page) -> None:
+    page.goto("/en/networks/")
+    code = b"import torch\n\nclass Net(torch.nn.Module):\n    def __init__(self):\n        raise ValueError\n"
+    page.set_input_files("#file", {"name": "net.py", "mimeType": "text/x-python", "buffer": code})
+    button = page.locator("[data-again]")
+    button.wait_for(timeout=60_000)
+    page.evaluate(GONE)
+    button.click()
+    expect(page.locator("[data-again] + [role=alert]")).to_contain_text(NO_ANSWER["en"])
+    expect(button).to_be_enabled()
+
+
+def test_an_answer_to_what_was_cleared_is_not_shown(page: Page) -> None:
+    page.goto("/en/digit/?network=lecture_inception.lecture")
+    empty = page.locator("#answer").inner_text()
+    page.evaluate(LATE)
+    page.locator("#drawing").click()
+    page.locator("#clear").click()
+    page.evaluate("window.answer()")
+    expect(page.locator("#answer")).to_have_text(empty)
+    expect(page.locator("#bars")).to_be_empty()
+    expect(page.locator("#places")).to_be_hidden()

@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from etude.audit.implementations import Row, Source
 from etude.audit.places import Place, Unavailable, place_of
+from etude.errors import EtudeError
 from etude.files import write_text
 from etude.tables import build
 from etude.verification.verdict import EXIT_CODES, Verification
@@ -114,11 +115,15 @@ def rows_of(source: Source, home: Path, say: Say, again: bool) -> Iterator[tuple
 
 
 def _kept(file: Path) -> dict[str, Found]:
-    """What this version of Etude has found before, by command."""
+    """What this version of Etude has found before, by command. Raises EtudeError where the file is damaged; it is not written over."""
     if not file.is_file():
         return {}
-    plain = json.loads(file.read_text(encoding="utf-8"))
-    return {key: build(Found, found, str(file)) for key, found in plain.items() if found["etude"] == VERSION}
+    try:
+        plain = json.loads(file.read_text(encoding="utf-8"))
+        ours = {key: found for key, found in plain.items() if found["etude"] == VERSION}
+    except (ValueError, AttributeError, TypeError, KeyError) as error:
+        raise EtudeError(f"{file}: is damaged; mend it, or delete it to have its rows judged again") from error
+    return {key: build(Found, found, str(file)) for key, found in ours.items()}
 
 
 def _got(source: Source, home: Path) -> Place | Unavailable:

@@ -135,6 +135,8 @@ def read(file: Path = FILE) -> tuple[Source, ...]:
 
 
 def _source(given: Any, where: str) -> Source:
+    if not isinstance(given, dict):
+        raise TableError(f"{where} = {given!r}, expected a table")
     try:
         return build(Repository, given, where) if "repository" in given else build(Package, given, where)
     except UsageError as error:  # of a row, which is as `etude verify` takes it

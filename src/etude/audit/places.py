@@ -13,6 +13,7 @@ from etude.errors import EtudeError
 from etude.files import write_text
 
 OURS = Path(__file__).parents[2]
+SECONDS = 3600.0  # for one command; a slow line is to change no verdict
 
 
 class Unavailable(EtudeError):
@@ -80,12 +81,33 @@ def checkout(source: Repository, folder: Path) -> Path:
 
 
 def run(*command: str) -> None:
-    """Raises Unavailable with what the command said last where it fails, or where it is not there."""
+    """Raises Unavailable with what the command said last where it fails, where it does not end, or where it is not there."""
+    short = f"`{Path(command[0]).name} {' '.join(command[1:4])} …`"
     try:
-        done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, encoding="utf-8", errors="replace", check=False)
+        done = subprocess.run(
+            command,
+            env=os.environ | unasked(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=SECONDS,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
     except OSError as error:
         raise Unavailable(f"{command[0]} cannot be run: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"{short} did not end within {SECONDS:g} s") from error
     if done.returncode:
         said = [line.strip() for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
         errors = [line for line in said if line.lower().startswith(("error", "fatal"))]
-        raise Unavailable(f"`{Path(command[0]).name} {' '.join(command[1:4])} …` failed: {(errors or said or ['it says nothing'])[-1]}")
+        raise Unavailable(f"{short} failed: {(errors or said or ['it says nothing'])[-1]}")
+
+
+def unasked() -> dict[str, str]:
+    """What keeps git from asking for a name or a password, which it does at the terminal whatever its standard input is.
+
+    GitHub asks for them where a repository is not there.
+    """
+    ssh = os.environ.get("GIT_SSH_COMMAND", "ssh")
+    return {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": "", "GIT_SSH_COMMAND": f"{ssh} -oBatchMode=yes"}

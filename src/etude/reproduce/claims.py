@@ -205,7 +205,9 @@ def published_value(paper: Paper, reference: Reference) -> PublishedValue:
     """
     if reference.curve:
         curve = _entry(paper.curves, reference.curve, f"{paper.id}: curve")
-        runs = int(paper.fact(reference.runs).held)
+        runs = paper.fact(reference.runs).held
+        if not isinstance(runs, int):
+            raise TableError(f"{paper.id}: runs {reference.runs!r} = {runs!r}, expected a fact that is a whole number")
         return PublishedValue(float(curve.last.held), curve.unit, curve.at, runs, "single run" if runs == 1 else "mean", curve)
     table = _entry(paper.results, reference.table, f"{paper.id}: table")
     methods = [row for row in table.rows if row.method == reference.method]

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -32,7 +32,7 @@ def studio(
     where: Places, door: Door, lifespan: Lifespan | None = None, bench: Bench | None = None, dropped: Dropped | None = None
 ) -> Guard:
     """The application that serves one folder through one door; whoever gives it a bench and files that were dropped closes them."""
-    errors = {EtudeError: mendable, OSError: of_the_disk, HTTPException: no_page, Exception: broken}
+    errors = {EtudeError: mendable, OSError: of_the_disk, HTTPException: no_page, ClientDisconnect: left, Exception: broken}
     app = Starlette(routes=routes(), exception_handlers=errors, lifespan=lifespan)
     app.state.places, app.state.bench, app.state.dropped = where, bench or Bench(), dropped or Dropped()
     return Guard(app, door)
@@ -85,6 +85,11 @@ def no_page(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     missing = say(language_of(request), "frame", "not_found")
     return sorry(request, missing if error.status_code == 404 else error.detail, error.status_code)
+
+
+def left(request: Request, error: Exception) -> Response:
+    """Whoever asked has gone before all was said, and reads no answer."""
+    return Response(status_code=400)
 
 
 def broken(request: Request, error: Exception) -> Response:

@@ -21,7 +21,7 @@ from etude.errors import EtudeError
 from etude.files import LOOK_SECONDS, is_held, write_text
 
 START_SECONDS = 60.0  # on a machine that has much to do; usually 0.3
-LOG_BYTES = 4096  # of the end of the log, which are read
+LOG_BYTES = 65_536  # of the end of the log, which are read; a traceback through torch is long
 told_to_stop = set[int]()  # processes; a second signal would end one in the middle of a step
 
 
@@ -103,6 +103,7 @@ class Background:
         end = time.monotonic() + START_SECONDS
         while self.last() is None:
             if process.poll() is not None or time.monotonic() > end:
+                process.kill()  # or else it would begin after all, behind the back of whoever was told that it did not
                 raise EtudeError(f"etude {shlex.join(arguments)}: did not start ({self.said(1) or 'it says nothing'})")
             time.sleep(0.02)
 
@@ -125,8 +126,8 @@ class Background:
         self.note(task)
         try:
             yield
-        except SystemExit as end:
-            self.note(replace(task, code=end.code if isinstance(end.code, int) else 1))
+        except BaseException as end:
+            self.note(replace(task, code=code_of(end)))
             raise
         finally:
             lock.release()
@@ -161,6 +162,13 @@ class Background:
             return "the process was ended from outside"
         last = self.said(1)
         return last.removeprefix("error: ") if last.startswith("error: ") or "Traceback" in self.said(1000) else ""
+
+
+def code_of(end: BaseException) -> int:
+    """With which a process ends where nothing catches this."""
+    if isinstance(end, KeyboardInterrupt):
+        return 130
+    return end.code if isinstance(end, SystemExit) and isinstance(end.code, int) else 1
 
 
 def interrupt(process: int) -> None:

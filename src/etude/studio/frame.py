@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup, escape
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from etude.errors import EtudeError
+from etude.files import is_text
 from etude.practice.workbook import STATE, USUAL, Workbook
 from etude.report.pictures import in_chinese as pictures_in_chinese
 from etude.report.web import content
 from etude.report.web import templates as templates_of_report
 from etude.studio.bench import Bench
 from etude.studio.words import LANGUAGES, Language, say, tell
+from etude.train.run import Run
 from etude.train.store import Store
 from etude.views.chinese import in_chinese
 from etude.views.view import View
@@ -49,6 +51,11 @@ class Places:
     @property
     def store(self) -> Store:
         return Store(self.folder / "runs")
+
+    @property
+    def runs(self) -> list[Run]:
+        """All that were started there, but those whose names no page can hold."""
+        return [run for run in self.store.runs() if is_text(str(run.folder.relative_to(self.store.root)))]
 
 
 @functools.cache
@@ -95,8 +102,8 @@ def part(language: Language, room: str, template: str, **values: Any) -> str:
 
 
 def language_of(request: Request) -> Language:
-    """Every address begins with its language."""
-    first = request.scope["path"].split("/")[1]
+    """Every address of a page begins with its language; `*`, which HTTP knows too, does not."""
+    first = request.scope["path"].removeprefix("/").partition("/")[0]
     return next((language for language in LANGUAGES if language == first), "en")
 
 
@@ -127,8 +134,9 @@ def drawn(picture: Markup, language: Language) -> Markup:
 
 
 def answer(value: Any, status: int = 200) -> Response:
-    """To a script of ours."""
-    return JSONResponse(value, status, {"Cache-Control": "no-store"})
+    """To a script of ours. In ASCII: what somebody's code prints may be half of a character, which no UTF-8 has."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return Response(text, status, {"Cache-Control": "no-store"}, "application/json")
 
 
 async def asked(request: Request, **kinds: type) -> dict[str, Any]:

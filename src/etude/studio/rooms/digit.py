@@ -55,7 +55,7 @@ def choices(where: Places) -> list[Choice]:
     order = registry.names()
     names = sorted(kept.names(), key=lambda name: order.index(name.partition(".")[0]))
     brought = [Choice(name, kept.place_of(name)) for name in names]
-    runs = [run for run in where.store.runs() if run.checkpoint.exists()]
+    runs = [run for run in where.runs if run.checkpoint.exists()]
     return brought + [Choice(str(run.folder.relative_to(where.store.root)), run.folder) for run in runs]
 
 
@@ -87,11 +87,11 @@ def digit(request: Request) -> Response:
 
 
 async def look(request: Request) -> Response:
-    """What the network at ?network=NAME makes of a drawing (CANVAS×CANVAS bytes), or of a file; &cover=ROW,COLUMN covers a part."""
+    """What the network at ?network=NAME makes of a file, or with &drawn=1 of CANVAS×CANVAS bytes; &cover=ROW,COLUMN covers a part."""
     from starlette.concurrency import run_in_threadpool
 
     body = await request.body()
-    return answer(await run_in_threadpool(seen, chosen(request), body, corner(request)))
+    return answer(await run_in_threadpool(seen, chosen(request), body, "drawn" in request.query_params, corner(request)))
 
 
 def corner(request: Request) -> tuple[int, int] | None:
@@ -105,14 +105,14 @@ def corner(request: Request) -> tuple[int, int] | None:
     return int(row), int(column)
 
 
-def seen(choice: Choice, body: bytes, cover: tuple[int, int] | None) -> dict[str, Any]:
+def seen(choice: Choice, body: bytes, is_drawn: bool, cover: tuple[int, int] | None) -> dict[str, Any]:
     import torch
 
     from etude.explain.maps import junctions
 
     with looking, torch.no_grad():
         trained = loaded(choice.place, stamp(choice.place))
-        whole = pixels(trained, body).unsqueeze(0)
+        whole = pixels(trained, body, is_drawn).unsqueeze(0)
         images = whole if cover is None else covered(trained, whole, cover)
         logits, met = junctions(trained.module, trained.normalised(images))
         before = None if cover is None else trained(whole).softmax(1)[0].tolist()
@@ -148,7 +148,7 @@ def covered(trained: "TrainedNetwork", images: "torch.Tensor", corner: tuple[int
     return images
 
 
-def pixels(trained: "TrainedNetwork", body: bytes) -> "torch.Tensor":
+def pixels(trained: "TrainedNetwork", body: bytes, is_drawn: bool) -> "torch.Tensor":
     """C×H×W bytes, as the network's training images were. Raises EtudeError for what is neither a drawing nor an image."""
     import numpy as np
     import torch
@@ -157,7 +157,7 @@ def pixels(trained: "TrainedNetwork", body: bytes) -> "torch.Tensor":
     from etude.data.picture import opened
     from etude.train.predict import prepared
 
-    if trained.image == GREY and len(body) == CANVAS * CANVAS:
+    if is_drawn and trained.image == GREY and len(body) == CANVAS * CANVAS:
         return torch.from_numpy(centred(np.frombuffer(body, np.uint8).reshape(CANVAS, CANVAS)))[None]
     with tempfile.TemporaryDirectory(prefix="etude-") as folder:
         file = Path(folder, "image")

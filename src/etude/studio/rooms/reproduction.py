@@ -54,7 +54,7 @@ def reproduction_of(given: Mapping[str, str]) -> dict[str, str]:
     held(asked["name"])
     if asked["budget"] not in BUDGETS:
         raise UsageError(f"no budget `{asked['budget'][:100]}`; expected {', '.join(BUDGETS)}")
-    if not asked["seeds"].isdecimal() or not 1 <= int(asked["seeds"][:9]) <= MOST_SEEDS:
+    if not asked["seeds"].isdecimal() or len(asked["seeds"]) > 9 or not 1 <= int(asked["seeds"]) <= MOST_SEEDS:
         raise UsageError(f"seeds {asked['seeds'][:100]}: expected a whole number, 1 to {MOST_SEEDS}")
     if asked["data"] and asked["data"] not in catalog.names():
         raise UsageError(f"no data set `{asked['data'][:100]}`; choose one from the list")

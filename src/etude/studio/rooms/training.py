@@ -133,7 +133,7 @@ def list_(request: Request) -> Response:
 def listed(request: Request) -> str:
     """The newest runs as rows of a table, and what the studio has started."""
     where = places(request)
-    runs = sorted(where.store.runs(), key=lambda run: stamp(run)[0], reverse=True)
+    runs = sorted(where.runs, key=lambda run: stamp(run)[0], reverse=True)
     rows = [row_of(request, run) for run in runs[:MOST]]
     task = background(where).running()
     return filled(request, "training_list", rows=rows, more=len(runs) - len(rows), task=task)

@@ -11,6 +11,7 @@ let picture = null; // what is asked about: the bytes of the drawing, or a file
 let cover = null; // [row, column] of what covers a part
 let busy = false;
 let waiting = false;
+let cleared = 0; // how often: an answer to what was drawn before is shown no more
 
 // ── Asking ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -21,15 +22,19 @@ async function look() {
     return;
   }
   busy = true;
+  const before = cleared;
   const query = new URLSearchParams({ network: at("network").value });
+  if (picture instanceof Uint8Array) query.set("drawn", "1");
   if (cover) query.set("cover", cover.join(","));
   try {
     const answer = await ask(`look?${query}`, picture);
-    at("problem").hidden = true;
-    show(answer);
+    if (before === cleared) {
+      at("problem").hidden = true;
+      show(answer);
+    }
   } catch (error) {
     at("problem").textContent = error.message;
-    at("problem").hidden = false;
+    at("problem").hidden = before !== cleared;
   }
   busy = false;
   if (waiting) {
@@ -88,6 +93,7 @@ if (drawing) {
   at("clear").addEventListener("click", () => {
     pen.clearRect(0, 0, drawing.width, drawing.height);
     picture = null;
+    cleared++;
     at("answer").textContent = told.empty;
     at("answer").className = "waiting";
     at("bars").replaceChildren();

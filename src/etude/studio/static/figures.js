@@ -18,17 +18,26 @@ const drawn = (name, attributes = {}, ...children) => {
   return made;
 };
 
-// Asks with the values of now; while an answer is on its way, only the newest question waits.
-function asking(address, values, show) {
+// Asks with the values of now; while an answer is on its way, only the newest question waits. What goes wrong is said below the stage.
+function asking(stage, address, values, show) {
   let busy = false;
   let again = false;
+  const trouble = element("p", { className: "message bad", hidden: true });
+  trouble.setAttribute("role", "alert");
+  stage.after(trouble);
   const turn = async () => {
     if (busy) {
       again = true;
       return;
     }
     busy = true;
-    show(await ask(`/${document.documentElement.lang.slice(0, 2)}/lessons/figures/${address}?${new URLSearchParams(values())}`));
+    try {
+      show(await ask(`/${document.documentElement.lang.slice(0, 2)}/lessons/figures/${address}?${new URLSearchParams(values())}`));
+      trouble.hidden = true;
+    } catch (error) {
+      trouble.textContent = error.message;
+      trouble.hidden = false;
+    }
     busy = false;
     if (again) {
       again = false;
@@ -52,7 +61,7 @@ function slider(label, { min, max, step, value }, changed) {
 const figures = {
   conv1x1(stage, command) {
     let sliders = []; // made of the worked example, which comes where nothing is asked for
-    const turn = asking("conv1x1", () => (sliders.length ? { weights: sliders.map(({ input }) => input.value).join(",") } : {}), show);
+    const turn = asking(stage, "conv1x1", () => (sliders.length ? { weights: sliders.map(({ input }) => input.value).join(",") } : {}), show);
     const maps = element("div", { className: "maps" });
     stage.append(maps);
     function show(found) {
@@ -74,7 +83,7 @@ const figures = {
   cost(stage, command) {
     let sliders = null; // made of the slides' sizes, which come where nothing is asked for
     const asked = () => (sliders ? Object.fromEntries(Object.entries(sliders).flatMap(([name, { input }]) => (name === "size" ? [["height", input.value], ["width", input.value]] : [[name, input.value]]))) : {});
-    const turn = asking("cost", asked, show);
+    const turn = asking(stage, "cost", asked, show);
     const ways = element("div", { className: "ways" });
     const sentence = element("p", {});
     sentence.setAttribute("aria-live", "polite");
@@ -109,7 +118,7 @@ const figures = {
     let found = null;
     let at = [0.5, 0.5];
     const layer = slider(said("layer"), { min: 0, max: 1, step: 1, value: 0 }, draw);
-    const turn = asking("receptive", () => (choice.value ? { network: choice.value } : {}), (answer) => {
+    const turn = asking(stage, "receptive", () => (choice.value ? { network: choice.value } : {}), (answer) => {
       if (!found) choice.append(...answer.networks.map((name) => element("option", { textContent: name })));
       found = answer;
       layer.input.max = answer.layers.length - 1;
@@ -161,20 +170,22 @@ const figures = {
   depth(stage, command) {
     const button = element("button", { type: "button", textContent: said("measure") });
     stage.append(button);
+    const turn = asking(stage, "depth", () => ({}), (found) => {
+      command.textContent = found.command;
+      const start = element("select", {}, ...Object.keys(found.starts).map((name) => element("option", { value: name, textContent: said(`start_${name}`) })));
+      const norm = element("input", { type: "checkbox", checked: true });
+      const picture = drawn("svg", { viewBox: "0 0 560 300", role: "img", "aria-label": said("depth_title") });
+      const draw = () => picture.replaceChildren(...curves(found.cells, (cell) => cell.start === start.value && cell.norm === norm.checked, found.cells));
+      for (const control of [start, norm]) control.addEventListener("change", draw);
+      stage.replaceChildren(element("p", { className: "row" }, element("label", {}, said("start"), " ", start), element("label", {}, norm, " ", said("norm"))), picture);
+      draw();
+    });
     button.addEventListener("click", async () => {
       button.disabled = true;
       button.textContent = said("measuring");
-      const turn = asking("depth", () => ({}), (found) => {
-        command.textContent = found.command;
-        const start = element("select", {}, ...Object.keys(found.starts).map((name) => element("option", { value: name, textContent: said(`start_${name}`) })));
-        const norm = element("input", { type: "checkbox", checked: true });
-        const picture = drawn("svg", { viewBox: "0 0 560 300", role: "img", "aria-label": said("depth_title") });
-        const draw = () => picture.replaceChildren(...curves(found.cells, (cell) => cell.start === start.value && cell.norm === norm.checked, found.cells));
-        for (const control of [start, norm]) control.addEventListener("change", draw);
-        stage.replaceChildren(element("p", { className: "row" }, element("label", {}, said("start"), " ", start), element("label", {}, norm, " ", said("norm"))), picture);
-        draw();
-      });
-      turn();
+      await turn();
+      button.disabled = false; // where it is still there, the measurement has failed
+      button.textContent = said("measure");
     });
   },
 };

@@ -35,8 +35,13 @@ for (const what of ["stop", "again"]) {
   for (const button of document.querySelectorAll(`[data-${what}]`)) {
     button.addEventListener("click", async () => {
       button.disabled = true;
-      await ask(own(what), {});
-      location.reload();
+      try {
+        await ask(own(what), {});
+        location.reload();
+      } catch (error) {
+        button.nextElementSibling.textContent = error.message;
+        button.disabled = false;
+      }
     });
   }
 }
