@@ -122,7 +122,10 @@ def task_of(job: Job, data: str, store: Store) -> Row:
     steps = recipe.steps or max(1, round((recipe.epochs or 0) * an_epoch))
     beside = row.test + (recipe.validation or 0) + (recipe.fitted or 0)
     run = store.found(job, {"source": machine.source_digest(recipe.model)})
-    return Row(job, run, steps, steps * there // an_epoch, math.ceil(steps / an_epoch + 1) * beside, multiply_adds(recipe.model))
+    macs = multiply_adds(recipe)
+    if macs is None:
+        raise UsageError(f"{recipe.title}: its paper has no such network, so nobody knows what it costs; train it by `etude train`")
+    return Row(job, run, steps, steps * there // an_epoch, math.ceil(steps / an_epoch + 1) * beside, macs)
 
 
 # ── Training ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etude.files import write_text
-from etude.models.network import Network
 from etude.papers import load as load_paper
 from etude.reproduce import claims
 from etude.reproduce.cost import images_seen, multiply_adds
@@ -81,7 +80,7 @@ class Work:
 @functools.cache
 def operations(recipe: Recipe) -> float:
     """Of one seed."""
-    return OPERATIONS * multiply_adds(recipe.model) * (images_seen(recipe) or 0)
+    return OPERATIONS * (multiply_adds(recipe) or 0) * (images_seen(recipe) or 0)
 
 
 def small() -> Iterator[Work]:
@@ -99,7 +98,7 @@ def tables() -> dict[str, str]:
     works = list(small())
     every = sorted((recipe for work in works for recipe in work.recipes), key=operations)
     whole, dearest = Work("all of these", tuple(every)), every[-1]
-    imagenet = OPERATIONS * multiply_adds(Network("resnet50")) * IMAGENET_IMAGES * IMAGENET_EPOCHS
+    imagenet = OPERATIONS * (multiply_adds(recipes.load("resnet50.he2015_imagenet", "paper")) or 0) * IMAGENET_IMAGES * IMAGENET_EPOCHS
     work = [work_line(one.name, len(one.recipes), SEEDS, one.images, one.operations) for one in (*works, whole)]
     work.append(work_line(f"ResNet-50 on ImageNet, {IMAGENET_EPOCHS} epochs", 1, 1, IMAGENET_IMAGES * IMAGENET_EPOCHS, imagenet))
     estimate = [(one.name, one.takes(SEEDS * whole.operations, one.small), one.takes(imagenet, one.large)) for one in MACHINES]

@@ -78,7 +78,7 @@ class Script:
     def known(self) -> None:
         """Tell Python the text of a notebook, which it could not find itself, for `inspect` and for what it says of an error."""
         if self.cells:
-            linecache.cache[str(self.file)] = (len(self.text), None, self.text.splitlines(keepends=True), str(self.file))
+            linecache.cache[str(self.file)] = (len(self.text), None, [f"{line}\n" for line in self.text.split("\n")], str(self.file))
 
 
 def tree_of(text: str, file: str = "<unknown>") -> ast.Module:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from etude.errors import UsageError
-from etude.source import expression_of
+from etude.source import UNREADABLE, expression_of
 
 
 class Name(str):
@@ -33,6 +33,7 @@ class Made:
         return write_call(self.name, self.options, self.arguments)
 
 
+NO_VALUE = (*UNREADABLE, TypeError)  # what is raised for a text that is none; the last by a list as a key
 CONSTANTS = {"true": True, "false": False, "none": None, "null": None}
 
 
@@ -40,7 +41,7 @@ def read_value(text: str) -> Any:
     """`3`, `5e-2`, `[2,2]`, `true`, `none`, `'none'`, `conv` as a value; lists become tuples. A call is a text as it stands."""
     try:
         value = plain(expression_of(text.strip()))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except NO_VALUE:
         return text
     return text if isinstance(value, Made) else value
 
@@ -56,15 +57,16 @@ def plain(node: ast.expr) -> Any:
             return tuple(map(plain, items))
         case ast.Call(func=func) if isinstance(name := plain(func), Name):
             return Made(name, *arguments_of(node))
-        case ast.Dict(keys=keys, values=values):
+        case ast.Dict(keys=keys, values=values) if None not in keys:  # which is what ** has
             return {plain(key): plain(value) for key, value in zip(keys, values, strict=True) if key is not None}
     return ast.literal_eval(node)
 
 
 def arguments_of(call: ast.Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """By position and by name. Raises ValueError for those that are no values."""
-    if any(given.arg is None for given in call.keywords):
-        raise ValueError("** gives names that are not known")
+    names = [given.arg for given in call.keywords]
+    if None in names or len({*names}) < len(names):
+        raise ValueError("** gives names that are not known, and a name that is given twice has two values")
     return tuple(map(plain, call.args)), {str(given.arg): plain(given.value) for given in call.keywords}
 
 
@@ -106,10 +108,10 @@ def read_call(text: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         return text, (), {}
     try:
         call = expression_of(f"f({rest}")
-        if not isinstance(call, ast.Call):
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):  # what is called again is `f(…)`, not `f`
             raise ValueError
         return name, *arguments_of(call)
-    except (SyntaxError, ValueError) as error:
+    except NO_VALUE as error:
         raise UsageError(f"{text}: expected plain values as arguments, such as {name}(depth=20)") from error
 
 

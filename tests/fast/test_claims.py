@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from etude.tables import TableError, build
 from etude.train import recipe as recipes
 from etude.train.job import Job
 from etude.train.store import Store
+from etude.verification.facts import steps_at
 from shell import run
 
 
@@ -54,6 +56,13 @@ def test_a_claim_needs_a_published_value_or_a_reason() -> None:
 def test_a_reference_to_nothing_is_named(reference: Reference, message: str) -> None:
     with pytest.raises(TableError, match=re.escape(message)):
         published_value(load_paper("identity_mappings"), reference)
+
+
+@pytest.mark.parametrize(("paper", "fact"), [("lecture", "conv_cost_input"), ("lecture", "recipe_mean"), ("densenet", "composite")])
+def test_a_number_of_runs_is_a_whole_number(paper: str, fact: str) -> None:
+    held = replace(load_paper(paper), curves=load_paper("lecture").curves)
+    with pytest.raises(TableError, match=f"{paper}: runs '{fact}' = .*, expected a fact that is a whole number"):
+        published_value(held, Reference(curve="lecture_residual_accuracy", runs=fact))
 
 
 def test_a_plan_lists_every_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -121,6 +130,22 @@ def test_an_order_of_networks_without_a_depth(tmp_path: Path) -> None:
     mine.write_text(f'paper = "lecture"\ntitle = "Mine"\nseeds = 5\n{order}', encoding="utf-8")
     (planned,) = plan(claims.load(str(mine)), budget="laptop", seeds=5).orders
     assert planned.at == f"at {planned.worse.length}"
+
+
+@pytest.mark.parametrize("change", ["model.norm=none", "no test", "diverged", "side"])
+def test_an_odd_run_that_is_there_does_not_disturb_a_plan(capsys: pytest.CaptureFixture[str], tmp_path: Path, change: str) -> None:
+    """A network that the paper's table does not know, lost metrics, a run that diverged at once; smaller images are counted as that."""
+    model = {"model.norm=none": "resnet20(norm=none)", "side": "resnet18"}.get(change, "resnet20")
+    recipe = recipes.load(f"{model}.he2015" if model != "resnet18" else "resnet18.scratch", "laptop")
+    there = Store(tmp_path).new(Job(recipe, 0))
+    there.start(Job(recipe, 0), {"classes": [], "mean": [], "std": [], "threads": 1, "device": "cpu"})
+    if change != "no test":
+        there.append({"epoch": 1.0, "step": 100, "test_accuracy": 0.5, "test_images": 10_000})
+    diverged = {"diverged": 0} if change == "diverged" else {}
+    there.finish({"test_accuracy": 0.5, "test_images": 10_000, "seconds": 50.0, "warning": "", **diverged})
+    rate = 100 * recipe.batch * sum(step.macs for step in steps_at("resnet18", (3, 128, 128), {})) / 50
+    assert cost.rates(Store(tmp_path)) == pytest.approx({"resnet": rate} if change == "side" else {})
+    assert run(capsys, "reproduce", "resnet", "--plan", "--runs", str(tmp_path))[0] == 0
 
 
 def test_a_plan_tells_the_time_by_the_runs_that_are_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

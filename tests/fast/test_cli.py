@@ -1,14 +1,19 @@
 """The command line as a person meets it: quick, and one message for whatever goes wrong."""
 
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from etude.cli import app as cli
+from etude.cli import cell
+from etude.errors import EtudeError, UsageError
 from etude.models import registry
 from etude.papers import load, names
 from etude.train import recipe as recipes
+from etude.verification import apart
 from etude.verification.facts import facts_of
 from shell import run
 
@@ -19,6 +24,13 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     for name in cli.COMMANDS:
         assert f"\n  {name} " in out
         assert run(capsys, name, "--help")[0] == 0
+
+
+@pytest.mark.parametrize("words", [(), ("runs",), ("data",)], ids=" ".join)
+def test_what_is_asked_for_nothing_shows_its_help(capsys: pytest.CaptureFixture[str], words: Sequence[str]) -> None:
+    _, out, err = run(capsys, *words)
+    assert (out + err).startswith(" ".join(("Usage: etude", *words)))
+    assert (out + err).strip() == run(capsys, *words, "--help")[1].strip()
 
 
 def test_ls_lists_every_network_and_recipe(capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,6 +54,14 @@ def test_ls_lists_the_networks_of_a_paper(capsys: pytest.CaptureFixture[str]) ->
 def test_show_knows_every_recipe(capsys: pytest.CaptureFixture[str], name: str) -> None:
     code, out, _ = run(capsys, "show", name)
     assert (code, name in out) == (0, True)
+
+
+def test_show_prints_a_recipe_as_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(run(capsys, "show", "resnet20.he2015", "--json")[1])
+    assert (found["data"], list(found["networks"])) == ("cifar10", ["resnet20"])
+    for option in (("--set", "depth=8"), ("--measure",), ("--facts",)):
+        code, out, err = run(capsys, "show", "resnet20.he2015", *option)
+        assert (code, out, "are for a network" in err) == (2, "", True)
 
 
 @pytest.mark.parametrize("name", registry.names())
@@ -148,6 +168,7 @@ STROKES = (*TRAIN, "--data", "strokes")
         (("show", "resnet18", "--set", "units=2"), 2, "units = 2, expected whole numbers"),
         (("show", "ablation_resnet110", "--set", "shortcut=conv", "--set", "order=bn_after_addition"), 2, "order == 'original' or"),
         (("show", "resnet20", "--facts", "--measure"), 2, "leave out --set and --measure"),
+        (("doctor", "--data-dir", "BAD"), 2, "whose images?"),
         (("data", "get", "mnits"), 2, "mnits"),
         (("data", "info", "mnits"), 2, "mnits"),
         (("reproduce", "lectur"), 2, "no reproduction `lectur`; did you mean lecture?"),
@@ -169,3 +190,28 @@ def test_bad_input_gets_one_line(
 def test_a_failed_start_leaves_no_folder_behind(capsys: pytest.CaptureFixture[str], bad: Path) -> None:
     assert run(capsys, *TRAIN, "--data", str(bad / "empty"), "--runs", str(bad / "r"))[0] == 1
     assert not [path for path in (bad / "r").rglob("*") if path.name.startswith("seed")]
+
+
+def test_the_code_that_weights_belong_to_is_named_as_it_was_typed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its quotes: `net.py:create(ResNet)` would take the class of that name."""
+    asked = list[str]()
+
+    def call(function: str, arguments: dict[str, str], **limits: float) -> None:
+        asked.append(arguments["like"])
+        raise EtudeError("enough")
+
+    monkeypatch.setattr(apart, "call", call)
+    monkeypatch.chdir(tmp_path)
+    assert run(capsys, "convert", "w.pt", "--to", "resnet20", "--like", 'net.py:create("ResNet")')[0] == 1
+    assert asked == [f'{tmp_path.resolve() / "net.py"}:create("ResNet")']
+
+
+def test_a_command_in_a_cell_is_split_as_in_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert cell.words_of(r"read my\ net.py 'a b'  # here") == ["read", "my net.py", "a b"]
+    with pytest.raises(UsageError, match=r"^show 'resnet20: no closing quotation$"):
+        cell.command("show 'resnet20")
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert cell.words_of(r'explain C:\me\net.py:Net "C:\a b\n.py"') == ["explain", r"C:\me\net.py:Net", r"C:\a b\n.py"]

@@ -17,6 +17,7 @@ import etude
 from etude.cli import app
 from etude.cli import export as cli_export
 from etude.cli import predict as cli_predict
+from etude.errors import EtudeError
 from etude.export import auto, compare, engines, extras, formats, timing
 from etude.export.auto import Auto
 from etude.export.engines import ENGINES, Engine
@@ -220,6 +221,14 @@ def network() -> TrainedNetwork:
     return etude.load(NAME)
 
 
+def test_a_bench_says_what_it_cannot_do(here: Path, network: TrainedNetwork) -> None:
+    with pytest.raises(EtudeError, match="batch 1000000000: so many images of 1×28×28 do not fit into memory"):
+        timing.bench(network, 10**9, print)
+    next(network.module.parameters()).data.fill_(1e38)
+    with pytest.raises(EtudeError, match=r"float32 tells nothing|computes something else"):
+        timing.bench(network, 1, print)
+
+
 def seconds(image: float, ready: float = 0.0, share: float | None = None) -> Timing:
     """Beside a torch that takes a second, where nothing else is said."""
     return Timing(image, image, image, image if share is None else share, ready, 0.0)
@@ -257,6 +266,22 @@ def test_what_was_measured_decides(here: Path, network: TrainedNetwork, monkeypa
     assert worked(network, 19, monkeypatch, **there).engine == "torch", "ready in 10 s, it would save 9.5"
     assert worked(network, 21, monkeypatch, **there).engine == "fast"
     assert (fast.made, wrong.made) == (1, 0)
+
+
+def test_the_last_images_of_a_class_may_be_fewer(here: Path, network: TrainedNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine is made, and tried, for a whole batch, in whatever order they come."""
+    fast, new = Counted(), Counted()
+    for name, one in (("fast", fast), ("new", new)):
+        monkeypatch.setitem(ENGINES, name, one.engine(0))
+    there = {"torch": ENGINES["torch"], "fast": ENGINES["fast"], "new": ENGINES["new"]}
+    for module in (auto, timing):
+        monkeypatch.setattr(module, "ENGINES", there)
+    Place.of(network, 4).keep({"torch": seconds(1), "fast": seconds(0.5)})
+    found, pixels = Auto(network, 1000, 4), torch.rand(4, *network.image)
+    for images in (pixels[:3], pixels):
+        with torch.no_grad():
+            assert compare.difference(found(images), network(images)) <= compare.LIMIT
+        assert new.made == (len(images) == 4)
 
 
 def test_what_others_do_on_the_machine_does_not_choose() -> None:

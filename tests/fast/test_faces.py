@@ -17,17 +17,20 @@ from torch import Tensor, nn
 import etude
 from etude.audit import implementations
 from etude.audit.audit import Audited, Found
-from etude.cli import app
+from etude.cli import app, render
 from etude.doctor.asking import Way
 from etude.doctor.here import Here
 from etude.doctor.loaded import USUAL, Diagnosis, Finding, Trial
 from etude.errors import UsageError
 from etude.explain.graph import graph
 from etude.explain.occlusion import Occlusion
+from etude.export import timing
 from etude.export.timing import FAILED, Bench, Place, Timing
 from etude.models.network import Network
 from etude.practice.checker import Checked
 from etude.practice.words import Diagnosis as Diagnosed
+from etude.report import figures
+from etude.report.gradients import name_places
 from etude.report.notebook import Cell, cell_of
 from etude.report.plain import json_of
 from etude.report.terminal import text_of
@@ -50,7 +53,7 @@ from etude.views.mistakes import mistakes_view
 from etude.views.network import VIEWS, Subject, network_view, whole_view
 from etude.views.reading import reading_view
 from etude.views.verification import verification_view
-from etude.views.view import View
+from etude.views.view import Diagram, Text, View
 from etude.views.why import why_view
 from pages import Reader, rules, too_wide
 from translated import english_in
@@ -115,7 +118,9 @@ def diagnosed() -> View:
     way, some, all_ = Way(USUAL[0], (8, 8)), torch.tensor([True, False, False]), torch.ones(3, dtype=torch.bool)
     before, mended = Trial("as it is", "", way, some), Trial("<twice>", "by a & b", way, all_, 0.001)
     findings = (Finding("<twice> (by a & b: 33.3 % → 100.0 %)", True), Finding("perhaps another size", False))
-    return diagnosis_view(Diagnosis("net.py:Net", "photos", ((before, mended), (mended,)), findings))
+    return diagnosis_view(
+        Diagnosis("net.py:Net", "photos", ((before, mended), (mended,)), findings), "etude doctor net.py:Net --data photos"
+    )
 
 
 def machine() -> View:
@@ -124,11 +129,14 @@ def machine() -> View:
     )
 
 
+BENCH = "etude bench resnet20 --batch 16"
+
+
 def benched() -> View:
     times = {"<fast>": Timing(0.001, 0.001, 0.002, 0.001, 3.5, 2e-7), "torch": Timing(0.02, 0.01, 0.03, 0.01, 0, 0), "wrong": FAILED}
     place = Place(Network("resnet20"), (3, 32, 32), 16, 2)
     return bench_view(
-        "resnet20", [Bench(place, times, {"compiled": "no <such> instruction"})], ["openvino: pip install 'etude-cnn[openvino]'"]
+        "resnet20", [Bench(place, times, {"compiled": "no <such> instruction"})], ["openvino: pip install 'etude-cnn[openvino]'"], BENCH
     )
 
 
@@ -274,6 +282,28 @@ def test_a_cell_stands_alone_and_changes_nothing_around_it(view: View) -> None:
     styles = rules(Reader(cell).styles)
     assert styles
     assert [selector for selector, _ in styles if not selector.startswith(".etude")] == []
+
+
+def test_a_file_may_have_any_name(tmp_path: Path) -> None:
+    """On Linux the bytes of one need not be UTF-8; Python has them as halves of surrogates, which cannot be written down."""
+    view = View("caf\udce9.png", "etude explain 'caf\udce9.py:Net'", (Text("caf\udce9.png"),), None)
+    for html in (page_of(view), fragment_of(view)):
+        assert html.encode().decode().count("caf\N{REPLACEMENT CHARACTER}.p") >= 3
+    render.draw(tmp_path / "a.svg", Diagram(subject().graph, "caf\udce9.py:Net"))
+    assert "caf\N{REPLACEMENT CHARACTER}.py:Net" in (tmp_path / "a.svg").read_text(encoding="utf-8")
+
+
+def test_the_names_of_layers_are_no_mathematics() -> None:
+    with figures.figure(4, 3) as drawn:
+        name_places(drawn.subplots(), ["$_$"])
+        assert "$_$" in figures.svg(drawn)
+
+
+def test_a_bench_names_the_command_that_shows_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place(Network("resnet20"), (3, 32, 32), 16, 2)
+    monkeypatch.setattr(timing, "bench", lambda *given: Bench(place, {"torch": Timing(0.02, 0.01, 0.03, 0.01, 0, 0)}, {}))
+    for typed in (BENCH, "etude bench 'resnet20(depth=8)' --batch 1,16 --threads 2"):
+        assert etude.command(typed).view.command == typed
 
 
 def test_the_package_shows_in_a_notebook() -> None:

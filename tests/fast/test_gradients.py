@@ -14,13 +14,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import etude
-from etude.errors import UsageError
+from etude.errors import EtudeError, UsageError
 from etude.explain.depth import NETWORKS, depth_comparison
 from etude.explain.gradients import GradientReport, LayerGradient, gradients
 from etude.explain.graph import DoesNotRun
 from etude.models import registry
 from etude.models.identity_mappings import Shortcut
 from etude.report.gradients import depth_figure, gradient_figure
+from etude.report.terminal import text_of
+from etude.views.network import Subject, network_view, whole_view
 from reduced import image, loss_of, small
 
 NAMES = (*registry.names("lecture"), "resnet20", "resnet20@b", "plain20", "preact_resnet110", "densenet_40_12")
@@ -541,6 +543,24 @@ def test_depth_figure() -> None:
     cells = list(comparison.cells)
     nothing = dataclasses.replace(cells[-1], first=dataclasses.replace(cells[-1].first, values=(0.0,), mean=0.0))
     assert words(depth_figure(dataclasses.replace(comparison, cells=(*cells[:-1], nothing)))).split().count("0") > text.split().count("0")
+
+
+@pytest.mark.parametrize(
+    "module", [nn.Identity(), nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(1, 1, 1), nn.Flatten(0))], ids=["nothing", "squeezed"]
+)
+def test_what_gives_no_row_of_classes_has_no_gradients_of_a_loss(module: nn.Module) -> None:
+    """It is said; and a page of all there is has the rest."""
+    subject = Subject("mine", {}, module, etude.graph(module, (1, 8, 8)), (1, 8, 8), "strokes", lambda: module)
+    with pytest.raises(EtudeError, match="mine gives no row of classes for an image"):
+        network_view(subject, ["gradients"])
+    page = text_of(whole_view(subject), 120)
+    assert "mine gives no row of classes for an image" in page and "multiply-adds" in page
+
+
+@pytest.mark.parametrize("name", ["gradients", "receptive_field"])
+def test_what_is_asked_of_images_is_said_of_others(name: str) -> None:
+    with pytest.raises(UsageError, match="3×100: expected an image, as channels, height and width"):
+        etude.look(nn.Sequential(nn.Conv1d(3, 4, 5), nn.Flatten(), nn.Linear(4 * 96, 10)), (3, 100), name)
 
 
 def test_reports_go_into_json() -> None:

@@ -198,6 +198,11 @@ def test_what_nobody_knows_is_an_upper_bound() -> None:
         assert (fields[0].size, fields[-1].size, fields[-1].covers) == ((3, 3), (18, 12), True)
 
 
+def test_a_map_without_pixels_sees_what_it_sees() -> None:
+    rows = Runs(lambda m, x: torch.cat([m.a(x), m.a(x)[:, :, 40:], x[:, :, :0]], 2).mean((2, 3)), a=conv(1))
+    assert receptive_fields(etude.graph(rows, (1, 18, 12)))[-1].covers
+
+
 @pytest.mark.parametrize("name", ["googlenet", "resnet20", "lecture_densenet", "lecture_residual_scaled"])
 def test_the_papers_table_has_the_fields_of_what_ran(name: str) -> None:
     table, ran = receptive_fields(graph_of(name)), receptive_fields(etude.graph(without_weights(name), registry.row(name).input))
@@ -226,6 +231,14 @@ def test_the_worked_example_is_a_convolution() -> None:
         ([[[1]], [[1, 2]]], [1, 1], "differ in size"),
         ([[], [[1]]], [1, 1], "differ in size"),
         ([[[]]], [1], "differ in size"),
+        ([[[1]]], 5, "weights = 5, expected numbers"),
+        ([[[1]]], "a", "weights = 'a', expected numbers"),
+        ([[[1]]], ["a"], r"weights = \['a'\], expected numbers"),
+        ([[[1]]], [True], r"weights = \[True\], expected numbers"),
+        ([[[1]]], [float("nan")], r"weights = \[nan\], expected numbers"),
+        ([[[1]]], [10**400], "expected numbers up to 1,000,000"),
+        (1, [1], "maps = 1, expected numbers"),
+        ([[1]], [1], r"maps = \[\[1\]\], expected numbers"),
     ],
 )
 def test_maps_that_do_not_fit_are_told(maps: Any, weights: Any, message: str) -> None:
@@ -243,7 +256,7 @@ def test_the_cost_of_slides_12_and_13() -> None:
     measured = etude.graph(nn.Sequential(nn.Conv2d(7, 3, 1, bias=False), nn.Conv2d(3, 5, 3, padding=1, bias=False)), (7, 6, 4))
     other = cost_comparison(in_channels=7, reduce=3, out_channels=5, kernel=3, height=6, width=4).reduced
     assert (other.multiplications, other.parameters) == (measured.macs, measured.parameters)
-    for wrong in ({"reduce": 0}, {"kernel": 4}):
+    for wrong in ({"reduce": 0}, {"kernel": 4}, {"kernel": 3.5}, {"kernel": "big"}, {"width": True}, {"reduce": 10**400}):
         with pytest.raises(UsageError, match=next(iter(wrong))):
             cost_comparison(**wrong)
 

@@ -287,7 +287,31 @@ def test_a_file_beside_it_that_is_opened_by_its_name_alone(
     monkeypatch.chdir(tmp_path)
     code, out, _ = run(capsys, "verify", "net.py:wide", "--against", "resnet20")
     assert code
-    assert "open Path(__file__).parent / 'settings.yaml', which is found from everywhere" in " ".join(out.split())
+    assert "open Path(__file__).parent / 'settings.yaml', which is found from whatever folder it runs in" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "message"),
+    [
+        (
+            "try:\n    import not_there as net\nexcept ImportError as error:\n    raise error from error",
+            "net",
+            "No module named 'not_there'",
+        ),
+        ("from __future__ import annotation\nnet = 1", "net", "SyntaxError: future feature annotation is not defined"),
+        ("from ........................above import net", "net", "beyond top-level package"),
+        ("nets = {'small': 1}", "nets.small", "has no `nets.small`"),
+        (
+            "class Lazy:\n    def __getattr__(self, name):\n        import not_there\nlazy = Lazy()",
+            "lazy.net",
+            "No module named 'not_there'",
+        ),
+    ],
+    ids=["raised from itself", "future", "above the root", "in a dict", "lazy"],
+)
+def test_odd_files_are_told_in_a_line(tmp_path: Path, source: str, name: str, message: str) -> None:
+    (tmp_path / "net.py").write_text(source, encoding="utf-8")
+    assert message in failure(f"{tmp_path}/net.py:{name}")
 
 
 NETS = """

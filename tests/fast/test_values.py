@@ -31,6 +31,11 @@ PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=F
         ("[A, B]", ("A", "B")),
         ('{"name": "sgd", "nesterov": true}', {"name": "sgd", "nesterov": True}),
         ("2**9999999", "2**9999999"),
+        ("{[2,2]}", "{[2,2]}"),
+        ("{{}: 1}", "{{}: 1}"),
+        ("{**{}}", "{**{}}"),
+        ("f(a=1, a=2)", "f(a=1, a=2)"),
+        pytest.param("-" * 100_000 + "1", "-" * 100_000 + "1", id="minuses"),
         ("", ""),
         ("Config(50, part=[Part(3)])", "Config(50, part=[Part(3)])"),
     ],
@@ -73,7 +78,15 @@ def test_settings_are_assignments() -> None:
             read_settings([wrong])
 
 
-@pytest.mark.parametrize("wrong", ["f(", "f(1", "f(**x)", "f(g(**x))", "f(g()())", "f(1+1)", "f(g(1+1))"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("f(", "f(1", "f(**x)", "f(g(**x))", "f(g()())", "f(1+1)", "f(g(1+1))"),
+        *("f(classes=100).eval()", "f(20)(10)", "f(1)[0](2)", "f(a=1, a=2)", "f(g(a=1, a=2))", "f({**{'a': 1}})"),
+        *("f({[2,2]})", "f({{}: 1})", "f(a={[1]})"),
+        *(pytest.param(f"f({'-' * many}1)", id=f"{many} minuses") for many in (3_000, 100_000)),
+    ],
+)
 def test_a_call_takes_values_only(wrong: str) -> None:
     with pytest.raises(UsageError, match="expected plain values as arguments"):
         read_call(wrong)

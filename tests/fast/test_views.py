@@ -2,15 +2,18 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import torch
 
+import etude
 from etude.explain.images import real_images
 from etude.views import depth
 from etude.views.network import VIEWS
+from etude.views.view import View
 from shell import run
 
 
@@ -74,7 +77,7 @@ def test_depths_are_compared_in_a_table_and_a_picture(
     assert len(re.findall(r"^ +(?:He|torch's default) +(?:yes|no) ", shown, flags=re.MULTILINE)) == 10
     code, _, _ = run(capsys, "explain", "--depth", "8", "--data", "strokes", "--html", str(tmp_path / "d.html"))
     assert code == 0
-    self_contained(tmp_path / "d.html", pictures=1)
+    assert "etude explain --depth 8 --data strokes<" in self_contained(tmp_path / "d.html", pictures=1)
 
 
 def test_real_images_have_the_shape_asked_for_and_the_digits_in_their_middle() -> None:
@@ -114,6 +117,11 @@ def test_a_diagram_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert "incep" in err
 
 
+def test_a_diagram_is_written_beside_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, shown, _ = run(capsys, "explain", "lecture_inception", "--diagram", str(tmp_path / "a.svg"), "--json")
+    assert (code, list(json.loads(shown)), (tmp_path / "a.svg").exists()) == (0, ["network", "input", "shapes", "cost"], True)
+
+
 def test_the_page_of_a_network_has_everything(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     code, _, err = run(capsys, "explain", "lecture_residual", "--data", "strokes", "--html", str(file))
@@ -137,6 +145,28 @@ def test_a_page_of_ones_own_network_says_what_is_known(capsys: pytest.CaptureFix
     assert "etude read" not in self_contained(tmp_path / "own.html", pictures=2)
 
 
+@pytest.mark.parametrize("target", ["my nets/own.py:net('width')", "my nets/own.py"])
+def test_a_view_names_the_command_that_shows_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    (tmp_path / "my nets").mkdir()
+    (tmp_path / "my nets" / "own.py").write_text("from torch import nn\ndef net(a='', b=()):\n    return nn.Sequential(nn.Linear(8, 3))\n")
+    monkeypatch.chdir(tmp_path)
+    typed = ["etude", "explain", target, "--set", "b=[2,2]", "--input", "1x8x8", "--data", "strokes", "--run-all"]
+    view = etude.command(shlex.join([*typed, "--receptive-field", "--shapes"])).view
+    assert view.command == shlex.join([*typed, "--shapes", "--receptive-field"])
+    assert commands_within(view) == [shlex.join([*typed, flag]) for flag in ("--shapes", "--receptive-field")]
+
+
+def test_a_view_at_a_run_names_it_where_it_is_of_use() -> None:
+    typed = "etude explain lecture_residual --data strokes"
+    view = etude.command(f"{typed} --shapes --gradients --run lecture_residual.lecture").view
+    assert view.command == f"{typed} --shapes --gradients --run lecture_residual.lecture"
+    assert commands_within(view) == [f"{typed} --shapes", f"{typed} --gradients --run lecture_residual.lecture"]
+
+
+def commands_within(view: View) -> list[str]:
+    return [part.command for part in view.parts if isinstance(part, View)]
+
+
 def test_reading_as_a_page(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, _, _ = run(capsys, "read", "resnet20", "--html", str(tmp_path / "r.html"))
     assert code == 0
@@ -156,6 +186,12 @@ def test_reading_as_a_page(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
         (["explain", "conv1x1", "--set", "colour=3"], "no `colour`"),
         (["explain", "conv1x1", "--set", "weights=[1,2]"], "one weight for every input channel"),
         (["explain", "conv1x1", "--set", "kernel=4"], "odd"),
+        (["explain", "conv1x1", "--set", "kernel=big"], "kernel = 'big', expected a whole number"),
+        (["explain", "conv1x1", "--set", "weights=5"], "weights = 5, expected numbers"),
+        (["explain", "conv1x1", "--diagram", "a.svg"], "--diagram goes with a network, not with conv1x1"),
+        (["explain", "conv1x1", "--data", "strokes"], "--data goes with a network, not with conv1x1"),
+        (["explain", "--depth", "8", "--diagram", "a.svg"], "--diagram goes with a network, not with --depth"),
+        (["explain", "--depth", "8", "--set", "classes=3"], "--set goes with a network, not with --depth"),
         (["explain", "resnet20", "--gradients", "--data", "nowhere"], "nowhere"),
         (["read", "resnet21"], "resnet20"),
         (["read", "resnet20", "--set", "name=3"], "no `name`"),

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 import etude
 from etude.errors import EtudeError
 from etude.models.googlenet import TorchvisionGoogLeNet
-from etude.models.weight_files import read_weights
+from etude.models.network import Network
+from etude.models.weight_files import Images, as_metadata, as_safetensors, read_weights
 from etude.models.weights import FAMILIES, family_of, load_torchvision, recognise
 from shell import run
 from torchvision_stub import models
@@ -378,6 +379,8 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.jit.save(torch.jit.script(nn.Linear(1, 1)), folder / "script.pt")
     save({"epoch": 3, "optimizer": {}}, folder / "checkpoint.pt")
+    save({"weight": torch.zeros(1).expand(10**12)}, folder / "strides.pt")
+    save({"weight": torch.zeros(10, device="meta")}, folder / "meta.pt")
     save({"weight": torch.zeros(1000)}, folder / "whole.pt")
     save({"weight": torch.zeros(1000)}, folder / "whole.safetensors")
     for suffix in ("pt", "safetensors"):
@@ -405,6 +408,10 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("module.pt",), 1, ("module.pt: would run code when read (torch.nn.modules.linear.Linear)", "model.state_dict()")),
         (("script.pt",), 1, ("script.pt: is damaged, or holds something else than weights",)),
         (("checkpoint.pt",), 1, ("checkpoint.pt: holds no state_dict: `epoch` is no dense tensor but int",)),
+        (("strides.pt",), 1, ("strides.pt: holds no whole state_dict: `weight` has fewer numbers than its shape 1000000000000 says",)),
+        (("meta.pt",), 1, ("meta.pt: holds no whole state_dict: `weight` has fewer numbers than its shape 10 says",)),
+        (("resnet18.pth", "--std", "nan,1,1"), 2, ("--std: nan, expected numbers",)),
+        (("resnet18.pth", "--mean", "0,inf,0"), 2, ("--mean: inf, expected numbers",)),
         (("weights.onnx",), 2, ("weights.onnx: a file of weights ends in .safetensors, .pth, .pt",)),
         (("whole.pt",), 1, ("whole.pt: no network that torchvision and Etude share has exactly these tensors", "--to")),
         (("part.pt",), 1, ("part.pt: no network that torchvision and Etude share",)),
@@ -429,6 +436,18 @@ def test_a_bad_file_gets_one_line(
         assert message in err
     assert sorted(bad.iterdir()) == before, "nothing was run, nothing is left"
     assert (bad / "there.safetensors").read_bytes() == b"keep me"
+
+
+@pytest.mark.parametrize(
+    "images", ['{"mean": [0, 0, 0], "crop": 1}', "[]", '{"mean": 5}', '{"std": ["a", "b", "c"]}', '{"std": [0, 0, 0]}', '{"classes": [1]}']
+)
+def test_what_is_told_beside_weights_may_be_damaged(bad: Path, tmp_path: Path, images: str) -> None:
+    network = Network("resnet18", {"classes": 3})
+    file = tmp_path / "own.safetensors"
+    file.write_bytes(as_safetensors(network.build(), as_metadata(network, Images()) | {"images": images}))
+    with pytest.raises(EtudeError, match=r"own.safetensors: is damaged, or of another version of Etude") as caught:
+        etude.load(file)
+    assert caught.value.exit_code == 1
 
 
 def test_convert_takes_names_for_network_and_file(capsys: pytest.CaptureFixture[str], bad: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import shell
+from etude.cli.cell import command
 from etude.practice import exercises
+from etude.verification import apart
 from pages import Reader
 from shell import etude
 
@@ -55,5 +58,17 @@ def test_verify_has_a_page_and_json(capsys: pytest.CaptureFixture[str], tmp_path
     code, _, err = shell.run(capsys, *arguments, "--html", str(page))
     assert (code, "open it in a browser" in err) == (1, True)
     assert {word for word in text.split() if word.strip("─│·")} <= {*Reader(page.read_text(encoding="utf-8")).words}
-    code, text, _ = shell.run(capsys, *arguments, "--json")
-    assert (code, json.loads(text)["verdict"]) == (1, "departs")
+    page.unlink()
+    code, text, _ = shell.run(capsys, *arguments, "--json", "--html", str(page))
+    assert (code, json.loads(text)["verdict"], page.exists()) == (1, "departs", True)
+
+
+@pytest.mark.parametrize("verb", ["verify", "identify"])
+def test_a_verdict_names_the_command_that_shows_the_same(monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    def ends(*_: object, **__: object) -> None:
+        raise apart.Failed("it has ended", "died")
+
+    monkeypatch.setattr(apart, "call", ends)
+    against = ["--against", "plain20"] if verb == "verify" else []
+    typed = shlex.join(["etude", verb, "plain20", *against, "--set", "depth=8", "--input", "3x32x32", "--run-all"])
+    assert command(typed).view.command == typed

@@ -1,6 +1,7 @@
 """Every cause planted in a network that is right without it, and found; where none is certain, that is said."""
 
 import json
+import shlex
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+import etude
 from etude.doctor import here
 from etude.doctor.asking import Normalisation, Patient, Questions, answers, of_run
 from etude.doctor.loaded import USUAL, Diagnosis, Examination, sign_test
@@ -218,6 +220,16 @@ def test_outputs_that_are_not_numbers_are_right_about_nothing(reds: Questions) -
     assert {trial.count for trials in found.rounds for trial in trials} == {0}
 
 
+def test_lazy_layers_that_were_not_loaded(reds: Questions) -> None:
+    def made() -> nn.Module:
+        return nn.Sequential(nn.LazyConv2d(4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LazyLinear(3)).eval()
+
+    patient = replace(network(), module=made(), again=made())
+    assert certain(examined(patient, reds))[0].startswith(
+        "weights that were not loaded: 2 of 2 are drawn anew whenever it is made (0.weight"
+    )
+
+
 class Given(nn.Module):
     def __init__(self, outputs: Callable[[Tensor], object]) -> None:
         super().__init__()
@@ -274,8 +286,29 @@ def test_weights_that_were_not_loaded_and_the_command(reds: Questions, tmp_path:
     assert "trying the causes one by one" in err
     plain = json.loads(run(capsys, *command, "--input", "3x8x8", "--json")[1])
     assert plain["rounds"][0][0]["images"] == 60
+    typed = shlex.join(["etude", *command, "--input", "3x8x8", "--std", "0.5,0.5,0.5"])
+    assert etude.command(typed).view.command == typed
     assert run(capsys, *command, "--input", "3x8x8", "--classes", "x,y,z")[0] == 1
     assert run(capsys, "doctor", f"{tmp_path}/net.py:make")[0] == 2
+
+
+SURROUNDED = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def forward(self, x):
+        import shades
+        return shades.of(x.to("cuda:0")) + torch.zeros(1, device="cuda")
+"""
+
+
+def test_a_network_runs_where_its_code_is(reds: Questions, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the modules beside it, and without the graphics card that it names."""
+    (tmp_path / "net.py").write_text(SURROUNDED, encoding="utf-8")
+    (tmp_path / "shades.py").write_text("def of(x):\n    return x.mean((2, 3))\n", encoding="utf-8")
+    code, _, err = run(capsys, "doctor", f"{tmp_path}/net.py:Net", "--data", reds.source, "--input", "3x8x8", "--json")
+    assert code == 0, err
 
 
 def test_a_run_is_held_to_the_images_that_it_held_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy import stats
 
+from etude.report.mistakes import confusion_figure
 from etude.train.answers import Answers, of_run
 from etude.train.run import Run
 from etude.train.shares import interval
@@ -34,6 +35,10 @@ def test_how_sure_and_how_often_right(found: Answers) -> None:
     expected = [(0.55, 0.5, 2), (0.75, 0.0, 1), (0.85, 1.0, 1), (0.95, 2 / 3, 3)]
     assert np.array(found.bins()) == pytest.approx(np.array(expected), abs=1e-6)
     assert found.calibration_error() == pytest.approx((2 * 0.05 + 0.75 + 0.15 + 3 * (0.95 - 2 / 3)) / 7, abs=1e-6)
+
+
+def test_the_name_of_a_class_is_no_mathematics() -> None:
+    assert confusion_figure(("$_$", "b"), [[1, 0], [0, 1]]).count("$_$") == 2
 
 
 @pytest.mark.parametrize(("right", "count"), [(0, 5), (5, 5), (7, 10), (788, 1000)])

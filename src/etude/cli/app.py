@@ -75,6 +75,10 @@ def run(arguments: list[str] | None) -> int:
     except EtudeError as error:
         return fail(in_one_line(error), error.exit_code)
     except click.ClickException as error:
+        if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # of `etude` alone; click 8.1 has none
+            end_line()
+            error.show()
+            return error.exit_code
         return fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return fail("stopped", 130)

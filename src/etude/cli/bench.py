@@ -1,12 +1,13 @@
 """`etude bench`: which engine computes a network fastest on this machine."""
 
+import shlex
 from pathlib import Path
 
 import click
 
 from etude.cli.convert import about_images
 from etude.cli.export import card_of
-from etude.cli.render import faces, say, show
+from etude.cli.render import faces, given, say, show
 from etude.errors import UsageError
 
 
@@ -31,7 +32,8 @@ def bench(place: str, batches: str, threads: int | None, html: Path | None, json
     with timing.threads(threads):
         found = [timing.bench(card.trained, size, say) for size in sizes]
     lacking = [f"{name}: {engine.lacks}" for name, engine in ENGINES.items() if engine.lacks]
-    show(bench_view(place, found, lacking), html, json_)
+    command = shlex.join(["etude", "bench", place, *given(batch=batches, threads=threads, **about)])
+    show(bench_view(place, found, lacking, command), html, json_)
 
 
 def read_batches(text: str) -> list[int]:

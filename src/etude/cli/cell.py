@@ -1,6 +1,7 @@
 """A command in a cell of a notebook, where what it shows appears in its place."""
 
 import shlex
+import sys
 
 import click
 
@@ -11,12 +12,24 @@ from etude.report.notebook import Cell
 from etude.views.view import View
 
 
+def words_of(text: str) -> list[str]:
+    """As a shell splits it; on Windows a backslash stands in a path. Raises UsageError for a quote that stays open."""
+    lexer = shlex.shlex(text, posix=True)
+    lexer.whitespace_split = True
+    if sys.platform == "win32":
+        lexer.escape = ""
+    try:
+        return list(lexer)
+    except ValueError as error:
+        raise UsageError(f"{text}: {str(error).lower()}") from error
+
+
 def command(text: str) -> Cell:
     """What a command shows: `etude.command("explain googlenet --shapes")`. Of pictures no file is written; what it prints is printed.
 
     Raises  EtudeError with what the command says
     """
-    words = shlex.split(text, comments=True)
+    words = words_of(text)
     with taken() as views:
         try:
             etude.main(words[words[:1] == ["etude"] :], prog_name="etude", standalone_mode=False)

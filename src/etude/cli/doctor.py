@@ -1,17 +1,21 @@
 """`etude doctor`: why a loaded network is wrong; or alone, what there is on this machine."""
 
+import shlex
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from etude.cli.convert import about_images, images_of
-from etude.cli.render import faces, say
+from etude.cli.render import faces, given, say
 from etude.cli.render import show as show_view
 from etude.errors import UsageError
 from etude.values import read_shape
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from etude.doctor.asking import Patient
 
 
@@ -34,7 +38,7 @@ def doctor(
     from etude.views.doctor import diagnosis_view, here_view
 
     if model is None:
-        if data or image or any(about.values()):
+        if data or data_dir or image or any(about.values()):
             raise UsageError("whose images? etude doctor MODEL --data NAME|FOLDER; alone it shows this machine")
         from etude.doctor.here import here
 
@@ -45,11 +49,13 @@ def doctor(
     from etude.doctor.asking import Questions
     from etude.doctor.loaded import Examination
 
-    found = patient(model, image, **about)
-    show_view(diagnosis_view(Examination(found, Questions(data, found.image[0], data_dir, found.split)).diagnosis(say)), html, json_)
+    with patient(model, image, **about) as found:
+        diagnosis = Examination(found, Questions(data, found.image[0], data_dir, found.split)).diagnosis(say)
+    command = shlex.join(["etude", "doctor", model, *given(data=data, data_dir=data_dir, input=image, **about)])
+    show_view(diagnosis_view(diagnosis, command), html, json_)
 
 
-def patient(model: str, image: str | None, **about: str | None) -> "Patient":
+def patient(model: str, image: str | None, **about: str | None) -> "AbstractContextManager[Patient]":
     """What is to be examined: a run or weights, which know their images, or a network that somebody's code makes."""
     from etude.doctor.asking import made, of_run, trained_here
     from etude.files import WEIGHTS
@@ -59,8 +65,8 @@ def patient(model: str, image: str | None, **about: str | None) -> "Patient":
     if Path(model).suffix.lower() in WEIGHTS:
         from etude.cli.predict import trained_network
 
-        return trained_here(model, trained_network(Path(model), said, ()), shape)
+        return nullcontext(trained_here(model, trained_network(Path(model), said, ()), shape))
     target = Target.read(model)
     if target.kind == "run":
-        return of_run(model, said, shape)
+        return nullcontext(of_run(model, said, shape))
     return made(target, said, shape)

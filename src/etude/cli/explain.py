@@ -1,14 +1,15 @@
 """`etude explain`: what flows through a network, what it costs, what it sees, how its gradients flow; as text, picture or page."""
 
 import contextlib
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from etude.cli.render import draw, say, show
+from etude.cli.render import draw, given, say, show
 from etude.errors import UsageError
 from etude.targets.candidates import named
 from etude.targets.target import Target
@@ -16,11 +17,12 @@ from etude.values import read_settings, read_shape
 from etude.views.conv1x1 import conv1x1_view
 from etude.views.depth import depth_view
 from etude.views.network import FIRST, VIEWS, Subject, diagram_of, network_view, whole_view
-from etude.views.view import command
+from etude.views.view import View
 
 if TYPE_CHECKING:
     from torch import nn
 
+IMAGES = "mnist"
 SVG = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -35,7 +37,7 @@ SVG = click.Path(dir_okay=False, path_type=Path)
 @click.option("--diagram", type=SVG, metavar="FILE.svg", help="Draw it.")
 @click.option("--block", default="", metavar="PATH", help="With --diagram: this block alone, such as inception_3a.")
 @click.option("--html", type=SVG, metavar="FILE.html", help="One page of what is asked for; alone, of everything there is.")
-@click.option("--data", "source", default="mnist", show_default=True, help="The real images; strokes need no download.")
+@click.option("--data", "source", default=IMAGES, show_default=True, help="The real images; strokes need no download.")
 @click.option("--set", "changes", multiple=True, metavar="OPTION=VALUE", help="Build it with this option; may be repeated.")
 @click.option("--input", "image", metavar="CxHxW", help="Channels, height and width of an image; a registered network has its own.")
 @click.option("--run-all", is_flag=True, help="Run all of a file, not only what TARGET needs of it.")
@@ -59,14 +61,18 @@ def explain(
     Without any other option it shows shapes and cost. Of a script or a notebook what the class or function needs is run, here and now;
     without :CALLABLE it is the one network there.
     """
+    data = None if source == IMAGES else source
+    network = {"set": changes, "input": image, "run": run, "run_all": run_all, "diagram": diagram, "block": block, **wanted}
     if depth is not None:
         if target:
             raise UsageError(f"--depth compares networks of its own; leave out {target}")
-        show(depth_view(depth, source), html, json_)
+        refuse("--depth", **network)
+        show(replace(depth_view(depth, source), command=typed(depth=depth, data=data)), html, json_)
         return
     if target is None:
         raise UsageError("what is to be explained? A network (etude ls), FILE.py:CALLABLE, conv1x1, or --depth 8,20,56,110")
     if target == "conv1x1":
+        refuse(target, **network | {"set": (), "data": data})
         show(conv1x1_view(read_settings(changes)), html, json_)
         return
     if block and not diagram:
@@ -76,16 +82,35 @@ def explain(
 
     asked = [name for name in VIEWS if wanted[name]]
     pointed = named(Target.read(target).with_options(read_settings(changes)))
-    with opened(pointed, image, source, run, run_all) as subject:
+    command = typed(target, set=changes, input=image, data=data, run_all=run_all)
+    with opened(pointed, image, source, run, run_all, command) as subject:
         if diagram:
             draw(diagram, diagram_of(subject, block))
-        if asked or html or not diagram:
+        if asked or html or json_ or not diagram:
             view = network_view(subject, asked or FIRST) if asked or not html else whole_view(subject)
-            show(view, html, json_)
+            view = replace(view, command=" ".join((command, *given(**dict.fromkeys(asked, True)))))
+            show(at_run(view, run) if run else view, html, json_)
+
+
+def typed(*words: str, **options: Any) -> str:
+    """The command as it was typed, but for where its answer goes; quoted for a shell."""
+    return shlex.join(["etude", "explain", *words, *given(**options)])
+
+
+def refuse(what: str, **options: Any) -> None:
+    """Raises UsageError for an option that was given and means nothing there."""
+    if words := given(**options):
+        raise UsageError(f"{words[0]} goes with a network, not with {what}; leave it out")
+
+
+def at_run(view: View, run: Path) -> View:
+    """The same with the run in the commands that show gradients; the others have no use for it."""
+    command = " ".join((view.command, shlex.join(given(run=run)))) if "--gradients" in view.command else view.command
+    return replace(view, command=command, parts=tuple(at_run(part, run) if isinstance(part, View) else part for part in view.parts))
 
 
 @contextlib.contextmanager
-def opened(target: Target, image: str | None, source: str, run: Path | None, run_all: bool) -> Iterator[Subject]:
+def opened(target: Target, image: str | None, source: str, run: Path | None, run_all: bool, command: str) -> Iterator[Subject]:
     """What is to be explained; within the context its code can import what stands beside it."""
     from etude.explain.graph import graph
     from etude.targets import opening
@@ -103,7 +128,7 @@ def opened(target: Target, image: str | None, source: str, run: Path | None, run
         if made.note:
             say(made.note)
         name, options = str(replace(target, options={})), target.options
-        yield Subject(name, options, module, graph(module, shape), shape, source, make, command("explain", name, options))
+        yield Subject(name, options, module, graph(module, shape), shape, source, make, command)
 
 
 def trained(target: Target, folder: Path) -> Target:

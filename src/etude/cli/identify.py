@@ -1,11 +1,12 @@
 """`etude identify`: which registered network an implementation is. This process never imports torch; it waits for the one that does."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 
 import click
 
-from etude.cli.render import faces, show
+from etude.cli.render import faces, given, show
 from etude.cli.verify import limits
 from etude.errors import UsageError
 from etude.targets.candidates import named
@@ -57,5 +58,6 @@ def identify(
     except Failed as error:
         plain = dataclasses.asdict(Identification(target, "could not judge", error.with_way_out))
     found = Identification.from_dict(plain | {"target": target if pointed == Target.read(target) else str(pointed)})
-    show(identification_view(found), html, json_)
+    command = shlex.join(["etude", "identify", target, *given(set=changes, input=image, run_all=run_all)])
+    show(dataclasses.replace(identification_view(found), command=command), html, json_)
     return found.exit_code

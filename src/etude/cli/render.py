@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from etude.train.job import Progress
     from etude.views.view import Diagram
 
-__all__ = ["WIDTH", "as_json", "draw", "end_line", "faces", "filled", "percent", "say", "show", "table", "taken", "watcher"]
+__all__ = ["WIDTH", "as_json", "draw", "end_line", "faces", "filled", "given", "percent", "say", "show", "table", "taken", "watcher"]
 
 LINE_SECONDS = 10.0
 
@@ -34,6 +34,16 @@ def faces(command: Command) -> Command:
     command = click.option("--json", "json_", is_flag=True, help="Print JSON.")(command)
     page = click.Path(path_type=Path, dir_okay=False)
     return click.option("--html", type=page, metavar="FILE.html", help="Write a page of it.")(command)
+
+
+def given(**options: Any) -> list[str]:
+    """The options that were given, as they are typed, for the command that shows the same: `--input 3x32x32 --run-all`."""
+    words = list[str]()
+    for name, value in options.items():
+        for one in value if isinstance(value, tuple) else (value,):
+            if one:
+                words += [f"--{name.replace('_', '-')}", *([] if one is True else [str(one)])]
+    return words
 
 
 _taken: "ContextVar[list[View] | None]" = ContextVar("taken", default=None)
@@ -51,17 +61,18 @@ def taken() -> "Iterator[list[View]]":
 
 
 def show(view: "View", html: Path | None = None, json_: bool = False) -> None:
-    """Write the view as a page, or print it as JSON or as text; where views are taken, give it."""
+    """Write the view as a page, and print it as JSON, or without either as text; where views are taken, give it."""
     if (views := _taken.get()) is not None:
         views.append(view)
-    elif html:
+        return
+    if html:
         from etude.report.web import page_of
 
         write_text(html, page_of(view))
         say(f"{html}: {view.title}; open it in a browser")
-    elif json_:
+    if json_:
         as_json(view.plain)
-    else:
+    elif not html:
         click.echo(text_of(view, *terminal()), nl=False)
 
 
@@ -70,9 +81,9 @@ def draw(file: Path, picture: "Diagram") -> None:
     if (views := _taken.get()) is not None:
         views.append(View(picture.title, "", (picture,), None))
     else:
-        from etude.report.pictures import svg_of
+        from etude.report.pictures import svg_of, writable
 
-        write_text(file, svg_of(picture))
+        write_text(file, writable(svg_of(picture)))
         say(f"{file}: {picture.title}")
 
 

@@ -1,10 +1,11 @@
 """`etude show`: what a network's paper says of it, or a recipe. Imports torch only to measure."""
 
+import tomllib
 from pathlib import Path
 
 import click
 
-from etude.cli.render import faces
+from etude.cli.render import as_json, faces
 from etude.cli.render import show as show_view
 from etude.errors import UsageError, nearest
 from etude.models import registry
@@ -33,6 +34,12 @@ def show(name: str, changes: tuple[str, ...], measure: bool, facts: bool, html: 
     elif name.endswith(".toml") or name.rpartition(".")[2] in (*recipe.files(), *recipe.INCOMPLETE):
         if html:
             raise UsageError(f"{name}: a recipe has no page; `etude show {name}` prints its file")
-        click.echo(recipe.copied(name), nl=False)
+        if changes or measure or facts:
+            raise UsageError(f"{name}: --set, --measure and --facts are for a network; `etude show {name}` prints the file of a recipe")
+        text = recipe.copied(name)
+        if json_:
+            as_json(tomllib.loads(text))
+        else:
+            click.echo(text, nl=False)
     else:
         raise UsageError(f"no network or recipe `{name}`; {nearest(name, [*registry.names(), *recipe.names()])}")

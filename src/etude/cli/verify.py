@@ -1,12 +1,13 @@
 """`etude verify`: hold an implementation against a paper. This process never imports torch; it waits for the one that does."""
 
 import dataclasses
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from etude.cli.render import Command, faces, show
+from etude.cli.render import Command, faces, given, show
 from etude.errors import UsageError
 from etude.models.network import Network
 from etude.targets.candidates import named
@@ -83,5 +84,6 @@ def verify(
     except Failed as error:
         plain = dataclasses.asdict(Verification(target, against, "could not judge", error.with_way_out, ()))
     report = Verification.from_dict(plain | {"target": target if pointed == Target.read(target) else str(pointed)})
-    show(verification_view(report), html, json_)
+    command = shlex.join(["etude", "verify", target, "--against", against, *given(set=changes, input=image, run_all=run_all)])
+    show(dataclasses.replace(verification_view(report), command=command), html, json_)
     return report.exit_code

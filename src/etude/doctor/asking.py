@@ -187,18 +187,23 @@ def outputs_of(patient: Patient, classes: tuple[str, ...], count: int) -> tuple[
 # ── Who is asked ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def made(target: Target, said: Images, image: tuple[int, int, int] | None) -> Patient:
-    """A network that somebody's code makes and loads, made twice. Raises UsageError where it is not known which images it takes."""
+@contextlib.contextmanager
+def made(target: Target, said: Images, image: tuple[int, int, int] | None) -> Iterator[Patient]:
+    """A network that somebody's code makes and loads, made twice; within the context it runs where its code is.
+
+    Raises UsageError where it is not known which images it takes.
+    """
     modules = []
-    for seed in (0, 1):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            with opened(target) as found:
+    with contextlib.ExitStack() as stack:
+        for seed in (0, 1):
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                found = stack.enter_context(opened(target))
                 modules.append(found.module)
                 image = image or found.image
-    if image is None:
-        raise UsageError(f"{target}: which images does it take? Add --input CxHxW, such as --input 3x32x32")
-    return Patient(str(target), modules[0], image, *normalisation(said, image), said.classes, modules[1])
+        if image is None:
+            raise UsageError(f"{target}: which images does it take? Add --input CxHxW, such as --input 3x32x32")
+        yield Patient(str(target), modules[0], image, *normalisation(said, image), said.classes, modules[1])
 
 
 def trained_here(name: str, network: TrainedNetwork, image: tuple[int, int, int] | None) -> Patient:

@@ -12,6 +12,7 @@ from math import comb
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from etude.doctor.asking import Normalisation, Patient, Questions, Way, answers, outputs_of
 from etude.errors import EtudeError
@@ -192,7 +193,7 @@ def seen_in_weights(patient: Patient) -> Iterator[Finding]:
         yield Finding(f"{text}: the training diverged, or the file is damaged", True)
     own = {name: value for name, value in patient.module.named_parameters() if value.dim() > 1}
     if patient.again is not None:
-        anew = dict(patient.again.named_parameters())
+        anew = dict(whole(patient.again, patient.image).named_parameters())
         drawn = [name for name, value in own.items() if name in anew and not torch.equal(value, anew[name])]
         if drawn:
             text = f"weights that were not loaded: {len(drawn)} of {len(own)} are drawn anew whenever it is made ({some(drawn)})"
@@ -206,6 +207,14 @@ def seen_in_weights(patient: Patient) -> Iterator[Finding]:
             f"statistics that were not loaded: {len(new)} of {len(norms)} normalisations have trained weights beside mean 0 and variance 1"
         )
         yield Finding(text, True)
+
+
+@torch.no_grad()
+def whole(module: nn.Module, image: tuple[int, int, int]) -> nn.Module:
+    """With the layers that are made in the first forward."""
+    if any(map(is_lazy, module.parameters())):
+        module.eval()(torch.zeros(1, *image))
+    return module
 
 
 def some(names: list[str]) -> str:

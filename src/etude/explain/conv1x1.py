@@ -10,6 +10,7 @@ Map = tuple[tuple[float, ...], ...]
 # Slides 5–11: three channels of 3×3, one filter.
 MAPS = (((1, 2, 3), (4, 5, 6), (7, 8, 9)), ((1, 4, 7), (2, 5, 8), (3, 6, 9)), ((9, 8, 7), (6, 5, 4), (3, 2, 1)))
 WEIGHTS = (0.5, 0.3, 0.2)
+LARGEST = 1_000_000  # number or size; what is made of larger ones may be too large to be written
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,11 @@ class WorkedExample:
 def worked_example(maps: Sequence[Sequence[Sequence[float]]] = MAPS, weights: Sequence[float] = WEIGHTS) -> WorkedExample:
     """The lecture's example of slides 5–11, or another: C maps of H×W and C weights.
 
-    Raises UsageError where the maps differ in size, are no rectangles, or are not as many as the weights.
+    Raises UsageError for what is no number, and where the maps differ in size, are no rectangles, or are not as many as the weights.
     """
+    for name, given, levels, example in (("maps", maps, 3, "[[[1,2],[3,4]]]"), ("weights", weights, 1, "[0.5,0.3,0.2]")):
+        if not are_numbers(given, levels):
+            raise UsageError(f"{name} = {given!r}, expected numbers up to {LARGEST:,} in lists, such as {example}")
     if not maps or len(maps) != len(weights):
         raise UsageError(f"{len(maps)} maps and {len(weights)} weights: a 1×1 filter has one weight for every input channel")
     first, *others = [[len(row) for row in one] for one in maps]
@@ -42,6 +46,13 @@ def worked_example(maps: Sequence[Sequence[Sequence[float]]] = MAPS, weights: Se
     products = tuple(tuple(tuple(weight * pixel for pixel in row) for row in one) for one, weight in zip(channels, weights, strict=True))
     total = tuple(tuple(sum(pixels) for pixels in zip(*rows, strict=True)) for rows in zip(*products, strict=True))
     return WorkedExample(channels, tuple(weights), products, total)
+
+
+def are_numbers(given: object, levels: int) -> bool:
+    """Whether these are numbers that can be computed with, in lists so many levels deep."""
+    if levels:
+        return isinstance(given, Sequence) and not isinstance(given, str) and all(are_numbers(item, levels - 1) for item in given)
+    return isinstance(given, (int, float)) and not isinstance(given, bool) and abs(given) <= LARGEST
 
 
 @dataclass(frozen=True)
@@ -97,12 +108,12 @@ def cost_comparison(
 ) -> CostComparison:
     """Slides 12 and 13, or other sizes: in_channels×height×width to out_channels, directly and by way of `reduce` channels.
 
-    Raises UsageError for a size below 1, and for an even kernel, which cannot keep the size by the same padding on both sides.
+    Raises UsageError for what is no size, and for an even kernel, which cannot keep the size by the same padding on both sides.
     """
     sizes = {"in_channels": in_channels, "reduce": reduce, "out_channels": out_channels, "kernel": kernel, "height": height, "width": width}
     for name, size in sizes.items():
-        if size < 1:
-            raise UsageError(f"{name} = {size}, expected a whole number of at least 1")
+        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= LARGEST:
+            raise UsageError(f"{name} = {size!r}, expected a whole number from 1 to {LARGEST:,}")
     if kernel % 2 == 0:
         raise UsageError(f"kernel = {kernel}, expected an odd number such as {kernel + 1}, so that the map keeps its size")
     direct = Convolution(kernel, in_channels, out_channels, height, width)

@@ -106,7 +106,7 @@ def _behind(node: Node, axis: int, inputs: Sequence[Axis], before: Sequence[int]
         case op if op in WINDOWS:
             kernel, dilation = _along(node.kernel, axis), _along(node.dilation, axis)
             return one.window(kernel, _along(node.stride, axis), _padding(node.padding, axis, kernel, dilation), dilation)
-        case "adaptive_avg_pool" if side % after == 0:
+        case "adaptive_avg_pool" if after and side % after == 0:
             return one.window(side // after, side // after, 0)
         case "pad":
             return one.window(1, 1, _in_front(node.padding, axis))
@@ -131,8 +131,9 @@ def _pointwise(node: Node) -> bool:
 
 def _unsure(node: Node, before: Pair) -> bool:
     """Whether the field of an operator is an upper bound: nobody knows what it does, or its windows differ in size."""
-    unequal = any(side % after for side, after in zip(before, sides(node.shape), strict=True))
-    return (node.op == "other" and not _pointwise(node)) or (node.op == "adaptive_avg_pool" and unequal)
+    if node.op == "adaptive_avg_pool":
+        return any(not after or side % after for side, after in zip(before, sides(node.shape), strict=True))
+    return node.op == "other" and not _pointwise(node)
 
 
 def _along(value: int | Sequence[int] | None, axis: int) -> int:

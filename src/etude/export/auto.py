@@ -39,7 +39,7 @@ class Auto:
         normalised = self.trained.normalised(images)
         if "torch" not in self.known:
             logits = self.first(normalised)
-        elif name := self.worth_trying():
+        elif len(images) == self.place.batch and (name := self.worth_trying()):
             logits = self.tried(name, normalised)
         else:
             logits = self.computed(normalised)
@@ -92,7 +92,8 @@ class Auto:
         self.engine = self.best()
         if self.engine not in self.answers:
             try:
-                self.answers[self.engine] = made(self.engine, self.trained.module, images)
+                whole = images.new_zeros(self.place.batch, *images.shape[1:])  # the last of a folder, or a class, may be fewer
+                self.answers[self.engine] = made(self.engine, self.trained.module, whole)
             except EtudeError:
                 self.known[self.engine] = FAILED
                 return self.computed(images)

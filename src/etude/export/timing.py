@@ -22,6 +22,7 @@ from etude.files import write_text
 from etude.models.network import Network
 from etude.train.machine import processor
 from etude.train.trained import TrainedNetwork
+from etude.wording import size
 
 ROUNDS = 9
 ROUND = 0.05  # seconds at least that one engine computes in a round
@@ -124,10 +125,15 @@ def fastest(timings: Mapping[str, Timing], images: int) -> str:
 
 @torch.no_grad()
 def bench(trained: TrainedNetwork, batch: int, say: Callable[[str], None]) -> Bench:
-    """Time every engine that is there, in rounds in which all take turns, and keep what was found."""
+    """Time every engine that is there, in rounds in which all take turns, and keep what was found.
+
+    Raises EtudeError for more images than fit into memory, and where torch itself gives no logits that others could be held to.
+    """
     place = Place.of(trained, batch)
-    images = torch.rand(batch, *trained.image, generator=torch.Generator().manual_seed(0))
-    normalised = trained.normalised(images)
+    try:
+        normalised = trained.normalised(torch.rand(batch, *trained.image, generator=torch.Generator().manual_seed(0)))
+    except RuntimeError as error:
+        raise EtudeError(f"batch {batch}: so many images of {size(trained.image)} do not fit into memory; --batch takes fewer") from error
     answers, failures = dict[str, Answer](), dict[str, str]()
     ready, apart = dict[str, float](), dict[str, float]()
     for name in ENGINES:
@@ -142,6 +148,8 @@ def bench(trained: TrainedNetwork, batch: int, say: Callable[[str], None]) -> Be
         except EtudeError as error:
             answers.pop(name, None)
             failures[name] = str(error).removeprefix(f"engine {name}: ")
+            if name == "torch":
+                raise
     say(f"batch {batch}: {ROUNDS} rounds of {', '.join(answers)}")
     seconds = in_turns(answers, normalised, ROUNDS)
     ready["torch"] = 0  # it is there before anything is to be computed

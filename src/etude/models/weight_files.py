@@ -1,11 +1,12 @@
 """Files of weights: other people's are read, and none of them is trusted; ours are written, and read again."""
 
 import json
+import math
 import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,26 @@ class Images:
 
     mean, std  one a channel, of pixels from 0 to 1; the mean may be an image, as lists of lists
     classes    the names of the outputs, in order
+    Raises     UsageError for a mean or a std that are no numbers, or infinite
     """
 
     mean: tuple[Any, ...] = ()
     std: tuple[float, ...] = ()
     classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if odd := [value for value in leaves(values) if type(value) not in (int, float) or not math.isfinite(value)]:
+                raise UsageError(f"--{name}: {odd[0]}, expected numbers")
+
+
+def leaves(values: Any) -> Iterator[Any]:
+    """What stands in lists of lists."""
+    if isinstance(values, (tuple, list)):
+        for value in values:
+            yield from leaves(value)
+    else:
+        yield values
 
 
 @dataclass(frozen=True)
@@ -149,9 +165,9 @@ def read_converted(file: Path) -> Converted | None:
         network = Network(metadata["network"], as_tuples(options))
         module = network.build()
         module.load_state_dict(read_weights(file))
-    except (ValueError, TypeError, AttributeError, RuntimeError) as error:
+        return Converted(network, module.eval(), Images(**as_tuples(images)))
+    except (ValueError, TypeError, AttributeError, RuntimeError, UsageError) as error:
         raise EtudeError(f"{file}: is damaged, or of another version of Etude; convert the weights again") from error
-    return Converted(network, module.eval(), Images(**as_tuples(images)))
 
 
 def as_tuples(values: Mapping[str, Any]) -> dict[str, Any]:

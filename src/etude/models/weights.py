@@ -206,6 +206,8 @@ def tensors_of(content: Any) -> dict[str, Tensor]:
     for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided or value.is_quantized:
             raise EtudeError(f"no state_dict: `{name}` is no dense tensor but {type(value).__name__}")
+        if value.is_meta or value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise EtudeError(f"no whole state_dict: `{name}` has fewer numbers than its shape {shape(value)} says")
     return dict(content)
 
 

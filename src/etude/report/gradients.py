@@ -79,7 +79,8 @@ def name_places(axes: Any, paths: Sequence[str]) -> None:
         tops = [path.split(".")[0] for path in paths]
         shown = list(far_apart([i for i in shown if i == 0 or tops[i] != tops[i - 1]], len(paths) / MOST_NAMES))
         paths = tops
-    axes.set_xticks(shown, [shortened(paths[i], LONGEST) for i in shown], rotation=25, ha="right", rotation_mode="anchor")
+    names = [shortened(paths[i], LONGEST) for i in shown]
+    axes.set_xticks(shown, names, rotation=25, ha="right", rotation_mode="anchor", parse_math=False)
     axes.set_xlim(-1, len(paths))
 
 

@@ -21,8 +21,8 @@ def confusion_figure(classes: Sequence[str], counts: Sequence[Sequence[int]]) ->
                     if value:
                         colour = "white" if shares[y][x] > 0.6 else "#1b1f24"
                         axes.text(x, y, f"{value:,}", ha="center", va="center", fontsize=8, color=colour)
-            axes.set_xticks(range(many), classes, rotation=45, ha="right", rotation_mode="anchor")
-            axes.set_yticks(range(many), classes)
+            axes.set_xticks(range(many), classes, rotation=45, ha="right", rotation_mode="anchor", parse_math=False)
+            axes.set_yticks(range(many), classes, parse_math=False)
         axes.set_xlabel("said")
         axes.set_ylabel("is")
         return svg(drawn)

@@ -58,7 +58,7 @@ def reproduction_page(found: "Reproduction") -> str:
             recipes=recipes_of(found),
             data=dict.fromkeys(on_data(recipe, found) for recipe in recipes_of(found)),
             on_data=lambda recipe: on_data(recipe, found),
-            cost=[(recipe, multiply_adds(recipe.model), *times_of(found, recipe)) for recipe in recipes_of(found)],
+            cost=[(recipe, multiply_adds(recipe), *times_of(found, recipe)) for recipe in recipes_of(found)],
             settings=settings,
             order_words=order_words,
         )

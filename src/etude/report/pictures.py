@@ -40,6 +40,11 @@ def svg_of(picture: Picture) -> str:
             return calibration_figure(bins)
 
 
+def writable(text: str) -> str:
+    """A page or a picture as it can be written down: the name of a file in it may be any bytes, which UTF-8 has no place for."""
+    return re.sub(r"[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
+
+
 def in_chinese(html: str) -> str:
     """The same, with what is written in its pictures in Chinese: each text stays where it is, and is no longer than before."""
     return re.sub("(<(?:text|title)(?: [^>]*)?>)([^<]+)(?=<)", lambda found: found[1] + escape(chinese(unescape(found[2]))), html)

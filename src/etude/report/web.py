@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from etude.report.pictures import svg_of
+from etude.report.pictures import svg_of, writable
 from etude.views.view import Block, Drawing, Passage, Points, Remarks, Table, Terms, Text, View
 from etude.wording import number, result, size
 
@@ -23,13 +23,14 @@ def templates() -> jinja2.Environment:
 
 def page_of(view: View) -> str:
     """The page, as text; views within the view are its sections."""
-    return templates().get_template("view.html").render(view=view, head=heading(view, 1), sections=sections(view), content=content(view))
+    template = templates().get_template("view.html")
+    return writable(template.render(view=view, head=heading(view, 1), sections=sections(view), content=content(view)))
 
 
 def fragment_of(view: View) -> str:
     """What the page has, with its style, to stand in any other page: no name of it means anything outside."""
     style = templates().get_template("style.html").render()
-    return "".join(('<div class="etude-view">', style, heading(view, 1), content(view), "</div>"))
+    return writable("".join(('<div class="etude-view">', style, heading(view, 1), content(view), "</div>")))
 
 
 def sections(view: View) -> list[tuple[str, str]]:

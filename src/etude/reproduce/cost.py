@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from etude.data import catalog, declaration
-from etude.errors import EtudeError
-from etude.models.network import Network
+from etude.errors import EtudeError, UsageError
 from etude.train.recipe import Recipe
 from etude.train.store import Store
-from etude.verification.facts import count_of, steps_of
+from etude.verification.facts import count_of, steps_at
 
 
-def multiply_adds(network: Network) -> int:
-    """Of one image, forward, by the facts of its paper, or else its table."""
+def multiply_adds(recipe: Recipe) -> int | None:
+    """Of one image, forward, as large as the recipe has it: by the facts of its paper, or else its table, if that knows such a network."""
+    network = recipe.model
     count = count_of(network.name, **network.options)
-    return (count and count.macs) or sum(step.macs for step in steps_of(network.name, **network.options))
+    if count and count.macs and recipe.image == network.input:
+        return count.macs
+    try:
+        return sum(step.macs for step in steps_at(network.name, recipe.image, network.options))
+    except UsageError:  # for an option such as `norm`
+        return None
 
 
 def images_seen(recipe: Recipe) -> int | None:
@@ -38,13 +43,15 @@ def rates(store: Store) -> Mapping[str, float]:
             result = run.result() if run.finished else None
         except EtudeError:  # a damaged folder, or one of another version
             continue
-        if result and result.seconds and result.recipe.budget != "smoke":
+        if not result or not result.seconds or result.diverged is not None or result.recipe.budget == "smoke":
+            continue
+        if macs := multiply_adds(result.recipe):
             images = result.metrics[-1]["step"] * result.recipe.batch
-            found[result.recipe.model.row.paper].append(images * multiply_adds(result.recipe.model) / result.seconds)
+            found[result.recipe.model.row.paper].append(images * macs / result.seconds)
     return {paper: statistics.median(several) for paper, several in found.items()}
 
 
 def seconds(recipe: Recipe, known: Mapping[str, float]) -> float | None:
-    """How long a run is expected to take; None where no network of its paper was trained yet."""
-    rate, images = known.get(recipe.model.row.paper), images_seen(recipe)
-    return images * multiply_adds(recipe.model) / rate if rate and images else None
+    """How long a run is expected to take; None where no network of its paper was trained yet, or the paper has no such network."""
+    rate, images, macs = known.get(recipe.model.row.paper), images_seen(recipe), multiply_adds(recipe)
+    return images * macs / rate if rate and images and macs else None

@@ -140,10 +140,7 @@ def built(target: Target, home: ModuleType, part: Part | None = None) -> nn.Modu
     """What stands in `home` under the target's name: a module, or what a class or function makes of the target's arguments."""
     found: Any = home
     for name in target.name.split("."):
-        if not hasattr(found, name):
-            own = [key for key, value in vars(found).items() if callable(value) and getattr(value, "__module__", "") == home.__name__]
-            raise UsageError(f"{target.place} has no `{target.name}`; {nearest(name, own)}")
-        found = getattr(found, name)
+        found = attribute(target, found, name, home)
         if isinstance(found, Unmade):
             assert part
             raise failed(part, found.error) from found.error
@@ -155,6 +152,18 @@ def built(target: Target, home: ModuleType, part: Part | None = None) -> nn.Modu
     if not isinstance(made, nn.Module):
         raise EtudeError(f"{target} gives a {type(made).__name__}, expected a torch.nn.Module")
     return made
+
+
+def attribute(target: Target, of: Any, name: str, home: ModuleType) -> Any:
+    """What stands under that name, which a package may import only now."""
+    try:
+        return getattr(of, name)
+    except AttributeError as error:
+        there = getattr(of, "__dict__", {}).items()
+        own = [key for key, value in there if callable(value) and getattr(value, "__module__", "") == home.__name__]
+        raise UsageError(f"{target.place} has no `{target.name}`; {nearest(name, own)}") from error
+    except (Exception, SystemExit) as error:
+        raise EtudeError(f"{target} cannot be made: {what_happened(error)}") from error
 
 
 def in_hand(given: Any) -> nn.Module:
@@ -174,7 +183,7 @@ def failed(part: Part, error: BaseException) -> EtudeError:
 def way_out(part: Part, error: BaseException) -> str:
     """Around a line that does not run: a file's place, a class that needs no such line, or the whole file."""
     if isinstance(error, FileNotFoundError) and (part.script.file.parent / str(error.filename)).exists():
-        return f"; it runs in an empty folder here: open Path(__file__).parent / {error.filename!r}, which is found from everywhere"
+        return f"; it is beside it: open Path(__file__).parent / {error.filename!r}, which is found from whatever folder it runs in"
     others = [f"name {part.script.file}:{name}(…) with its values" for name in Contents(part.script.tree).whole() if name != part.name]
     return f"; {part.name} needs that line: {' or '.join([*others[:1], 'add --run-all'])}"
 
@@ -251,6 +260,9 @@ def ended(error: SystemExit) -> str:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error:
+    """An error and what it came from; `raise error from error` comes from itself."""
+    seen = set[int]()
+    while error and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__

@@ -92,6 +92,8 @@ def statements(script: Script) -> list[Statement]:
     futures = [name.name for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__" for name in node.names]
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     for name in futures:
+        if name not in __future__.all_feature_names:
+            raise SyntaxError(f"future feature {name} is not defined")
         flags |= getattr(__future__, name).compiler_flag
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -60,10 +60,10 @@ def packages(script: Script) -> Iterator[str]:
     """The packages that a file with relative imports is in, for as long as the context lasts; the name of the innermost, or ""."""
     level = max((node.level for node in ast.walk(script.tree) if isinstance(node, ast.ImportFrom)), default=0)
     above = script.file.resolve().parents
-    while level and (above[level] / "__init__.py").is_file():
+    while 0 < level < len(above) and (above[level] / "__init__.py").is_file():
         level += 1
     name = ""
-    for folder in reversed(above[:level]):
+    for folder in reversed([one for one in above[:level] if one.name]):
         name = f"{name}.{folder.name}" if name else free(folder.name)
         sys.modules[name] = Package(name, folder)
     try:

@@ -112,8 +112,10 @@ class Run:
         """What it has found. Raises EtudeError when the run has not ended."""
         job, keys = self.job(), ("test_accuracy", "test_images", "seconds", "warning")
         numbers = self._json("result.json", keys)
-        found = {key: numbers[key] for key in keys}
-        return RunResult(self.folder, job.recipe, job.seed, curve=tuple(self.curve()), diverged=numbers.get("diverged"), **found)
+        found, curve = {key: numbers[key] for key in keys}, tuple(self.curve())
+        if not any(map(is_test, curve)):
+            raise EtudeError(f"{self.metrics_file}: holds no test, and the run has ended; train again")
+        return RunResult(self.folder, job.recipe, job.seed, curve=curve, diverged=numbers.get("diverged"), **found)
 
     def curve(self) -> list[dict[str, Any]]:
         """Every line of the metrics, in order; an unfinished last line, as a crash leaves it, is left out.

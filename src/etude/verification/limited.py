@@ -78,7 +78,9 @@ def failure(error: BaseException, function: str, megabytes: int) -> dict[str, An
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error:
+    seen = set[int]()
+    while error and id(error) not in seen:  # `raise error from error` comes from itself
+        seen.add(id(error))
         yield error
         error = error.__cause__
 

@@ -12,9 +12,9 @@ COLUMNS = ("batch", "engine", "ms an image", "quartiles", "times as fast as torc
 COUNTS = (1, 100, 10_000)  # images, for which it is said what `auto` takes
 
 
-def bench_view(title: str, benches: "Sequence[Bench]", lacking: Sequence[str]) -> View:
-    """Batches of every size, the fastest engine first; what fails, and what is not installed."""
-    batches, threads = [str(bench.place.batch) for bench in benches], benches[0].place.threads
+def bench_view(title: str, benches: "Sequence[Bench]", lacking: Sequence[str], command: str) -> View:
+    """Batches of every size, the fastest engine first; what fails, and what is not installed; `command` shows the same."""
+    threads = benches[0].place.threads
     on = f"on {threads} thread{'s' if threads > 1 else ''}"
     rounds = "medians of rounds in which all took turns; --engine auto goes by how much faster than torch each was in the same round"
     about = f"{title} {on}: {rounds}; differences are from torch, of the largest logit"
@@ -32,7 +32,7 @@ def bench_view(title: str, benches: "Sequence[Bench]", lacking: Sequence[str]) -
         }
         for bench in benches
     ]
-    return View("Engines", f"etude bench {title} --batch {','.join(batches)}", (Text(about), table, taken, *more), plain)
+    return View("Engines", command, (Text(about), table, taken, *more), plain)
 
 
 def rows(bench: "Bench") -> list[tuple[str, ...]]:

@@ -14,8 +14,8 @@ COLUMNS = ("cause", "with", "right", "95 % interval", "by chance")
 NOTHING = "Nothing that was tried is certain to be what is wrong."
 
 
-def diagnosis_view(found: "Diagnosis") -> View:
-    """What is certain, what may be, and everything that was tried."""
+def diagnosis_view(found: "Diagnosis", command: str) -> View:
+    """What is certain, what may be, and everything that was tried; `command` shows the same."""
     from etude.doctor.loaded import RULE
 
     first = found.rounds[0][0]
@@ -38,7 +38,7 @@ def diagnosis_view(found: "Diagnosis") -> View:
         "rounds": [[plain_of(trial) for trial in trials] for trials in found.rounds],
         "rule": RULE,
     }
-    return View(f"What is wrong with {found.name}", f"etude doctor {found.name} --data {found.source}", parts, plain)
+    return View(f"What is wrong with {found.name}", command, parts, plain)
 
 
 def table(trials: "tuple[Trial, ...]") -> Table:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from etude.errors import UsageError, nearest
+from etude.errors import EtudeError, UsageError, nearest
 from etude.models import registry
 from etude.train.run import Run
 from etude.views.shapes import outlined
@@ -61,22 +61,33 @@ def network_view(subject: Subject, names: Collection[str], before: Iterable[View
     for name in names:
         if name not in VIEWS:
             raise UsageError(f"no view `{name}` of a network; {nearest(name, VIEWS)}")
-    views = {name: VIEWS[name](subject) for name in names}
+    return joined(subject, {name: VIEWS[name](subject) for name in names}, before, after)
+
+
+def joined(subject: Subject, views: Mapping[str, View], before: Iterable[View], after: Iterable[View]) -> View:
     head = Text(f"{called(subject.name, subject.options)}, one image of {size(subject.shape)}")
     plain = {"network": subject.name, "input": subject.shape} | {name: view.plain for name, view in views.items()}
     return View(called(subject.name, subject.options), subject.command, (head, *before, *views.values(), *after), plain)
 
 
 def whole_view(subject: Subject) -> View:
-    """All there is to show; of a registered network also what its paper says, and its source."""
+    """All there is to show; of a registered network also what its paper says, and its source. Of what cannot be shown, why."""
+    views = {name: attempted(name, subject) for name in VIEWS}
     picture = View("Diagram", subject.with_flag("--diagram FILE.svg"), (diagram_of(subject),), None)
     if subject.name not in registry.names():
-        return network_view(subject, VIEWS, [picture])
+        return joined(subject, views, [picture], ())
     from etude.views.card import card_view
     from etude.views.reading import reading_view
 
     card, reading = card_view(subject.name, subject.options), reading_view(subject.name, subject.options)
-    return network_view(subject, VIEWS, [card, picture], [reading])
+    return joined(subject, views, [card, picture], [reading])
+
+
+def attempted(name: str, subject: Subject) -> View:
+    try:
+        return VIEWS[name](subject)
+    except EtudeError as error:
+        return View(name.replace("_", " ").capitalize(), "", (Text(str(error)),), None)
 
 
 def diagram_of(subject: Subject, block: str = "") -> Diagram:
@@ -164,9 +175,26 @@ def real_images_for(subject: Subject) -> "tuple[Tensor, Tensor]":
     """A batch; a small one of large images. A network of few classes gets labels that it has."""
     from etude.explain.images import real_images
 
-    channels, height, width = subject.shape
+    classes, (channels, height, width) = classes_of(subject), image_of(subject)
     images, labels = real_images((channels, height, width), IMAGES if height * width <= 64**2 else IMAGES // 8, subject.source)
-    return images, labels % subject.graph.nodes[subject.graph.outputs[0]].shape[0]
+    return images, labels % classes
+
+
+def classes_of(subject: Subject) -> int:
+    """How many numbers it gives for an image. Raises EtudeError where it gives no row of them."""
+    first = subject.graph.outputs[0]
+    shape = subject.graph.nodes[first].shape if first >= 0 else ()
+    if not shape or not shape[0]:
+        raise EtudeError(f"{subject.name} gives no row of classes for an image; gradients are those of a loss over N×classes")
+    return shape[0]
+
+
+def image_of(subject: Subject) -> tuple[int, int, int]:
+    """Raises UsageError for what is no image."""
+    if len(subject.shape) != 3:
+        raise UsageError(f"{size(subject.shape)}: expected an image, as channels, height and width")
+    channels, height, width = subject.shape
+    return channels, height, width
 
 
 def layer_table(report: "GradientReport") -> Table:
@@ -201,6 +229,7 @@ SEES = "what one position of a stage's result sees of the image in theory, paddi
 def receptive_field_view(subject: Subject) -> View:
     from etude.explain.receptive import stage_fields
 
+    image_of(subject)
     fields = stage_fields(subject.graph)
     columns = ("stage", "sees, pixels", "apart, pixels", "the whole image")
     table = Table(columns, tuple(map(field_row, fields)), (1, 2))

@@ -130,7 +130,7 @@ def passages(part: "Part", module: "nn.Module", graph: Graph) -> Iterator[Passag
         there = uses.get(name.removeprefix("class "), ())
         cell, line = script.cell(first)
         file = script.file.name if cell is None else f"{script.file.name}, cell {cell}"
-        text = "\n".join(script.text.splitlines()[first - 1 : last])
+        text = "\n".join(script.text.split("\n")[first - 1 : last])  # as Python counts, which knows no other ends of lines
         yield Passage(name, file, line, text, tuple(told(there)) if there else (), tuple((use.path, use.operators) for use in there))
 
 

@@ -40,7 +40,7 @@ def plan_view(name: str, planned: Plan, store: Store, command: str) -> View:
                 *map(str, group[:2]),
                 f"{first['images'] or 'all'}",
                 str(group[2]),
-                f"{first['multiply_adds'] / 1e6:,.1f} M",
+                f"{first['multiply_adds'] / 1e6:,.1f} M" if first["multiply_adds"] else UNKNOWN,
                 first["budget"],
                 f"0 to {len(several) - 1}" if len(several) > 1 else "0",
                 ", ".join(f"{count} {state}" for state, count in states.items()),
@@ -90,7 +90,7 @@ def planned_job(job: Job, planned: Plan, store: Store, known: Mapping[str, float
         "data": recipe.data
         if recipe.data in catalog.names() or not planned.reencoded
         else f"{recipe.data} ({planned.reencoded} in another encoding)",
-        "multiply_adds": multiply_adds(recipe.model),
+        "multiply_adds": multiply_adds(recipe),
         "seconds": seconds(recipe, known),
         "run": str(run.folder),
         "state": state_of(run),

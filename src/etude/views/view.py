@@ -1,5 +1,6 @@
 """What views are made of. Neither a terminal nor a page is known here."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -185,5 +186,6 @@ def called(name: str, options: Mapping[str, Any]) -> str:
 
 
 def command(verb: str, name: str, options: Mapping[str, Any], *flags: str) -> str:
-    """`etude show resnet34 --set shortcut=A --measure`."""
-    return " ".join(("etude", verb, name, *(f"--set {setting}" for setting in write_settings(options)), *flags))
+    """`etude show resnet34 --set shortcut=A --measure`, quoted for a shell; `flags` are so already."""
+    settings = (word for setting in write_settings(options) for word in ("--set", setting))
+    return " ".join((shlex.join(["etude", verb, name, *settings]), *flags))
