@@ -200,12 +200,13 @@ class Counted:
 
     def __init__(self, factor: float = 1.0, broken: bool = False) -> None:
         self.made, self.answers, self.factor, self.broken = 0, 0, factor, broken
+        self.batch = 0
 
     def engine(self, setup: float) -> Engine:
         return Engine("", (), setup, self.make)
 
     def make(self, module: torch.nn.Module, images: torch.Tensor) -> compare.Answer:
-        self.made += 1
+        self.made, self.batch = self.made + 1, len(images)
         if self.broken:
             raise RuntimeError("no such instruction")
 
@@ -221,9 +222,13 @@ def network() -> TrainedNetwork:
     return etude.load(NAME)
 
 
-def test_a_bench_says_what_it_cannot_do(here: Path, network: TrainedNetwork) -> None:
-    with pytest.raises(EtudeError, match="batch 1000000000: so many images of 1×28×28 do not fit into memory"):
-        timing.bench(network, 10**9, print)
+def test_a_bench_says_what_it_cannot_do(here: Path, network: TrainedNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> torch.Tensor:
+        raise RuntimeError("can't allocate memory")
+
+    with monkeypatch.context() as patched, pytest.raises(EtudeError, match="batch 9: so many images of 1×28×28 do not fit into memory"):
+        patched.setattr(torch, "rand", full)
+        timing.bench(network, 9, print)
     next(network.module.parameters()).data.fill_(1e38)
     with pytest.raises(EtudeError, match=r"float32 tells nothing|computes something else"):
         timing.bench(network, 1, print)
@@ -278,10 +283,10 @@ def test_the_last_images_of_a_class_may_be_fewer(here: Path, network: TrainedNet
         monkeypatch.setattr(module, "ENGINES", there)
     Place.of(network, 4).keep({"torch": seconds(1), "fast": seconds(0.5)})
     found, pixels = Auto(network, 1000, 4), torch.rand(4, *network.image)
-    for images in (pixels[:3], pixels):
+    for images in (pixels[:3], pixels[:2], pixels):
         with torch.no_grad():
             assert compare.difference(found(images), network(images)) <= compare.LIMIT
-        assert new.made == (len(images) == 4)
+    assert (new.made, new.batch, fast.made, fast.batch) == (1, 4, 1, 4)
 
 
 def test_what_others_do_on_the_machine_does_not_choose() -> None:

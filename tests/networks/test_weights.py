@@ -450,6 +450,12 @@ def test_what_is_told_beside_weights_may_be_damaged(bad: Path, tmp_path: Path, i
     assert caught.value.exit_code == 1
 
 
+def test_weights_whose_numbers_stand_for_several_are_whole(tmp_path: Path) -> None:
+    """As where a network for colours was made of one for grey: torch keeps of them what there is."""
+    save({"weight": torch.rand(4, 1, 3, 3).expand(-1, 3, -1, -1), "none": torch.zeros(0, 3)}, tmp_path / "grey.pt")
+    assert [tuple(value.shape) for value in read_weights(tmp_path / "grey.pt").values()] == [(4, 3, 3, 3), (0, 3)]
+
+
 def test_convert_takes_names_for_network_and_file(capsys: pytest.CaptureFixture[str], bad: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "weights.safetensors"
     assert run(capsys, "convert", str(bad / "resnet18.pth"), str(out), "--to", "resnet18")[0] == 0

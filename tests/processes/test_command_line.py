@@ -70,5 +70,21 @@ def test_a_verdict_names_the_command_that_shows_the_same(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(apart, "call", ends)
     against = ["--against", "plain20"] if verb == "verify" else []
-    typed = shlex.join(["etude", verb, "plain20", *against, "--set", "depth=8", "--input", "3x32x32", "--run-all"])
+    typed = shlex.join(
+        [
+            "etude",
+            verb,
+            "plain20",
+            *against,
+            "--set",
+            "depth=8",
+            "--input",
+            "3x32x32",
+            "--run-all",
+            "--seconds",
+            "900.0",
+            "--memory",
+            "16.0",
+        ]
+    )
     assert command(typed).view.command == typed

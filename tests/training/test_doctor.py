@@ -230,6 +230,34 @@ def test_lazy_layers_that_were_not_loaded(reds: Questions) -> None:
     )
 
 
+def test_what_is_infinite_or_repeated_on_purpose_is_no_damage(reds: Questions) -> None:
+    patient = network()
+    patient.module.register_buffer("mask", torch.full((3, 3), -torch.inf).triu(1))
+    patient.module.repeated = nn.Parameter(torch.ones(1, 1).expand(3, 3))
+    patient.module.unused = nn.LazyLinear(3).eval()
+    found = examined(patient, reds)
+    assert (found.rounds[0][0].count, found.findings) == (60, ())
+
+
+class Grid(nn.Module):
+    """Keeps what fits the first image that it gets."""
+
+    def __init__(self, inside: nn.Module) -> None:
+        super().__init__()
+        self.inside, self.grids = inside, list[Tensor]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.grids += [torch.ones_like(x[:1])]
+        return self.inside(x * self.grids[0])
+
+
+def test_a_trial_leaves_nothing_to_the_next(tmp_path: Path, reds: Questions) -> None:
+    patient = network()
+    patient = replace(patient, module=Grid(patient.module))
+    assert answers(patient, reds, replace(patient.usual, side=(28, 28))).shape == (60, 3)
+    assert answers(patient, reds, patient.usual).shape == (60, 3)
+
+
 class Given(nn.Module):
     def __init__(self, outputs: Callable[[Tensor], object]) -> None:
         super().__init__()

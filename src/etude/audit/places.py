@@ -109,5 +109,4 @@ def unasked() -> dict[str, str]:
 
     GitHub asks for them where a repository is not there.
     """
-    ssh = os.environ.get("GIT_SSH_COMMAND", "ssh")
-    return {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": "", "GIT_SSH_COMMAND": f"{ssh} -oBatchMode=yes"}
+    return {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": "", "GCM_INTERACTIVE": "never"}

@@ -101,11 +101,9 @@ def apart(file: Path, like: str, network: Network) -> "tuple[Converted, str]":
     from etude.models.weight_files import read_converted
     from etude.verification.apart import call
 
-    pointed = Target.read(like)
-    like = like.replace(pointed.place, pointed.whole().place, 1)  # as typed, so that quotes stay
     with tempfile.TemporaryDirectory(prefix="etude-") as folder:
         out = Path(folder).resolve() / "converted.safetensors"
-        arguments = {"weights": str(file.resolve()), "like": like, "to": str(network), "out": str(out)}
+        arguments = {"weights": str(file.resolve()), "like": Target.read(like).whole_text(like), "to": str(network), "out": str(out)}
         how = call("etude.verification.carry:carry", arguments, seconds=SECONDS)
         converted = read_converted(out)
     assert converted is not None

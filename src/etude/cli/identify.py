@@ -46,7 +46,7 @@ def identify(
 
     pointed = named(Target.read(target))
     arguments = {
-        "target": target.replace(pointed.place, pointed.whole().place, 1),  # as typed, so that quotes stay
+        "target": pointed.whole_text(target),
         "input_shape": None if image is None else read_shape(image),
         "settings": changes,
         "run_all": run_all,
@@ -58,6 +58,6 @@ def identify(
     except Failed as error:
         plain = dataclasses.asdict(Identification(target, "could not judge", error.with_way_out))
     found = Identification.from_dict(plain | {"target": target if pointed == Target.read(target) else str(pointed)})
-    command = shlex.join(["etude", "identify", target, *given(set=changes, input=image, run_all=run_all)])
+    command = shlex.join(["etude", "identify", target, *given(set=changes, input=image, run_all=run_all, seconds=seconds, memory=memory)])
     show(dataclasses.replace(identification_view(found), command=command), html, json_)
     return found.exit_code

@@ -69,7 +69,7 @@ def verify(
     options |= read_settings([change for change in changes if change not in theirs])
     steps = steps_of(network.name, **options)  # a wrong name or option is said at once
     arguments = {
-        "target": target.replace(pointed.place, pointed.whole().place, 1),  # as typed, so that quotes stay
+        "target": pointed.whole_text(target),
         "against": network.name,
         "options": options,
         "input_shape": shape,
@@ -84,6 +84,8 @@ def verify(
     except Failed as error:
         plain = dataclasses.asdict(Verification(target, against, "could not judge", error.with_way_out, ()))
     report = Verification.from_dict(plain | {"target": target if pointed == Target.read(target) else str(pointed)})
-    command = shlex.join(["etude", "verify", target, "--against", against, *given(set=changes, input=image, run_all=run_all)])
+    command = shlex.join(
+        ["etude", "verify", target, "--against", against, *given(set=changes, input=image, run_all=run_all, seconds=seconds, memory=memory)]
+    )
     show(dataclasses.replace(verification_view(report), command=command), html, json_)
     return report.exit_code

@@ -25,6 +25,7 @@ from etude.train.job import Means
 from etude.train.loop import load_data
 from etude.train.run import Run
 from etude.train.trained import TrainedNetwork, load
+from etude.verification.prepare import copied
 from etude.wording import size
 
 IMAGES = 256  # of the test set that are asked about
@@ -131,7 +132,7 @@ def answers(patient: Patient, questions: Questions, way: Way) -> Tensor:
     """N×outputs. Raises EtudeError where the network does not run on such images, or gives no row of outputs for each."""
     images, _ = questions.asked(way.side)
     images = images.flip(1) if way.backwards else images
-    with torch.random.fork_rng(devices=[]), as_it_was(patient.module) as module:
+    with torch.random.fork_rng(devices=[]), as_it_was(copied(patient.module)) as module:
         torch.manual_seed(0)
         if way.evaluating:
             module.eval()
@@ -160,7 +161,7 @@ def rows(patient: Patient, given: Tensor | None, count: int) -> Tensor:
 
 @contextlib.contextmanager
 def as_it_was(module: nn.Module) -> Iterator[nn.Module]:
-    """The module, and afterwards its modes and numbers as before: in training mode its statistics change. (Not every one can be copied.)"""
+    """The module, and afterwards its modes and numbers as before: in training mode statistics change, and not every one can be copied."""
     modes = {part: part.training for part in module.modules()}
     kept = {value: value.detach().clone() for value in (*module.parameters(), *module.buffers()) if not is_lazy(value)}
     buffers = {part: dict(part.named_buffers(recurse=False)) for part in modes}
@@ -172,7 +173,8 @@ def as_it_was(module: nn.Module) -> Iterator[nn.Module]:
             for name, buffer in buffers[part].items():
                 setattr(part, name, buffer)
         for value, before in kept.items():
-            value.copy_(before)
+            if not torch.equal(value, before):
+                value.copy_(before)
 
 
 def outputs_of(patient: Patient, classes: tuple[str, ...], count: int) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ same images, and the best is held against the network as it is; then, with that 
 images that are in both sets are seen without a trial.
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from etude.doctor.asking import Normalisation, Patient, Questions, Way, answers, outputs_of
+from etude.doctor.asking import Normalisation, Patient, Questions, Way, answers, as_it_was, outputs_of
 from etude.errors import EtudeError
 from etude.wording import percent, size
 
@@ -88,6 +89,7 @@ class Examination:
 
     def __init__(self, patient: Patient, questions: Questions) -> None:
         self.patient, self.questions = patient, questions
+        make_whole(patient.module, patient.image)
         self.dataset = questions.dataset(patient.image[1:])
         _, self.labels = questions.asked(patient.image[1:])
         said = answers(patient, questions, patient.usual)
@@ -187,14 +189,15 @@ class Examination:
 
 def seen_in_weights(patient: Patient) -> Iterator[Finding]:
     """What was not loaded: weights that are drawn anew whenever the network is made, statistics as they are in a new one."""
-    numbers = {**dict(patient.module.named_parameters()), **dict(patient.module.named_buffers())}
-    if damaged := [name for name, value in numbers.items() if not value.isfinite().all()]:
+    numbers = {name: value for name, value in [*patient.module.named_parameters(), *patient.module.named_buffers()] if not is_lazy(value)}
+    if damaged := [name for name, value in numbers.items() if value.isnan().any()]:  # a mask may be infinite
         text = f"weights that are not numbers, {len(damaged)} of {len(numbers)} ({some(damaged)})"
         yield Finding(f"{text}: the training diverged, or the file is damaged", True)
-    own = {name: value for name, value in patient.module.named_parameters() if value.dim() > 1}
+    own = {name: value for name, value in numbers.items() if isinstance(value, nn.Parameter) and value.dim() > 1}
     if patient.again is not None:
-        anew = dict(whole(patient.again, patient.image).named_parameters())
-        drawn = [name for name, value in own.items() if name in anew and not torch.equal(value, anew[name])]
+        make_whole(patient.again, patient.image)
+        anew = dict(patient.again.named_parameters())
+        drawn = [name for name, value in own.items() if name in anew and not is_lazy(anew[name]) and not torch.equal(value, anew[name])]
         if drawn:
             text = f"weights that were not loaded: {len(drawn)} of {len(own)} are drawn anew whenever it is made ({some(drawn)})"
             yield Finding(text, True)
@@ -210,11 +213,11 @@ def seen_in_weights(patient: Patient) -> Iterator[Finding]:
 
 
 @torch.no_grad()
-def whole(module: nn.Module, image: tuple[int, int, int]) -> nn.Module:
-    """With the layers that are made in the first forward."""
+def make_whole(module: nn.Module, image: tuple[int, int, int]) -> None:
+    """Make the layers that are made in the first forward, where it comes to that."""
     if any(map(is_lazy, module.parameters())):
-        module.eval()(torch.zeros(1, *image))
-    return module
+        with contextlib.suppress(Exception), as_it_was(module):
+            module.eval()(torch.zeros(1, *image))
 
 
 def some(names: list[str]) -> str:

@@ -39,8 +39,8 @@ class Auto:
         normalised = self.trained.normalised(images)
         if "torch" not in self.known:
             logits = self.first(normalised)
-        elif len(images) == self.place.batch and (name := self.worth_trying()):
-            logits = self.tried(name, normalised)
+        elif name := self.worth_trying():
+            logits = self.tried(name, self.whole(normalised))[: len(images)]
         else:
             logits = self.computed(normalised)
         self.left -= len(images)
@@ -92,12 +92,15 @@ class Auto:
         self.engine = self.best()
         if self.engine not in self.answers:
             try:
-                whole = images.new_zeros(self.place.batch, *images.shape[1:])  # the last of a folder, or a class, may be fewer
-                self.answers[self.engine] = made(self.engine, self.trained.module, whole)
+                self.answers[self.engine] = made(self.engine, self.trained.module, self.whole(images))
             except EtudeError:
                 self.known[self.engine] = FAILED
                 return self.computed(images)
         return self.answers[self.engine](images)
+
+    def whole(self, images: Tensor) -> Tensor:
+        """The same as a batch to make and to time an engine by: the last images of a folder, or of a class, may be fewer."""
+        return torch.cat([images, images.new_zeros(self.place.batch - len(images), *images.shape[1:])])
 
 
 def of_torch(seconds: list[float]) -> Timing:

@@ -38,7 +38,7 @@ class Images:
 
     def __post_init__(self) -> None:
         for name, values in (("mean", self.mean), ("std", self.std)):
-            if odd := [value for value in leaves(values) if type(value) not in (int, float) or not math.isfinite(value)]:
+            if odd := [value for value in leaves(values) if type(value) not in (int, float) or not abs(value) < math.inf]:
                 raise UsageError(f"--{name}: {odd[0]}, expected numbers")
 
 

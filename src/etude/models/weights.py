@@ -70,6 +70,7 @@ OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.((?:[12])\.(
 
 
 # how the names of tensors begin where a network was wrapped: by DataParallel, by torch.compile, in a class for training
+MOST_REPEATED = 2**30  # bytes of a tensor whose numbers stand in memory but once, as `expand` makes them
 WRAPPERS = ("module.", "_orig_mod.", "model.", "net.")
 
 
@@ -206,7 +207,8 @@ def tensors_of(content: Any) -> dict[str, Tensor]:
     for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided or value.is_quantized:
             raise EtudeError(f"no state_dict: `{name}` is no dense tensor but {type(value).__name__}")
-        if value.is_meta or value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        size = value.numel() * value.element_size()
+        if value.is_meta or size > max(MOST_REPEATED, value.untyped_storage().nbytes()):
             raise EtudeError(f"no whole state_dict: `{name}` has fewer numbers than its shape {shape(value)} says")
     return dict(content)
 

@@ -189,7 +189,7 @@ def ended(error: Failed, seconds: float, file: Path) -> Finding:
 
 def line_in(said: str, file: Path) -> int | None:
     """The line that a sentence names of that file, counted through a notebook; None where it names none, or one of another file."""
-    if not (found := re.search(rf"\({re.escape(file.name)} (?:cell (\d+), )?line (\d+)\)", said)):
+    if not (found := re.search(rf"\({re.escape(file.resolve().name)} (?:cell (\d+), )?line (\d+)\)", said)):
         return None
     cell, line = found.groups()
     return int(line) + (Script.read(file).cells[int(cell) - 1] - 1 if cell else 0)

@@ -182,7 +182,7 @@ def failed(part: Part, error: BaseException) -> EtudeError:
 
 def way_out(part: Part, error: BaseException) -> str:
     """Around a line that does not run: a file's place, a class that needs no such line, or the whole file."""
-    if isinstance(error, FileNotFoundError) and (part.script.file.parent / str(error.filename)).exists():
+    if isinstance(error, FileNotFoundError) and (part.script.file.parent / str(error.filename)).exists() and not part.script.cells:
         return f"; it is beside it: open Path(__file__).parent / {error.filename!r}, which is found from whatever folder it runs in"
     others = [f"name {part.script.file}:{name}(…) with its values" for name in Contents(part.script.tree).whole() if name != part.name]
     return f"; {part.name} needs that line: {' or '.join([*others[:1], 'add --run-all'])}"

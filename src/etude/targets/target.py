@@ -77,6 +77,10 @@ class Target:
         """The same with a whole path, for a process that works in another folder."""
         return replace(self, place=str(kept.place_of(self.place).resolve())) if self.kind in ("file", "run") else self
 
+    def whole_text(self, typed: str) -> str:
+        """What was typed, with a whole path: as typed, so that quotes stay."""
+        return typed.replace(self.place, self.whole().place, 1)
+
     @property
     def first(self) -> str:
         """Of its name what stands at the top level of a file: `Zoo` of `Zoo.resnet20`."""

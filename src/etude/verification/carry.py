@@ -28,6 +28,7 @@ from etude.verification.facts import facts_of, steps_of
 from etude.verification.interpret import Choice, Weights, compute
 from etude.verification.judge import default_dtype, verify
 from etude.verification.limits import SMALL_SIDE
+from etude.verification.prepare import in_its_type
 from etude.verification.trace import Trace, difference, ran, randomise, traced
 
 EQUAL = 1e-5  # the largest relative difference between equal networks in float32
@@ -165,7 +166,7 @@ def some_images(module: nn.Module, shape: tuple[int, int, int]) -> Tensor:
     """Noise; of a smaller side than ImageNet's where the module takes it, for the weights do not change with it."""
     side = min(SMALL_SIDE, *shape[1:])
     small = torch.randn(IMAGES, shape[0], side, side)
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception), in_its_type():
         module(small.clone())
         return small
     return torch.randn(IMAGES // 2, *shape)

@@ -86,6 +86,8 @@ def whole_view(subject: Subject) -> View:
 def attempted(name: str, subject: Subject) -> View:
     try:
         return VIEWS[name](subject)
+    except UsageError:
+        raise
     except EtudeError as error:
         return View(name.replace("_", " ").capitalize(), "", (Text(str(error)),), None)
 
