@@ -155,12 +155,14 @@ def test_a_comment_changes_no_digest_and_a_layer_changes_its_own(tmp_path: Path,
         ("result.json", '{"test_accuracy": 1}', "result.json: has no `test_images`; the run is damaged, train again"),
         ("metrics.jsonl", "5\n", "metrics.jsonl: is damaged (a line holds 5, expected a table with its step); train again"),
         ("metrics.jsonl", "{\n", "metrics.jsonl: is damaged"),
+        ("metrics.jsonl", "", "metrics.jsonl: holds no test, and the run has ended; train again"),
     ],
 )
 def test_a_damaged_folder_is_one_message(tmp_path: Path, file: str, content: str, message: str) -> None:
     run = Run(tmp_path / "run")
     recipe = recipes.load("lecture_residual.lecture", "smoke")
     run.start(Job(recipe, 0), {"classes": [], "mean": [], "std": [], "threads": 1, "device": "cpu"})
+    run.append({"epoch": 1.0, "step": 1, "test_accuracy": 0.5, "test_images": 10})
     run.finish({"test_accuracy": 0.5, "test_images": 10, "seconds": 1.0, "warning": ""})
     assert run.result().seed == 0
     (run.folder / file).write_text(content, encoding="utf-8")

@@ -48,6 +48,7 @@ class Told:
             os.utime(run.checkpoint, ns=(len(self.happened), len(self.happened)))
         if self.end and self.end.code == 0:
             run.start(self.task.job, {"classes": [], "mean": [], "std": [], "threads": 1, "device": "cpu"})
+            run.append({"epoch": 1.0, "step": 1, "test_accuracy": 0.9, "test_images": 10})
             run.finish({"test_accuracy": 0.9, "test_images": 10, "seconds": 1.0, "warning": ""})
         return News(end=self.end)
 

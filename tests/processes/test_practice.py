@@ -289,12 +289,12 @@ def test_a_loop_without_an_end_is_placed_in_its_own_file(server: Server, tmp_pat
     notebook = tmp_path / "loop.ipynb"
     notebook.write_text(json.dumps({"cells": cells}), encoding="utf-8")
     for file, cell in ((script, None), (notebook, 2)):
-        (found,) = checked("transition", file, "en", server, 3.0).diagnoses
+        (found,) = checked("transition", file, "en", server, 2.0).diagnoses
         assert (found.line, found.cell) == (here, cell), found.message
     written(tmp_path, "helper", "def wait(x):\n    while True:\n        x = x + 1\n")
     beside = written(tmp_path, "answer", "import helper\n" + edited("transition", "x = F.relu", "helper.wait(1)\n        x = F.relu"))
-    (found,) = checked("transition", beside, "en", server, 3.0).diagnoses
-    assert found.line is None and "3 s" in found.message, found.message
+    (found,) = checked("transition", beside, "en", server, 2.0).diagnoses
+    assert found.line is None and "2 s" in found.message, found.message
 
 
 def test_weights_of_an_explicit_type_are_taken(server: Server, tmp_path: Path) -> None:

@@ -105,6 +105,8 @@ def read_weights(file: Path | str) -> dict[str, Tensor]:
         raise EtudeError(f"{file}: {_complaint(error)}") from error
     if not tensors:
         raise EtudeError(f"{file}: holds no tensor")
+    if empty := next((name for name, tensor in tensors.items() if tensor.is_meta), None):
+        raise EtudeError(f"{file}: `{empty}` has a shape and no numbers (it was on the device meta); save the weights of a trained network")
     if broken := next((name for name, tensor in tensors.items() if not tensor.isfinite().all()), None):
         raise EtudeError(f"{file}: `{broken}` holds numbers that are infinite or NaN; take a file from before the training went wrong")
     return tensors

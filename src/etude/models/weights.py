@@ -208,7 +208,7 @@ def tensors_of(content: Any) -> dict[str, Tensor]:
         if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided or value.is_quantized:
             raise EtudeError(f"no state_dict: `{name}` is no dense tensor but {type(value).__name__}")
         size = value.numel() * value.element_size()
-        if value.is_meta or size > max(MOST_REPEATED, value.untyped_storage().nbytes()):
+        if not value.is_meta and size > max(MOST_REPEATED, value.untyped_storage().nbytes()):
             raise EtudeError(f"no whole state_dict: `{name}` has fewer numbers than its shape {shape(value)} says")
     return dict(content)
 
