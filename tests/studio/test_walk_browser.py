@@ -149,6 +149,7 @@ def test_a_button_that_failed_can_be_pressed_again(page: Page) -> None:
     page.set_input_files("#file", {"name": "net.py", "mimeType": "text/x-python", "buffer": code})
     button = page.locator("[data-again]")
     button.wait_for(timeout=60_000)
+    page.wait_for_load_state()  # so that the script is there too
     page.evaluate(GONE)
     button.click()
     expect(page.locator("[data-again] + [role=alert]")).to_contain_text(NO_ANSWER["en"])
