@@ -276,16 +276,19 @@ with open("settings.yaml") as file:
     width = int(file.read())
 failed = load()
 wide = nn.Linear(width, width)
+def made():
+    return nn.Linear(width, width)
 """
 
 
+@pytest.mark.parametrize("name", ["wide", "made"])
 def test_a_file_beside_it_that_is_opened_by_its_name_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     (tmp_path / "net.py").write_text(ZOO, encoding="utf-8")
     (tmp_path / "settings.yaml").write_text("3", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    code, out, _ = run(capsys, "verify", "net.py:wide", "--against", "resnet20")
+    code, out, _ = run(capsys, "verify", f"net.py:{name}", "--against", "resnet20")
     assert code
     assert "open Path(__file__).parent / 'settings.yaml', which is found from whatever folder it runs in" in " ".join(out.split())
 

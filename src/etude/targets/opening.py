@@ -182,10 +182,17 @@ def failed(part: Part, error: BaseException) -> EtudeError:
 
 def way_out(part: Part, error: BaseException) -> str:
     """Around a line that does not run: a file's place, a class that needs no such line, or the whole file."""
-    if isinstance(error, FileNotFoundError) and (part.script.file.parent / str(error.filename)).exists() and not part.script.cells:
-        return f"; it is beside it: open Path(__file__).parent / {error.filename!r}, which is found from whatever folder it runs in"
+    if place := beside(part.script, error):
+        return place
     others = [f"name {part.script.file}:{name}(…) with its values" for name in Contents(part.script.tree).whole() if name != part.name]
     return f"; {part.name} needs that line: {' or '.join([*others[:1], 'add --run-all'])}"
+
+
+def beside(script: Script, error: BaseException) -> str:
+    """What to do about a file that stands beside the script, and is opened by its name alone."""
+    if not isinstance(error, FileNotFoundError) or script.cells or not (script.file.parent / str(error.filename)).exists():
+        return ""
+    return f"; it is beside it: open Path(__file__).parent / {error.filename!r}, which is found from whatever folder it runs in"
 
 
 def called(target: Target, factory: Any, home: ModuleType, script: Script | None) -> Any:
@@ -199,7 +206,10 @@ def called(target: Target, factory: Any, home: ModuleType, script: Script | None
     except EtudeError:
         raise
     except (Exception, SystemExit) as error:
-        raise EtudeError(f"{target} cannot be made: {what_happened(error, script)}") from cause_of(error)
+        cause = cause_of(error)
+        if Unmade.__name__ in str(cause):  # torch looks at its type before it uses it
+            cause = next((value.error for value in vars(home).values() if isinstance(value, Unmade)), cause)
+        raise EtudeError(f"{target} cannot be made: {what_happened(cause, script)}{beside(script, cause) if script else ''}") from cause
 
 
 def looked_up(value: Any, home: ModuleType) -> Any:
