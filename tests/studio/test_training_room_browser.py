@@ -59,6 +59,27 @@ def grown(page: Page, beyond: int) -> int:
     return step(page)
 
 
+def test_a_click_is_not_lost_where_rows_come_meanwhile(tmp_path: Path, page: Page) -> None:
+    studio, address = opened(tmp_path)
+    try:
+        page.goto(address)
+        answers = iter(range(1000))
+        rows = "<a href='/en/lessons/'>a run</a>, looked at for the {}th time"
+        page.route("**/training/list", lambda route: route.fulfill(json={"html": rows.format(next(answers))}))
+        page.goto(f"{address.partition('?')[0]}en/training/")
+        page.get_by_role("link", name="a run").hover()
+        page.mouse.down()
+        with page.expect_response("**/training/list"):
+            pass
+        page.wait_for_timeout(200)
+        page.mouse.up()
+        page.wait_for_url("**/en/lessons/")
+    finally:
+        page.goto("about:blank")
+        studio.kill()
+        studio.communicate()
+
+
 def test_a_training_from_its_start(tmp_path: Path, page: Page) -> None:
     studio, address = opened(tmp_path)
     behind = Background.of(tmp_path / "runs")

@@ -175,9 +175,13 @@ function choosing(form) {
   });
 }
 
+let pressed = false; // what is pressed stays until it is let go, or else the click would be lost
+addEventListener("pointerdown", () => (pressed = true));
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(() => (pressed = false)));
+
 // Puts new rows in place of old ones; what was chosen stays chosen, and what was pointed at by the keyboard stays so.
 function put(place, html) {
-  if (place.dataset.html === html) return;
+  if (pressed || place.dataset.html === html) return;
   place.dataset.html = html;
   const key = (element) => element && (element.value || element.getAttribute("href"));
   const chosen = new Set([...place.querySelectorAll("input:checked")].map(key));
