@@ -122,7 +122,7 @@ def memory(source: Stream, step: Callable[[torch.Tensor, torch.Tensor], None]) -
     """MB that this process and its workers have, after a hundred batches and at the end of a pass over all images.
 
     A network learns from a few images of each batch: without any other work glibc before 2.38, which does not find all of what was freed
-    again where blocks are kept, has given this process up to ten times as much.
+    again where blocks are kept, has let this process grow to a multiple.
     """
     found: dict[str, list[int]] = {"parent": [], "workers": []}
     last = len(source) // BATCH

@@ -134,6 +134,11 @@ def test_the_page_of_a_network_has_everything(capsys: pytest.CaptureFixture[str]
         assert word in text
 
 
+def test_a_page_of_everything_is_not_written_where_its_images_are_misspelt(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, _, err = run(capsys, "explain", "lecture_residual", "--data", "strokess", "--html", str(tmp_path / "page.html"))
+    assert (code, "strokes" in err, list(tmp_path.iterdir())) == (2, True, [])
+
+
 def test_a_page_of_ones_own_network_says_what_is_known(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     own = tmp_path / "own.py"
     own.write_text(

@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.parameter import is_lazy
 
 from etude import data
 from etude.data import catalog, declaration
@@ -132,7 +131,7 @@ def answers(patient: Patient, questions: Questions, way: Way) -> Tensor:
     """N×outputs. Raises EtudeError where the network does not run on such images, or gives no row of outputs for each."""
     images, _ = questions.asked(way.side)
     images = images.flip(1) if way.backwards else images
-    with torch.random.fork_rng(devices=[]), as_it_was(copied(patient.module)) as module:
+    with torch.random.fork_rng(devices=[]), apart(patient.module) as module:
         torch.manual_seed(0)
         if way.evaluating:
             module.eval()
@@ -160,21 +159,33 @@ def rows(patient: Patient, given: Tensor | None, count: int) -> Tensor:
 
 
 @contextlib.contextmanager
-def as_it_was(module: nn.Module) -> Iterator[nn.Module]:
-    """The module, and afterwards its modes and numbers as before: in training mode statistics change, and not every one can be copied."""
-    modes = {part: part.training for part in module.modules()}
-    kept = {value: value.detach().clone() for value in (*module.parameters(), *module.buffers()) if not is_lazy(value)}
-    buffers = {part: dict(part.named_buffers(recurse=False)) for part in modes}
+def apart(module: nn.Module) -> Iterator[nn.Module]:
+    """A copy to ask, since statistics change in training mode; of a module that cannot be copied itself, which is then as it was."""
+    asked = copied(module)
+    if asked is not module:
+        yield asked
+        return
+    kept = {value: value.detach().clone() for value in (*module.parameters(), *module.buffers())}
+    buffers = {part: dict(part.named_buffers(recurse=False)) for part in module.modules()}
     try:
-        yield module
+        with modes_kept(module):
+            yield module
+    finally:
+        for part, own in buffers.items():
+            for name, buffer in own.items():
+                setattr(part, name, buffer)
+        for value, before in kept.items():
+            value.copy_(before)
+
+
+@contextlib.contextmanager
+def modes_kept(module: nn.Module) -> Iterator[None]:
+    modes = {part: part.training for part in module.modules()}
+    try:
+        yield
     finally:
         for part, training in modes.items():
             part.training = training
-            for name, buffer in buffers[part].items():
-                setattr(part, name, buffer)
-        for value, before in kept.items():
-            if not torch.equal(value, before):
-                value.copy_(before)
 
 
 def outputs_of(patient: Patient, classes: tuple[str, ...], count: int) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from etude.doctor.asking import Normalisation, Patient, Questions, Way, answers, as_it_was, outputs_of
+from etude.doctor.asking import Normalisation, Patient, Questions, Way, answers, modes_kept, outputs_of
 from etude.errors import EtudeError
 from etude.wording import percent, size
 
@@ -216,7 +216,7 @@ def seen_in_weights(patient: Patient) -> Iterator[Finding]:
 def make_whole(module: nn.Module, image: tuple[int, int, int]) -> None:
     """Make the layers that are made in the first forward, where it comes to that."""
     if any(map(is_lazy, module.parameters())):
-        with contextlib.suppress(Exception), as_it_was(module):
+        with contextlib.suppress(Exception), modes_kept(module):
             module.eval()(torch.zeros(1, *image))
 
 

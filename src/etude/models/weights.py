@@ -69,8 +69,8 @@ HEADS = ("aux1.", "aux2.")
 OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.((?:[12])\.(?:weight|bias|running_mean|running_var))$")
 
 
-# how the names of tensors begin where a network was wrapped: by DataParallel, by torch.compile, in a class for training
 MOST_REPEATED = 2**30  # bytes of a tensor whose numbers stand in memory but once, as `expand` makes them
+# how the names of tensors begin where a network was wrapped: by DataParallel, by torch.compile, in a class for training
 WRAPPERS = ("module.", "_orig_mod.", "model.", "net.")
 
 
