@@ -5,7 +5,7 @@ from dataclasses import dataclass
 Shape = tuple[int, ...]
 
 # What is compared where two operators are held against each other, beside what they are, what feeds them and what comes out.
-FACTS = ("kernel", "stride", "padding", "dilation", "groups", "bias", "factor", "ceil", "zeros")
+FACTS = ("kernel", "stride", "padding", "dilation", "groups", "bias", "factor", "ceil", "zeros", "border")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Operator:
     factor      of a scaling by a number; of what an addition adds, where that is not 1; the share that a dropout removes
     ceil        of a pool: whether its windows may reach over the edge
     zeros       of an average pool: whether the zeros around the image count
+    border      of a convolution: what it has around the image, zeros or, as torch calls it, reflect, replicate, circular
     first       of a slice: the first channel, row and column that it keeps; None where a table leaves it open
     channels    of a pad: how many channels of zeros stand in front and behind; None where a table leaves it open
     constants   of a batch norm (ε,); of a local response norm (α, β, k); empty in a table
@@ -45,6 +46,7 @@ class Operator:
     factor: float | None = None
     ceil: bool = False
     zeros: bool = True
+    border: str = "zeros"
     first: tuple[int, ...] | None = None
     channels: tuple[int, int] | None = None
     constants: tuple[float, ...] = ()

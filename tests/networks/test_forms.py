@@ -13,6 +13,8 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations, parametrize
 
 from etude import build, verify
+from etude.views.verification import verification_view
+from translated import english_in
 
 
 class Packed(nn.Module):
@@ -349,6 +351,82 @@ MORE: list[tuple[Callable[[nn.Module], object], str, str]] = [
 def test_what_one_run_on_weak_images_does_not_show(change: Callable[[nn.Module], object], verdict: str, words: str) -> None:
     report = verify(small(change), "resnet20", depth=8)
     assert (report.verdict, words in "; ".join([report.sentence, *report.notes])) == (verdict, True), report.sentence
+
+
+class Followed(nn.Module):
+    """A batch normalisation whose statistics are followed by `update`, which is given the old mean and variance and the batch's."""
+
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, maps: int, update: Callable[..., tuple[Tensor, Tensor]], order: Sequence[str]) -> None:
+        super().__init__()
+        self.weight, self.bias, self.update = nn.Parameter(torch.ones(maps)), nn.Parameter(torch.zeros(maps)), update
+        for name in order:
+            self.register_buffer(name, torch.full((maps,), float(name == "variance")))
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean, variance = self.mean, self.variance
+        if self.training:
+            mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
+            with torch.no_grad():
+                self.mean, self.variance = self.update(self.mean, self.variance, mean, variance)
+        x = (x - mean[:, None, None]) / (variance[:, None, None] + 1e-5).sqrt()
+        return x * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+def normalises_by_hand(
+    update: Callable[..., tuple[Tensor, Tensor]], order: Sequence[str] = ("mean", "variance")
+) -> Callable[[nn.Module], object]:
+    return lambda network: setattr(network.conv2_x[0], "norm1", Followed(16, update, order))  # type: ignore[index]
+
+
+UPDATES: list[tuple[Callable[[nn.Module], object], str, str]] = [
+    (normalises_by_hand(lambda m, v, mean, var: (m.lerp(mean, 0.1), v.lerp(var, 0.1))), "faithful", ""),
+    (normalises_by_hand(lambda m, v, mean, var: (m.lerp(mean, 0.1), v.lerp(var, 0.1)), ("variance", "mean")), "faithful", ""),
+    (normalises_by_hand(lambda m, v, mean, var: (mean, var)), "faithful", ""),
+    (
+        normalises_by_hand(lambda m, v, mean, var: (m.lerp(var, 0.1), v.lerp(mean.abs(), 0.1))),
+        "departs",
+        "training takes the running mean of conv2_x.0.norm1 (your conv2_x.0.norm1.mean) to the batch's variance; in eval mode it",
+    ),
+    (
+        normalises_by_hand(lambda m, v, mean, var: (m + 0.1 * mean, v.lerp(var, 0.1))),
+        "departs",
+        "training takes the running mean of conv2_x.0.norm1 (your conv2_x.0.norm1.mean) elsewhere than to the batch's mean",
+    ),
+    (
+        normalises_by_hand(lambda m, v, mean, var: (m.lerp(mean, 0.1), v.lerp(var + mean**2, 0.1))),
+        "departs",
+        "training takes the running variance of conv2_x.0.norm1 (your conv2_x.0.norm1.variance) elsewhere than to the batch's variance",
+    ),
+    (
+        normalises_by_hand(lambda m, v, mean, var: (m.lerp(mean, 0.1), v)),
+        "departs",
+        "training leaves the running statistics of conv2_x.0.norm1 (your conv2_x.0.norm1.variance) as they are",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "verdict", "words"), UPDATES)
+def test_running_statistics_are_to_follow_those_of_the_batch(change: Callable[[nn.Module], object], verdict: str, words: str) -> None:
+    report = verify(small(change), "resnet20", depth=8)
+    assert (report.verdict, words in report.sentence) == (verdict, True), report.sentence
+    assert english_in(verification_view(report)) == set()
+
+
+@pytest.mark.parametrize("part", ["bn", "outputs"])
+def test_what_is_no_number_is_not_equal(part: str) -> None:
+    """Comparisons with NaN are all false: what is not above a limit need not be below it."""
+
+    def negative(network: Any) -> None:
+        network.norm1.register_forward_pre_hook(lambda norm, _: None if norm.training else norm.running_var.neg_() and None)
+
+    def of_nothing(network: Any) -> None:
+        network.fc.register_forward_hook(lambda fc, given, made: made if fc.training else made * torch.nan)
+
+    report = verify(small(negative if part == "bn" else of_nothing), "resnet20", depth=8)
+    assert report.verdict != "faithful", report.sentence
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -43,6 +43,17 @@ def reflects(model: Any) -> None:
     model.rblock1.conv1 = nn.Conv2d(16, 16, 3, padding=1, padding_mode="reflect")
 
 
+def reflects_everywhere(model: Any) -> None:
+    for module in list(model.modules()):
+        if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3):
+            module.padding_mode = "reflect"
+
+
+def frames(model: Any) -> None:
+    model.rblock2.conv1 = nn.Sequential(nn.CircularPad2d(1), nn.Conv2d(32, 32, 3))
+    model.rblock1.conv1 = nn.Sequential(nn.ZeroPad2d(1), nn.Conv2d(16, 16, 5, padding=1))
+
+
 def standardises(model: Any) -> None:
     model.rblock2.conv2 = Standardised(32, 32, 3, padding=1)
 
@@ -64,7 +75,20 @@ CASES: list[tuple[str, dict[str, Any], Callable[[Any], None], str]] = [
         of("rblock1", ShortcutOfConv1),
         "the shortcut of rblock1 (your rblock1) begins at the ReLU behind rblock1.conv1",
     ),
-    ("lecture_residual", {}, reflects, "rblock1 (your rblock1.conv1) has reflect pad, 3×3 conv 16 pad 0 where the paper has 3×3 conv 16 ("),
+    (
+        "lecture_residual",
+        {},
+        reflects,
+        "rblock1.conv1 (your rblock1.conv1) has reflected pixels around the image where the paper has zeros",
+    ),
+    (
+        "lecture_residual",
+        {},
+        frames,
+        "rblock1.conv1 (your rblock1.conv1.1) has kernel 5×5, padding 2 where the paper has kernel 3×3, padding 1",
+    ),
+    ("lecture_residual", {}, frames, "rblock2.conv1 (your rblock2.conv1.1) has the other side's pixels around the image where the paper"),
+    ("resnet20", {"depth": 8}, reflects_everywhere, "7 of 30 operators: conv1 … conv4_x.0.conv2 (7 places) have reflected pixels around"),
     ("lecture_residual", {}, standardises, "rblock2.conv2 has weights that are computed from your rblock2.conv2.weight"),
     ("resnet20", {"depth": 8}, forgets, "takes mean and variance of the batch in eval mode too, and keeps no others"),
 ]

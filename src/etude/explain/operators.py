@@ -132,7 +132,7 @@ def pad(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[s
     sides += [0] * (2 * dims - len(sides))
     pixels, channels, batch = sides[: 2 * dims - 4], sides[2 * dims - 4 : 2 * dims - 2], sides[2 * dims - 2 :]
     if (mode := argument(args, kwargs, 2, "mode", "constant")) != "constant":
-        return {"op": "other", "name": f"{mode} pad"}
+        return {"op": "other", "name": f"{mode} pad", "padding": square(pixels)}
     if argument(args, kwargs, 3, "value") or any(batch):
         return {"op": "other"}
     return {"op": "pad", "padding": square(pixels) if any(pixels) else None, "channels": tuple(channels)}

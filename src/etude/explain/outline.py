@@ -225,6 +225,7 @@ def label(node: Operator) -> str:
         words += f" /{node.stride}" if node.stride not in (1, None) else ""
         centred = node.kernel // 2 * node.dilation if isinstance(node.kernel, int) and isinstance(node.dilation, int) else None
         words += "" if node.padding in (centred, centred if node.op == "conv" else 0) else f" pad {node.padding}"
+        words += f", {node.border} pad" if node.border != "zeros" else ""
         words += f", groups {node.groups}" if node.groups != 1 else ""
         return f"{words}, dilation {node.dilation}" if node.dilation != 1 else words
     match node.op:

@@ -31,6 +31,7 @@ NOUNS = {
     "conv": "convolution",
 }
 UNLIKE = "{who}{yours} [gives|give] other numbers than such a layer makes of the same"
+BORDERS = {"zeros": "zeros", "reflect": "reflected pixels", "replicate": "the nearest pixels", "circular": "the other side's pixels"}
 ORDINALS = ("first", "second", "third", "fourth")
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
@@ -527,6 +528,8 @@ def in_words(fact: str, value: object) -> str:
             return f"windows that {'may' if value else 'do not'} reach over the edge"
         case "zeros":
             return f"averages {'with' if value else 'without'} the zeros around the image"
+        case "border":
+            return f"{BORDERS[str(value)]} around the image"
         case "kernel":
             return f"kernel {value}×{value}" if isinstance(value, int) else f"kernel {value}"
         case _:

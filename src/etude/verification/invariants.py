@@ -9,12 +9,14 @@ from torch import Tensor, nn
 
 from etude.explain.outline import label
 from etude.papers import Step
-from etude.verification.align import Alignment, Binding
+from etude.verification.align import Alignment, Binding, run_table
 from etude.verification.departures import Departure
 from etude.verification.parts import sources
 from etude.verification.prepare import copied, in_its_type
-from etude.verification.trace import Trace
+from etude.verification.trace import AgainWithoutChance, Trace
 from etude.wording import size
+
+SAME_WAY = 1e-4  # of the largest step of a running statistic, by which those of other channels may be off
 
 
 @dataclass(frozen=True)
@@ -113,22 +115,82 @@ def of_the_batch(place: str, names: Sequence[str], *, kept: bool) -> Iterator[De
     yield Departure(place, f"{who} {verb} mean and variance of the batch in eval mode too{why}; there those of the training belong")
 
 
+@dataclass(frozen=True, eq=False)
+class Statistic:
+    """A running mean or variance before a run in training mode and behind it, its channels in the order of the table.
+
+    of       mean or variance, of the normalisation that stands at `place`
+    yours    what the module calls it
+    batch    the mean and the variance of each channel in that run
+    numbers  how many there were of each channel
+    """
+
+    of: str
+    place: str
+    yours: str
+    before: Tensor
+    after: Tensor
+    batch: tuple[Tensor, Tensor]
+    numbers: int
+
+    @property
+    def towards(self) -> str:
+        """Which of the batch's statistics it went a part of the way to, all channels the same; empty for neither."""
+        mean, variance = self.batch
+        ends = [("mean", mean), ("variance", variance), ("variance", variance * self.numbers / max(1, self.numbers - 1))]
+        return next((of for of, end in ends if is_on_the_way(self.before, self.after, end)), "")
+
+
+def is_on_the_way(before: Tensor, after: Tensor, end: Tensor) -> bool:
+    """Whether all numbers went the same part of the way to an end, or all of it."""
+    step, way = after - before, end - before
+    part = (step @ way) / (way @ way)
+    return bool(0 < part < 1 + SAME_WAY) and bool((step - part * way).abs().max() <= SAME_WAY * step.abs().max())
+
+
 @torch.no_grad()
-def never_updated(steps: Sequence[Step], found: Alignment, module: nn.Module, run: Callable[[nn.Module], object]) -> Iterator[Departure]:
-    """Running statistics that a run in training mode leaves as they are, as one departure. `run` is given a copy of the module."""
-    own = copied(module).train()
-    before = {name: buffer.clone() for name, buffer in own.named_buffers()}
-    with in_its_type():
-        run(own)
-    after = dict(own.named_buffers())
-    names = {in_no_order(buffer): name for name, buffer in module.named_buffers() if buffer.dim()}
-    held = [(steps[index].path, names.get(in_no_order(binding.mean()), "")) for index, binding in found.bindings.items() if binding.mean]
-    still = [(place, name) for place, name in held if name in before and name in after and torch.equal(before[name], after[name])]
+def running_statistics(
+    steps: Sequence[Step], found: Alignment, module: nn.Module, images: Tensor, run: Callable[[nn.Module, Tensor], object]
+) -> Iterator[Statistic]:
+    """What becomes of a module's running statistics in a run in training mode. `run` is given a copy of the module, and images.
+
+    images  as they ran before: they are changed, since statistics may have gone all the way to theirs
+    """
+    own, images = copied(module).train(), images + torch.randn_like(images)
+    before = {name: buffer.flatten().clone() for name, buffer in own.named_buffers() if buffer.dim()}
+    with in_its_type(), AgainWithoutChance():
+        run(own, images.clone())
+    after = {name: buffer.flatten() for name, buffer in own.named_buffers()}
+    names = {in_no_order(buffer): name for name, buffer in before.items()}
+    results = run_table(steps, found, images, training=True)
+    for index, binding in found.bindings.items():
+        for of, held in (("mean", binding.mean), ("variance", binding.variance)):
+            name = names.get(in_no_order(held()), "") if held else ""
+            if held and name in after:
+                place_of = before[name].argsort()[held().argsort().argsort()]  # of each channel of the table in the buffer
+                x = results[steps[index].inputs[0]].transpose(0, 1).flatten(1)
+                batch = x.mean(1), x.var(1, unbiased=False)
+                yield Statistic(of, steps[index].path, name, before[name][place_of], after[name][place_of], batch, x.shape[1])
+
+
+def wrongly_updated(held: Sequence[Statistic]) -> Iterator[Departure]:
+    """Running statistics that training leaves as they are, or takes elsewhere than to those of the batch; what is alike as one."""
+    still = [one for one in held if torch.equal(one.before, one.after)]
     if still:
-        place, name = still[0]
-        more = f" and of {len(still) - 1} more" if len(still) > 1 else ""
-        said = f"training leaves the running statistics of {place} (your {name}){more} as they are"
-        yield Departure(place, f"{said}; in eval mode it normalises by them, and not by what was seen")
+        why = "in eval mode it normalises by them, and not by what was seen"
+        yield Departure(still[0].place, f"training leaves the running statistics of {these(still)} as they are; {why}")
+    for of, other in (("mean", "variance"), ("variance", "mean")):
+        astray = [one for one in held if one.of == of and one not in still and one.towards != of]
+        if astray:
+            where = f"to the batch's {other}" if astray[0].towards else f"elsewhere than to the batch's {of}"
+            why = "in eval mode it normalises by that"
+            yield Departure(astray[0].place, f"training takes the running {of} of {these(astray)} {where}; {why}")
+
+
+def these(held: Sequence[Statistic]) -> str:
+    """The first of some statistics, and of how many more layers there are."""
+    more = len({one.place for one in held}) - 1
+    return f"{held[0].place} (your {held[0].yours})" + (f" and of {more} more" if more else "")
 
 
 def in_no_order(numbers: Tensor) -> bytes:

@@ -1,6 +1,7 @@
 """Holds anybody's module against a network of a paper. Numbers decide: no name and no structure is asked for."""
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,10 +26,11 @@ from etude.verification.invariants import (
     computed,
     cut,
     frozen,
-    never_updated,
     of_the_batch,
+    running_statistics,
     unreached,
     without_statistics,
+    wrongly_updated,
 )
 from etude.verification.limited import is_out_of_memory
 from etude.verification.limits import SMALL_SIDE, images_for
@@ -373,13 +375,12 @@ class Judge:
         self.module.eval()
         with torch.no_grad():
             evaluated = ran(self.module, self.images.clone(), self.module)
-            if without_statistics(self.steps, found):
+            in_eval = self.in_eval(evaluated, found)
+            if in_eval > EQUAL:
                 find_statistics(self.steps, found, traced(self.module, self.images.clone(), self.call(self.module)), self.module)
+                in_eval = self.in_eval(evaluated, found)
             if unkept := without_statistics(self.steps, found):
                 raise self.of_the_batch(unkept, evaluated, found, pairs[-1][0])
-            logits = run_table(self.steps, found, self.images, training=False)[len(self.steps) - 1]
-        first = next(out for out in evaluated.outputs if out.numel() == logits.numel()).reshape(logits.shape)
-        in_eval = difference(first, logits)
         lines = (
             f"training mode: outputs differ by {max(difference(a, b) for a, b in pairs):.0e}, gradients by {gradients:.0e}",
             f"eval mode: outputs differ by {in_eval:.0e} (largest relative difference, float64)",
@@ -391,6 +392,13 @@ class Judge:
             raise Departs(*why or [Departure("", f"it computes the table's function in training mode, and another in {mode}")])
         self.level("L4", "pass", *lines)
         return evaluated, cold
+
+    def in_eval(self, evaluated: Trace, found: Alignment) -> float:
+        """How far the outputs in eval mode are from the table's; infinitely, where it has not all the running statistics that it needs."""
+        if without_statistics(self.steps, found):
+            return math.inf
+        logits = run_table(self.steps, found, self.images, training=False)[len(self.steps) - 1]
+        return difference(next(out for out in evaluated.outputs if out.numel() == logits.numel()).reshape(logits.shape), logits)
 
     def of_the_batch(self, places: list[str], evaluated: Trace, found: Alignment, trained: Tensor) -> Exception:
         """What to say where no running statistics were found: that the batch's are taken in eval mode too, where that is seen."""
@@ -417,9 +425,10 @@ class Judge:
         if problems := shown.broken(self.module):
             self.level("L5", "fail", *(problem.sentence for problem in problems))
             raise Departs(problems[0])
-        if unmoved := list(never_updated(self.steps, found, self.module, lambda own: self.call(own)(self.images.clone()))):
-            self.level("L5", "fail", *(one.sentence for one in unmoved))
-            raise Departs(*unmoved)
+        statistics = list(running_statistics(self.steps, found, self.module, self.images, lambda own, images: self.call(own)(images)))
+        if astray := list(wrongly_updated(statistics)):
+            self.level("L5", "fail", *(one.sentence for one in astray))
+            raise Departs(*astray)
         shortcuts = sum(step.op == "add" for step in self.steps)
         lines = ["every parameter receives a gradient", "dropout and BN differ between training and eval as in the table"]
         if shortcuts:

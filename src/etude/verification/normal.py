@@ -1,7 +1,8 @@
 """What ran, in a normal form: as a table has it, whatever was packed with what.
 
 A convolution whose maps are split afterwards, or that has groups, is several; convolutions of the pieces of a tensor that are summed are
-one, of the whole; a bias may be added behind, or be the weight of a constant one; a kernel may stand among zeros, or work on columns.
+one, of the whole; a bias may be added behind, or be the weight of a constant one; a kernel may stand among zeros, or work on columns; what
+a convolution has around the image may be put there in front of it.
 The numbers stay as they are: the signature of a slice is a slice of the signature.
 """
 
@@ -49,7 +50,7 @@ def normal(trace: Trace, *, sums: bool = True) -> Trace:
     sums  whether also what a table may have just so: convolutions that are added, of a shortcut and a branch, say; a pool in front of one
     """
     form = Form(trace)
-    passes = [form.multiplied, form.of_columns, form.with_bias, form.ungrouped, form.moved, form.split, form.trimmed]
+    passes = [form.multiplied, form.of_columns, form.framed, form.with_bias, form.ungrouped, form.moved, form.split, form.trimmed]
     passes += [form.with_ones, *[form.summed, form.joined, form.commuted] * sums]
     changed = form.channels_first()
     while any(change() for change in passes):  # one may make way for another
@@ -175,6 +176,19 @@ class Form:
                 return None
         return None
 
+    def framed(self) -> bool:
+        """Pixels that are put around an image for a convolution alone."""
+        for node in self.nodes:
+            after = self.only(node)
+            if after and is_product(after) and node.event and after.event and after.op == "conv" and (border := border_of(node.event)):
+                frame, own = node.event.padding, after.event.padding
+                if isinstance(frame, int) and isinstance(own, int) and (own == 0 or border == "zeros"):
+                    event = replace(after.event, padding=frame + own, border=border)
+                    new = Node(event, node.inputs, after.signatures, after.kept)
+                    self.exchange(after, [new], {after: new})
+                    return True
+        return False
+
     def with_bias(self) -> bool:
         """A bias that is added behind."""
         for node in self.nodes:
@@ -200,7 +214,8 @@ class Form:
                 if isinstance(kernel, int) and isinstance(padding, int) and kernel > 2 and padding > 0 and not around.any():
                     inner = self.put([weight], lambda given: given[0][:, :, 1:-1, 1:-1])
                     weights = (inner, *node.event.operands[1:])
-                    node.event = replace(node.event, kernel=kernel - 2, padding=padding - 1, operands=weights)
+                    border = "zeros" if padding == 1 else node.event.border
+                    node.event = replace(node.event, kernel=kernel - 2, padding=padding - 1, border=border, operands=weights)
                     return True
         return False
 
@@ -353,7 +368,7 @@ class Form:
         for node in self.nodes:
             if is_sum(node) and not any(is_sum(reader) for reader in self.consumers[node]):
                 terms = list(self.terms(node))
-                if len(terms) > 1 and all(map(is_product, terms)) and alike(terms, "kernel", "stride", "padding", "dilation"):
+                if len(terms) > 1 and all(map(is_product, terms)) and alike(terms, "kernel", "stride", "padding", "border", "dilation"):
                     biases = [operand for term in terms for operand in operands(term)[1:]]
                     if all(only_group(term) for term in terms) and len(biases) <= 1:
                         self.sum_up(node, terms, biases)
@@ -468,6 +483,14 @@ def is_product(node: Node) -> bool:
         and all(isinstance(one, nn.Parameter) for one in operands(node))
         and len(operands(node)) > 0
     )
+
+
+def border_of(event: Event) -> str:
+    """What an operator puts around an image, as a convolution calls it; empty where it does something else."""
+    mode, _, what = event.name.rpartition(" ")
+    if event.op == "other":
+        return mode if what == "pad" else ""
+    return "zeros" if event.op == "pad" and event.channels == (0, 0) else ""
 
 
 def is_sum(node: Node) -> bool:

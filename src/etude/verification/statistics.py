@@ -12,23 +12,30 @@ from etude.verification.align import Alignment, Binding, vector
 from etude.verification.interpret import Choice, Weights, compute
 from etude.verification.trace import Trace
 
+MOST = 1_000  # pairs of buffers that are tried for one normalisation
+
 
 @torch.no_grad()
 def find_statistics(steps: Sequence[Step], found: Alignment, evaluated: Trace, module: nn.Module) -> None:
-    """Give every normalisation without mean and variance those under which its result is in a run in eval mode, as far as there are any.
+    """Give every normalisation the mean and variance under which its result is in a run in eval mode, up to the first without any.
 
     evaluated  a run in eval mode, with signatures
     """
-    buffers = {id(buffer): buffer for buffer in module.buffers() if buffer.dim()}
+    homes = {id(parameter): home(name) for name, parameter in module.named_parameters()}
+    free = {name: buffer for name, buffer in module.named_buffers() if buffer.dim()}
     results: dict[int, Tensor] = {-1: evaluated.images}
     for index, step in enumerate(steps):
         inputs = [results[i] for i in step.inputs]
-        if step.op == "batch_norm" and found.bindings[index].mean is None:
-            for mean, variance in itertools.permutations([b for b in buffers.values() if b.numel() == step.shape[0]], 2):
-                binding = with_statistics(found.bindings[index], mean, variance)
-                if evaluated.has(compute(step, inputs, binding.weights(), Choice(), False)):
-                    found.bindings[index] = binding
-                    del buffers[id(mean)], buffers[id(variance)]
+        if step.op == "batch_norm":
+            binding = found.bindings[index]
+            vectors = {name: buffer for name, buffer in free.items() if buffer.numel() == step.shape[0]}
+            own = [name for name in vectors if home(name) == homes.get(binding.uses[0])]
+            pairs = itertools.chain(itertools.permutations(own, 2), itertools.permutations(vectors, 2))
+            tried = ((pair, with_statistics(binding, *(vectors[name] for name in pair))) for pair in itertools.islice(pairs, MOST))
+            for pair, one in itertools.chain([((), binding)] if binding.mean else [], tried):
+                if evaluated.has(compute(step, inputs, one.weights(), Choice(), False)):
+                    found.bindings[index] = one
+                    free = {name: buffer for name, buffer in free.items() if name not in pair}
                     break
             else:
                 return
@@ -38,3 +45,8 @@ def find_statistics(steps: Sequence[Step], found: Alignment, evaluated: Trace, m
 
 def with_statistics(binding: Binding, mean: Tensor, variance: Tensor) -> Binding:
     return replace(binding, mean=vector(mean), variance=vector(variance))
+
+
+def home(name: str) -> str:
+    """The module of a parameter or buffer."""
+    return name.rpartition(".")[0]

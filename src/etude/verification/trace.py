@@ -5,6 +5,7 @@ same numbers are the same function of the input, in whatever style they were com
 """
 
 import functools
+import math
 import os
 import random
 import sys
@@ -322,8 +323,13 @@ def same_numbers(one: Tensor, other: Tensor) -> bool:
 
 
 def difference(one: Tensor, other: Tensor) -> float:
-    """The largest difference, relative to the largest entry."""
-    return ((one - other).abs().max() / (other.abs().max() + 1e-30)).item()
+    """The largest difference, relative to the largest entry; infinity where something is no number."""
+    return finite((one - other).abs().max() / (other.abs().max() + 1e-30))
+
+
+def finite(apart: Tensor) -> float:
+    """How far things are apart, also where they are no numbers, whose comparisons are all false."""
+    return apart.nan_to_num(math.inf, math.inf).item()
 
 
 def gradients_differ(
@@ -345,7 +351,7 @@ def gradients_differ(
     scale = max(gradient.abs().max().item() for gradient in ours if gradient is not None)
     none = torch.zeros(())
     both = [(none if a is None else a, none if b is None else b) for a, b in zip(theirs, ours, strict=True)]
-    return max((a - b).abs().max().item() for a, b in both) / scale, cold
+    return max(finite((a - b).abs().max()) for a, b in both) / scale, cold
 
 
 def gradients_of(loss: Tensor, leaves: Sequence[Tensor], *, retain_graph: bool = False) -> list[Tensor | None]:
