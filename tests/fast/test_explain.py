@@ -189,6 +189,7 @@ class Calls(nn.Module):
         (lambda m, y: y.transpose(1, 2).squeeze().relu_(), 1),
         (lambda m, y: torch.cat(y.chunk(2, 1), 1), 2),
         (lambda m, y: torch.sigmoid(y.permute(0, 2, 3, 1)).add_(y.permute(0, 2, 3, 1)), 2),
+        (lambda m, y: torch.tanh(torch.sigmoid(y.flatten(2).permute(2, 0, 1))), 2),  # pixels stand in front of the images
     ],
 )
 def test_views_and_what_is_done_in_place_need_no_memory(body: Callable[[Any, Tensor], Any], maps: int) -> None:

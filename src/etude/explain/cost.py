@@ -147,7 +147,7 @@ def peak_of_inference(measured: Graph) -> int:
     owner = {-1: -1} | {node.index: node.index if node.memory is None else node.memory for node in measured.nodes}
     last_use = {owner[index]: node.index for node in needed for index in node.inputs}
     last_use[owner[measured.outputs[0]]] = len(measured.nodes)
-    size = {node.index: BYTES * math.prod(node.shape) for node in measured.nodes} | {-1: BYTES * math.prod(measured.input)}
+    size = {node.index: BYTES * node.numbers for node in measured.nodes} | {-1: BYTES * math.prod(measured.input)}
     alive, peak = {-1}, size[-1]
     for node in needed:
         alive.add(owner[node.index])

@@ -266,10 +266,12 @@ class GraphRecorder(Recorder):
             return
         index, first = len(self.nodes), call.made[0]
         facts, memory = call.facts(first), self.owner.get(memory_of(first))
+        whole = first
         if call.wrote and memory is None and first._base is not None:  # a part of a buffer that nothing was in
-            facts["shape"] = tuple(first._base.shape[1:])
+            whole = first._base
+            facts["shape"] = tuple(whole.shape[1:])
         parameters = sum(self.unseen.pop(id(parameter), 0) for parameter in call.parameters)
-        self.nodes.append(Node(index, **facts, parameters=parameters, macs=self.macs, memory=memory))
+        self.nodes.append(Node(index, **facts, parameters=parameters, macs=self.macs, numbers=whole.numel(), memory=memory))
         for tensor in call.made:
             self.owner.setdefault(memory_of(tensor), index)
         self.made_by(index, call, call.made)

@@ -15,11 +15,13 @@ class Node(Operator):
 
     parameters  scalars that are learned and first used here, or in what is used here
     macs        multiply-adds for one image, biases not counted
+    numbers     how many the result has for one image, whichever of its dimensions is that of the images
     memory      the node in whose memory the result lies, of a view or in place, -1 that of the input; None where it has its own
     """
 
     parameters: int = 0
     macs: int = 0
+    numbers: int = 0
     memory: int | None = None
 
 
