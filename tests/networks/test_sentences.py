@@ -62,6 +62,14 @@ def forgets(model: Any) -> None:
     model.conv3_x[0].norm2 = nn.BatchNorm2d(32, track_running_stats=False)
 
 
+def repeats(model: Any) -> None:
+    model.conv2_x = nn.Sequential(*[model.conv2_x[0]] * 3)
+
+
+def repeats_the_last(model: Any) -> None:
+    model.conv4_x[2] = model.conv4_x[1]
+
+
 def of(part: str, kind: type[nn.Module]) -> Callable[[Any], None]:
     return lambda model: setattr(model.get_submodule(part), "__class__", kind)
 
@@ -90,6 +98,18 @@ CASES: list[tuple[str, dict[str, Any], Callable[[Any], None], str]] = [
     ("lecture_residual", {}, frames, "rblock2.conv1 (your rblock2.conv1.1) has the other side's pixels around the image where the paper"),
     ("resnet20", {"depth": 8}, reflects_everywhere, "7 of 30 operators: conv1 … conv4_x.0.conv2 (7 places) have reflected pixels around"),
     ("lecture_residual", {}, standardises, "rblock2.conv2 has weights that are computed from your rblock2.conv2.weight"),
+    (
+        "resnet20",
+        {},
+        repeats,
+        "conv2_x.1 and conv2_x.2 share the weights of conv2_x.0, which are used twice, where the paper has a unit of its",
+    ),
+    (
+        "resnet20",
+        {},
+        repeats_the_last,
+        "4 of 72 operators: conv4_x.2 (your conv4_x.1) shares the weights of conv4_x.1, which are used twice",
+    ),
     ("resnet20", {"depth": 8}, forgets, "takes mean and variance of the batch in eval mode too, and keeps no others"),
 ]
 

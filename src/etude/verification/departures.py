@@ -10,10 +10,10 @@ from torch import nn
 from etude.explain.outline import FOLLOWERS, label
 from etude.operator import Operator
 from etude.papers import Step
-from etude.verification.align import Alignment
+from etude.verification.align import PARAMETRIC, Alignment
 from etude.verification.diagnose import name
 from etude.verification.followed import unfollowed
-from etude.verification.repair import JOINS, POOLS, Edit, Repair, State, differing, kernels, longest_way
+from etude.verification.repair import JOINS, POOLS, Edit, Repair, State, differing, further, kernels, longest_way
 from etude.verification.trace import Event, Trace
 
 MOST_NAMES = 3  # places, and departures, that a sentence names one by one
@@ -156,7 +156,7 @@ class Words:
 
     def exchanged(self, edits: Sequence[Edit]) -> list[Edit]:
         """One unit too many in a stage where another is missing: the unit at that place is another."""
-        found = list(edits)
+        found = list(self.used_twice(edits))
         for extra in [edit for edit in edits if edit.kind == "block extra"]:
             unit = self.unit_of(extra.steps[0])
             gone = next((e for e in found if e.kind == "block missing" and unit and self.units(self.block(e)) == self.units(unit)), None)
@@ -169,6 +169,19 @@ class Words:
                 found[found.index(edit)] = branch
                 found = [other for other in found if other.kind != "missing" or other.steps[0] not in branch.steps]
         return found
+
+    def used_twice(self, edits: Sequence[Edit]) -> Iterator[Edit]:
+        """The edits; layers of one unit that all have the weights of those of another as one edit."""
+        for (unit, _), group in itertools.groupby(
+            edits, key=lambda e: (self.unit_of(e.steps[0]), further(e)) if e.kind == "shared" else ("", 0)
+        ):
+            alike = list(group)
+            first, last = self.blocks.get(unit, (0, -1))
+            weights = [index for index in range(first, last + 1) if self.steps[index].op in PARAMETRIC]
+            if unit and [edit.steps[0] for edit in alike] == weights and self.unit_of(alike[0].steps[1]) not in ("", unit):
+                yield Edit("block shared", tuple(weights), tuple(edit.events[0] for edit in alike), alike[0].agreed)
+            else:
+                yield from alike
 
     def other_branch(self, edit: Edit, missing: Sequence[int]) -> Edit | None:
         """A join of something else, where operators of its branch are missing: the branch is another."""
@@ -245,7 +258,8 @@ class Words:
 
     def own(self, edit: Edit) -> str:
         """Where it stands in the module's own names."""
-        return self.events[edit.events[0]].path if edit.events else ""
+        path = self.events[edit.events[0]].path if edit.events else ""
+        return path.rpartition(".")[0] if edit.kind == "block shared" else path
 
     def there(self, edit: Edit) -> Event | None:
         """What the module has there, or else the last that is as in the table."""
@@ -260,6 +274,8 @@ class Words:
         match edit.kind:
             case "block missing" | "block other":
                 return self.block(edit)
+            case "block shared":
+                return self.unit_of(first)
             case "block extra" if self.repeats(edit):
                 return self.unit_before(first)
             case "branch missing" | "branch other":
@@ -305,6 +321,10 @@ class Words:
             case "shared":
                 first = self.name(edit.steps[1])
                 return f"{{who}}{{yours}} shares the weights of {first}, which are used twice, {paper} a layer of its own"
+            case "block shared":
+                earlier = next(one.steps[1] for one in self.state.edits if one.kind == "shared" and one.steps[0] == edit.steps[0])
+                unit = self.unit_of(earlier)
+                return f"{{who}}{{yours}} [shares|share] the weights of {unit}, which are used twice, {paper} a unit of its own"
             case "branch missing":
                 add = self.steps[edit.steps[-1]].op == "add"
                 return "the shortcut and its addition in {who} are missing" if add else f"the branch {there} of {{who}} is missing"

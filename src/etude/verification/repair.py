@@ -25,10 +25,21 @@ POOLS = ("max_pool", "avg_pool", "adaptive_avg_pool", "global_avg_pool")
 JOINS = ("add", "concat", "multiply")
 
 Kind = Literal[
-    "other", "missing", "extra", "swapped", "shared", "fed", "branch missing", "branch other", "block missing", "block extra", "block other"
+    "other",
+    "missing",
+    "extra",
+    "swapped",
+    "shared",
+    "fed",
+    "branch missing",
+    "branch other",
+    "block missing",
+    "block extra",
+    "block other",
+    "block shared",
 ]
 
-# What an edit weighs against operators that agree behind it.
+# What an edit weighs against operators that agree behind it; layers that are shared are found one by one.
 WEIGHTS: dict[Kind, float] = {
     "other": 8,
     "missing": 8,
@@ -286,6 +297,8 @@ class Repair:
         edit = replace(edit, agreed=state.agreed)
         weight = WEIGHTS[edit.kind] + more
         last = state.edits[-1] if state.edits else None
+        if last and edit.kind == last.kind == "shared" and further(edit) == further(last):  # the next layer of a unit that is used twice
+            weight = AGAIN
         confirmed = last and (last.agreed < state.agreed or "other" in edit.kind)
         if confirmed and any(self.alike(edit, other) for other in state.edits):
             weight = AGAIN
@@ -511,6 +524,11 @@ class Repair:
                 found.add(index)
                 waiting += self.trace.events[index].inputs
         return tuple(sorted(found))
+
+
+def further(shared: Edit) -> int:
+    """How far behind the layer whose weights it has a layer stands."""
+    return shared.steps[0] - shared.steps[1]
 
 
 def blocks_of(steps: Sequence[Step]) -> dict[str, tuple[int, int]]:
