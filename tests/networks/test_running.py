@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 import etude
@@ -19,6 +20,7 @@ from etude.verification.judge import verify
 from etude.views.verification import verification_view
 from reduced import small
 from shell import run
+from translated import english_in
 
 # ── Other classes, other images ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -234,6 +236,53 @@ def test_layers_in_a_list_are_found_and_judged() -> None:
     assert report.verdict == "departs"
     assert report.sentence.startswith("the layers in blocks stand in a plain list")
     assert "but for that, all 18 operators of lecture_residual" in report.sentence
+
+
+class Ending(nn.Module):
+    """ResNet-8 whose linear layer is kept where the module does not look: as tensors that want a gradient, or none, or in a function."""
+
+    def __init__(self, kept: str) -> None:
+        super().__init__()
+        self.body: Any = etude.build("resnet20", depth=8)
+        self.body.fc = nn.Identity()
+        self.scale, self.shift = (torch.randn(*sides).requires_grad_(kept == "wanted") for sides in ((10, 64), (10,)))
+        layer = nn.Linear(64, 10)
+        self.end = (lambda x: layer(x)) if kept == "closed" else None
+
+    def forward(self, x: Tensor) -> Any:
+        x = self.body(x)
+        return self.end(x) if self.end else F.linear(x, self.scale, self.shift)
+
+
+HIDDEN = [
+    ("wanted", "departs", "the tensors scale, shift want gradients and are no parameters"),
+    ("constant", "departs", "the weights of fc are no parameters of the module, the paper has it learn them"),
+    ("closed", "could not judge", "it seems to use layers or weights that are not registered with it"),
+]
+
+
+@pytest.mark.parametrize(("kept", "verdict", "words"), HIDDEN)
+def test_weights_that_the_module_does_not_know(kept: str, verdict: str, words: str) -> None:
+    report = verify(Ending(kept), "resnet20", depth=8)
+    assert (report.verdict, words in report.sentence) == (verdict, True), report.sentence
+    assert english_in(verification_view(report)) == set()
+
+
+class Half(nn.Module):
+    """ResNet-8 in half precision, whatever it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = etude.build("resnet20", depth=8).half()
+
+    def forward(self, x: Tensor) -> Any:
+        return self.body(x.half())
+
+
+def test_half_precision_is_compared_in_full_and_said() -> None:
+    report = verify(Half(), "resnet20", depth=8)
+    assert report.verdict == "faithful", report.sentence
+    assert report.notes == ("your weights are torch.float16; what they compute was compared in float64",)
 
 
 # ── Compiled, spread, checkpointed ───────────────────────────────────────────────────────────────────────────────────

@@ -213,6 +213,13 @@ def frozen(module: nn.Module) -> Iterator[str]:
         yield f"your {names[0]} and {more} are frozen (requires_grad = False): training leaves them as they are"
 
 
+def in_half_precision(module: nn.Module) -> Iterator[str]:
+    """That functions are compared in float64, where a module has weights of fewer bits than float32, as a remark."""
+    types = dict.fromkeys(str(own.dtype) for own in module.parameters() if own.dtype in (torch.float16, torch.bfloat16))
+    if types:
+        yield f"your weights are {' and '.join(types)}; what they compute was compared in float64"
+
+
 def unreached(module: nn.Module, trace: Trace) -> dict[str, nn.Parameter]:
     """The parameters of a module that no operator is given and no gradient of its outputs reaches. Whatever the module computes."""
     module.zero_grad()

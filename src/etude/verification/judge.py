@@ -26,6 +26,7 @@ from etude.verification.invariants import (
     computed,
     cut,
     frozen,
+    in_half_precision,
     of_the_batch,
     running_statistics,
     unreached,
@@ -35,7 +36,7 @@ from etude.verification.invariants import (
 from etude.verification.limited import is_out_of_memory
 from etude.verification.limits import SMALL_SIDE, images_for
 from etude.verification.normal import normal
-from etude.verification.prepare import bare, copied, eagerly, in_its_type, register_listed
+from etude.verification.prepare import bare, copied, eagerly, in_its_type, register_listed, register_tensors
 from etude.verification.running import Run, Stopped, first_run, images_to_try, in_both_modes, without_batch
 from etude.verification.statistics import find_statistics
 from etude.verification.trace import EQUAL, Trace, difference, gradients_differ, ran, randomise, same_numbers, traced
@@ -43,6 +44,7 @@ from etude.verification.variants import far_from, variant_of
 from etude.verification.verdict import Level, State, Verification, Word
 from etude.wording import size
 
+UNREGISTERED = "it seems to use layers or weights that are not registered with it, which neither `.double()` nor an optimiser reaches"
 STRENGTHS = (1.0, 3.0, 10.0, 30.0)  # of the images, one after the other
 
 
@@ -148,7 +150,9 @@ class Judge:
             if is_out_of_memory(error):
                 raise
             why = next(iter(str(error).strip().splitlines()), "")
-            return self.finished("could not judge", f"while it was checked, it raised {type(error).__name__}: {why}")
+            said = f"while it was checked, it raised {type(error).__name__}: {why}"
+            mixed = "Double" in why and "Float" in why  # it was made one of float64
+            return self.finished("could not judge", f"{said}; {UNREGISTERED}" if mixed else said)
         seen = f"all {len(self.steps):,} operators of {self.called}, outputs and gradients agree ({self.network.at})"
         return self.finished("departs" if self.slips else "faithful", f"but for that, {seen}" if self.slips else seen)
 
@@ -185,7 +189,7 @@ class Judge:
 
     def runs(self) -> None:
         """Eval mode on one, two and three images, training mode on two and four, and a step of training."""
-        listed = register_listed(self.module)
+        listed, plain = register_listed(self.module), register_tensors(self.module)
         self.module.eval()
         try:
             images = images_to_try(self.network.input) if self.asked is None else [self.asked]
@@ -196,9 +200,11 @@ class Judge:
             self.level("L0", "fail", str(error))
             raise (Departs(Departure("", str(error))) if error.certain else CannotJudge(str(error))) from error
         self.adapt(run)
-        self.notes = (*frozen(self.module), *without_batch(self.module, run))
+        self.notes = (*frozen(self.module), *in_half_precision(self.module), *without_batch(self.module, run))
         if listed:
             self.slips.append(Departure("", in_english(Finding("hidden_layers", {"names": ", ".join(listed)}))))
+        if plain:
+            self.slips.append(Departure("", in_english(Finding("hidden_weights", {"names": ", ".join(plain)}))))
         self.level("L0", "pass", f"on {size(run.image)}: eval mode on 1, 2 and 3 images, training mode on 2 and 4, one step of SGD")
 
     def adapt(self, run: Run) -> None:

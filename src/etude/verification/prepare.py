@@ -99,16 +99,22 @@ def eagerly() -> contextlib.AbstractContextManager[Any]:
     return torch.compiler.set_stance("force_eager") if may_be else contextlib.nullcontext()
 
 
+SMALLER = (torch.float32, torch.float16, torch.bfloat16, torch.FloatTensor, torch.HalfTensor, "torch.FloatTensor", "torch.HalfTensor")
+
+
 class InFloat64(TorchFunctionMode):
-    """Where a module is made one of float64, what it converts to float32 on the way is float64 too: `x.float()`, `dtype=torch.float32`."""
+    """Where a module is made one of float64, what it converts to a smaller type on the way is float64 too: `x.float()`, `x.half()`,
+    `dtype=torch.float32`, `x.type(torch.FloatTensor)`.
+    """
 
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
-        func = Tensor.double if func is Tensor.float else func
+        func = Tensor.double if func in (Tensor.float, Tensor.half, Tensor.bfloat16) else func
         return func(*map(as_float64, args), **{key: as_float64(value) for key, value in (kwargs or {}).items()})
 
 
 def as_float64(value: Any) -> Any:
-    return torch.float64 if value is torch.float32 else value
+    is_type = isinstance(value, (torch.dtype, type, str))  # of others, == may be anything
+    return torch.float64 if is_type and value in SMALLER else value
 
 
 def in_its_type() -> contextlib.AbstractContextManager[Any]:
@@ -132,3 +138,18 @@ def register_listed(module: nn.Module) -> list[str]:
                         known.add(item)
                         found.append(name)
     return list(dict.fromkeys(found))
+
+
+def register_tensors(module: nn.Module) -> list[str]:
+    """Register plain tensors, so that they follow the module to another type; the names of those that want a gradient, as weights do."""
+    found = []
+    for part in (one for one in module.modules() if not isinstance(one, torch.jit.ScriptModule)):
+        plain = {name: value for name, value in vars(part).items() if isinstance(value, Tensor) and not name.startswith("_")}
+        for name, value in plain.items():
+            delattr(part, name)
+            if value.requires_grad and value.is_leaf:
+                part.register_parameter(name, nn.Parameter(value.detach()))
+                found.append(name)
+            else:
+                part.register_buffer(name, value.detach(), persistent=False)
+    return found

@@ -366,7 +366,8 @@ class Repair:
             if event.op == step.op:
                 facts = list(differing(step, event))
                 more = 0.5 * len(facts) if facts != ["maps"] else -3  # which may follow from an earlier departure
-                more = more if facts else 6  # the same on something else; what is in between is better said
+                if not facts and (event.operands or step.op not in PARAMETRIC):
+                    more = 6  # the same on something else; what is in between is better said
             else:
                 more = -0.5 if related(step, event) else 4
             more += 3 * any(same(other, event) for other in later)
