@@ -3,9 +3,10 @@
 A statement is needed where it binds or changes a name that a needed statement, or a function or class that it makes, reads.
 
 bound    by an assignment, a definition, an import, at the top level or in an `if`, `try`, `with` or loop there
-changed  by `cfg["depth"] = 20`, `net.fc = …`, `layers.append(…)`, `parser.add_argument(…)`, `setattr(Net, …)`, and by a definition
-         under `@MODELS.register`, `@add_to(Net)` or a function that reads it; a setting of an imported module changes nothing here,
-         but for the path of imports
+changed  by `cfg["depth"] = 20`, `net.fc = …`, `layers.append(…)`, `parser.add_argument(…)`, `setattr(Net, …)`, by a function of the
+         file that does so with what it is given, `widen(net)`, through a name of its parts, `for m in net.modules(): m.stride = 1`,
+         and by a definition under `@MODELS.register`, `@add_to(Net)` or a function that reads it; a setting of an imported module
+         changes nothing here, but for the path of imports
 read     at once, when what stood there last is meant, or later by a function, which may mean all of them
 Training that goes on with what is there already, `net = train(net, loader)`, neither binds nor changes.
 """
@@ -13,11 +14,11 @@ Training that goes on with what is there already, `net = train(net, loader)`, ne
 import ast
 import builtins
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from etude.source import Script
-from etude.targets.statement import DEFINITIONS, FUNCTIONS, IMPORT_PATH, Statement, statements
+from etude.targets.statement import DEFINITIONS, FUNCTIONS, IMPORT_PATH, Statement, changing_functions, statements, touched
 
 LOOK_UP = {"globals", "eval", "exec"}  # whoever calls these may mean any name
 
@@ -27,12 +28,14 @@ class Part:
     """Of a file, what a name needs.
 
     everything, needed  statements of its top level, in order
+    changes             the names whose values each of them changes
     """
 
     script: Script
     name: str
     everything: Sequence[Statement]
     needed: Sequence[Statement]
+    changes: Mapping[Statement, frozenset[str]]
 
     @classmethod
     def of(cls, script: Script, name: str, *others: str, run_all: bool = False) -> "Part":
@@ -41,8 +44,9 @@ class Part:
         Raises  SyntaxError, ValueError for what Python cannot read.
         """
         everything = statements(script)
-        bound = {name for one in everything for name in one.binds}
-        return cls(script, name, everything, everything if run_all else needed(everything, {name, *bound.intersection(others)}))
+        bound, changes = {name for one in everything for name in one.binds}, changes_of(everything)
+        wanted = {name, *bound.intersection(others)}
+        return cls(script, name, everything, everything if run_all else needed(everything, changes, wanted), changes)
 
     @property
     def source(self) -> str:
@@ -93,7 +97,7 @@ def without_idle_ends(run: Sequence[Statement]) -> Sequence[Statement]:
     return run[busy[0] : busy[-1] + 1] if busy else ()
 
 
-def needed(everything: Sequence[Statement], wanted: Collection[str]) -> list[Statement]:
+def needed(everything: Sequence[Statement], changes: Mapping[Statement, frozenset[str]], wanted: Collection[str]) -> list[Statement]:
     """What has to run for the names that are wanted, in order; everything where names are looked up while it runs."""
     modules = {name for one in everything if isinstance(one.node, ast.Import) for name in one.binds}
     functions = {name: one.reads_later for one in everything if isinstance(one.node, FUNCTIONS) for name in one.binds}
@@ -105,8 +109,8 @@ def needed(everything: Sequence[Statement], wanted: Collection[str]) -> list[Sta
     while True:
         kept, live = list[Statement](), {*wanted, *later}
         for one in reversed(everything):
-            changes = one.changes.union(*(functions.get(name, ()) for name in one.decorators)) - modules
-            given = one.binds - elsewhere if one in trains else one.binds | changes
+            changed = changes[one].union(*(functions.get(name, ()) for name in one.decorators)) - modules
+            given = one.binds - elsewhere if one in trains else one.binds | changed
             if one.binds_anything:
                 given = frozenset(name for name in live - known if not name.startswith("__"))
             if given & live:
@@ -117,6 +121,15 @@ def needed(everything: Sequence[Statement], wanted: Collection[str]) -> list[Sta
         if (found := later.union(*(one.reads_later for one in kept))) == later:
             return kept[::-1]
         later = found
+
+
+def changes_of(everything: Sequence[Statement]) -> dict[Statement, frozenset[str]]:
+    """The names whose values each statement changes, also through names of their parts, and by functions of the file."""
+    changing, parts, found = changing_functions(everything), dict[str, frozenset[str]](), dict[Statement, frozenset[str]]()
+    for one in everything:
+        found[one] = touched([one.node], changing, parts)
+        parts |= one.parts
+    return found
 
 
 def training(everything: Sequence[Statement]) -> set[Statement]:

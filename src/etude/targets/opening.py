@@ -109,7 +109,7 @@ def run(statement: Statement, module: ModuleType, part: Part) -> None:
         exec(statement.code, vars(module))
     except (Exception, SystemExit) as error:
         first = cause_of(error)
-        if not statement.binds or statement.binds & before or statement.changes:
+        if not statement.binds or statement.binds & before or part.changes[statement]:
             raise failed(part, first) from first
         for name in statement.binds - set(vars(module)):
             setattr(module, name, Unmade(first, what_happened(first, part.script)))

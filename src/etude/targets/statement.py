@@ -6,7 +6,7 @@ import ast
 import dis
 import inspect
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import CodeType
@@ -14,6 +14,9 @@ from types import CodeType
 from etude.source import Script
 
 CHANGING = ("add", "append", "apply", "clear", "extend", "insert", "merge", "pop", "register", "remove", "reverse", "set", "sort", "update")
+IN_PLACE = ("setattr", "weight_norm", "spectral_norm", "orthogonal", "register_parametrization")  # functions, of what they are given
+PARTS = ("modules", "named_modules", "children", "named_children", "get_submodule", "values", "items")  # methods that give parts
+SEQUENCES = ("enumerate", "iter", "list", "reversed", "tuple", "zip")
 MOVES = ("to", "cuda", "cpu")
 AT_ONCE = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
 IMPORT_PATH = "sys.path"
@@ -62,8 +65,9 @@ class Statement:
         return self.binds if isinstance(self.node, CERTAIN) and not dotted else frozenset()
 
     @cached_property
-    def changes(self) -> frozenset[str]:
-        return frozenset(changed(self.node))
+    def parts(self) -> Mapping[str, frozenset[str]]:
+        """Names that stand for parts of what has other names from here on; none for a name that stands for something else."""
+        return {**dict.fromkeys(self.binds, frozenset[str]()), **gathered(drawn(self.node))}
 
     @property
     def decorators(self) -> list[str]:
@@ -139,15 +143,94 @@ def changed(node: ast.AST) -> Iterator[str]:
             yield from root(node) if ast.unparse(node) == IMPORT_PATH else root(value)
         case ast.Call(func=ast.Attribute(value=value, attr=method)) if method.startswith(CHANGING):
             yield from root(value)
-        case ast.Call(func=ast.Name(id="setattr"), args=[value, *_]):
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[value, *_]) if name in IN_PLACE:
             yield from root(value)
     for decorator in getattr(node, "decorator_list", ()):
         called, given = (decorator.func, decorator.args) if isinstance(decorator, ast.Call) else (decorator, [])
         for value in [called] * isinstance(called, ast.Attribute) + given:
             yield from root(value)
+    for part in at_once(node):
+        yield from changed(part)
+
+
+def at_once(node: ast.AST) -> Iterator[ast.AST]:
+    """The parts of a node that run when it does."""
     if not isinstance(node, (*DEFINITIONS, ast.Lambda)) and not guards_main(node):
-        for part in ast.iter_child_nodes(node):
-            yield from changed(part)
+        yield from ast.iter_child_nodes(node)
+
+
+def drawn(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """Names for parts of what has another name: `block = net.body[0]`, `for m in net.modules()`; a parameter of it is no part."""
+    match node:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            yield from ((name, whole) for whole in wholes(value))
+        case ast.For(target=target, iter=value):
+            bound = [one.id for one in ast.walk(target) if isinstance(one, ast.Name)]
+            yield from ((name, whole) for name in bound for whole in wholes(value))
+    for part in at_once(node):
+        yield from drawn(part)
+
+
+def gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
+    """The second of all pairs, by the first."""
+    found: dict[str, frozenset[str]] = {}
+    for first, second in pairs:
+        found[first] = found.get(first, frozenset()) | {second}
+    return found
+
+
+def wholes(value: ast.expr) -> Iterator[str]:
+    """The names of what a value is, or is a part of."""
+    match value:
+        case ast.Call(func=ast.Attribute(value=whole, attr=method)) if method in PARTS:
+            yield from root(whole)
+        case ast.Call(func=ast.Name(id=name), args=args) if name in SEQUENCES:
+            for arg in args:
+                yield from wholes(arg)
+        case _:
+            yield from root(value)
+
+
+def handed(node: ast.AST) -> Iterator[tuple[str, int | str, str]]:
+    """A function by its name, what it is given at a place or by a keyword."""
+    match node:
+        case ast.Call(func=ast.Name(id=function), args=args, keywords=keywords):
+            places: list[tuple[int | str, ast.expr]] = [*enumerate(args), *((one.arg, one.value) for one in keywords if one.arg)]
+            yield from ((function, place, whole) for place, value in places for whole in wholes(value))
+    for part in at_once(node):
+        yield from handed(part)
+
+
+Changing = Mapping[str, frozenset[int | str]]  # of functions by their names, which of their parameters they change
+
+
+def touched(nodes: Sequence[ast.AST], changing: Changing, parts: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """The names whose values are changed by some code: also by functions of the file, and through names of their parts.
+
+    parts  names for parts of what has other names, known before
+    """
+    found = {name for node in nodes for name in changed(node)}
+    found |= {name for node in nodes for function, place, name in handed(node) if place in changing.get(function, ())}
+    known = {**parts, **gathered(pair for node in nodes for pair in drawn(node))}
+    reached = 0
+    while reached < len(found):
+        reached = len(found)
+        found = found.union(*(known.get(name, ()) for name in found))
+    return frozenset(found)
+
+
+def changing_functions(everything: Sequence[Statement]) -> Changing:
+    """The functions of a file that change what they are given, at which places and by which keywords."""
+    functions = [one.node for one in everything if isinstance(one.node, FUNCTIONS)]
+    found: dict[str, frozenset[int | str]] = {}
+    while True:
+        before = dict(found)
+        for function in functions:
+            given = [one.arg for one in (*function.args.posonlyargs, *function.args.args)]
+            changes = touched(function.body, found, {})
+            found[function.name] = frozenset(key for place, name in enumerate(given) if name in changes for key in (place, name))
+        if found == before:
+            return found
 
 
 def root(node: ast.expr) -> Iterator[str]:
