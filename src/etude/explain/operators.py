@@ -133,7 +133,11 @@ def pad(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[s
     pixels, channels, batch = sides[: 2 * dims - 4], sides[2 * dims - 4 : 2 * dims - 2], sides[2 * dims - 2 :]
     if (mode := argument(args, kwargs, 2, "mode", "constant")) != "constant":
         return {"op": "other", "name": f"{mode} pad", "padding": square(pixels)}
-    if argument(args, kwargs, 3, "value") or any(batch):
+    if any(batch):
+        return {"op": "other"}
+    if (value := argument(args, kwargs, 3, "value")) and not any(channels):
+        return {"op": "other", "name": f"{value:g} pad", "padding": square(pixels)}
+    if value:
         return {"op": "other"}
     return {"op": "pad", "padding": square(pixels) if any(pixels) else None, "channels": tuple(channels)}
 

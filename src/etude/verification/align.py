@@ -160,7 +160,7 @@ class Aligner:
     def choices_of(self, step: Step, x: Tensor) -> list[Choice | None]:
         """What the paper leaves open about a shortcut without parameters; nothing about any other operator."""
         if step.op == "slice" and step.first is None and isinstance(step.stride, int):
-            return [Choice(pixel=pixel) for pixel in range(step.stride)]
+            return [Choice(pixel=pixel) for pixel in itertools.product(range(step.stride), range(step.stride))]
         if step.op == "pad" and step.channels is None:
             new = step.shape[0] - x.shape[1]
             return list(dict.fromkeys([*(Choice(front=front) for front in (0, new, new // 2)), *self.among_zeros(step, x)]))
@@ -409,9 +409,10 @@ def run_table(steps: Sequence[Step], found: Alignment, images: Tensor, *, traini
 
 def choices_in_words(steps: Sequence[Step], found: Alignment) -> Iterator[str]:
     """What the paper leaves open, where the module has it otherwise than the authors' release."""
-    pixels = {steps[i].path.rpartition(".")[0]: c.pixel for i, c in found.choices.items() if steps[i].op == "slice" and c.pixel}
+    pixels = {steps[i].path.rpartition(".")[0]: c.pixel for i, c in found.choices.items() if steps[i].op == "slice" and any(c.pixel)}
     if pixels:
-        pixel = next(iter(pixels.values()))
+        row, column = next(iter(pixels.values()))
+        pixel = str(row) if row == column else f"({row}, {column})"
         yield f"identity shortcuts keep pixel {pixel} of every 2×2 in {', '.join(pixels)}; the paper does not say which"
     padded = {steps[i].path.rpartition(".")[0]: c for i, c in found.choices.items() if steps[i].op == "pad"}
     between = [path for path, choice in padded.items() if choice.places]

@@ -28,7 +28,7 @@ from etude.verification.facts import facts_of, steps_of
 from etude.verification.interpret import Choice, Weights, compute
 from etude.verification.judge import default_dtype, verify
 from etude.verification.limits import SMALL_SIDE
-from etude.verification.prepare import in_its_type
+from etude.verification.prepare import in_its_type, in_mode
 from etude.verification.statistics import find_statistics
 from etude.verification.trace import Trace, difference, ran, randomise, traced
 
@@ -152,7 +152,7 @@ def aligned(module: nn.Module, own: Mapping[str, Tensor], network: Network) -> T
             raise EtudeError(f"{type(module).__name__} does not run in training mode: {reason(error)}") from error
         found = align(steps, trace, module)
         if found.reached == len(steps):
-            find_statistics(steps, found, traced(module.eval(), images.clone(), call), module)
+            find_statistics(steps, found, traced(in_mode(module, training=False), images.clone(), call), module)
     if found.reached < len(steps):
         raise Unequal(f"nothing in it gives the same as {steps[found.reached].path} of the table")
     module.load_state_dict(own)

@@ -13,8 +13,8 @@ from etude.papers import Step
 from etude.verification.align import PARAMETRIC, Alignment
 from etude.verification.diagnose import name
 from etude.verification.followed import unfollowed
-from etude.verification.repair import JOINS, POOLS, Edit, Repair, State, differing, further, kernels, longest_way
-from etude.verification.trace import Event, Trace
+from etude.verification.repair import JOINS, POOLS, Edit, Repair, State, differing, further, is_of_other_size, kernels, longest_way
+from etude.verification.trace import Event, Trace, same_numbers
 
 MOST_NAMES = 3  # places, and departures, that a sentence names one by one
 NOUNS = {
@@ -94,11 +94,16 @@ class Words:
         told = [(self.place(edit), said, self.steps[edit.steps[0]].at, self.there(edit)) for edit, said in first]
         if end < len(self.steps):
             told.append((self.layer(end), f"from {self.name(end)} on the table cannot be followed", self.steps[end].at, None))
+        behind = list(self.behind_the_ends())
+        told += [
+            (self.layer(i), f"{name(chain[0])} follows {self.name(i)}, where {self.whose}'s network ends", self.steps[i].at, chain[0])
+            for i, chain in behind
+        ]
         each = tuple(
             Departure(place, f"{sentence} ({at})", event.line if event else "", event.path if event else "")
             for place, sentence, at, event in told
         )
-        extra = sum(len(edit.events) for edit in edits if "extra" in edit.kind)
+        extra = sum(len(edit.events) for edit in edits if "extra" in edit.kind) + sum(len(chain) for _, chain in behind)
         changed = {i for edit in edits if "extra" not in edit.kind for i in edit.steps[: 1 if edit.kind == "shared" else None]}
         agreed = end - len(changed)
         count = f"departs in {len(self.steps) - agreed + extra:,} of {len(self.steps):,} operators"
@@ -110,8 +115,24 @@ class Words:
             what = f"{told[0][1]}; and {len(each) - 1} more kinds"
         return Departures(each, f"{count}: {what}; {self.rest(agreed)}", agreed)
 
+    def behind_the_ends(self) -> Iterator[tuple[int, list[Event]]]:
+        """What the module does with what the table ends with, where it does not return that."""
+        missing = {i for edit in self.state.edits if "missing" in edit.kind for i in edit.steps}
+        for end in [one for one in self.repair.ends() if one not in missing]:
+            places = self.places(end)
+            if places and not any(self.repair.trace.returns(self.repair.trace.kept[place]) for place in places if place >= 0):
+                chain, reached, kept = list[Event](), set(places), self.repair.trace.kept
+                for event in (one for one in self.events if reached.intersection(one.inputs)):
+                    reached.add(event.index)
+                    if not same_numbers(kept[event.index], kept[event.inputs[0]]):  # which a view has
+                        chain.append(event)
+                if chain:
+                    yield end, chain
+
     def rest(self, agreed: int) -> str:
         """What agrees: the stages in which nothing departs, where there are any."""
+        if len(self.state.values) < len(self.steps):
+            return f"{agreed:,} operators in front of that are as in {self.whose}, and nothing behind it was compared"
         if agreed < len(self.steps) / 2:
             return f"it is another network, {agreed:,} operators are as in {self.whose}"
         tops = [self.stage(index) for index in range(len(self.steps))]
@@ -404,6 +425,13 @@ class Words:
             for what, operand in zip(("scale", "shift"), event.operands, strict=False):
                 if not isinstance(operand, nn.Parameter):
                     return f"the {what} of {{who}}{{yours}} is no parameter of the module, {self.whose} has it learned"
+        if step.op == "batch_norm" and not event.active and len(event.operands) > 2 and event.operands[2] is not None:
+            return f"{{who}}{{yours}} [takes|take] the running statistics in training mode too, where {self.whose} takes those of the batch"
+        if step.op == "dropout" and event.name != "dropout":
+            return f"in place of {{who}} stands {event.name}{{yours}}"
+        if step.op == "linear" and is_of_other_size(step, event) and event.operands[0] is not None:
+            have, want = (count // step.shape[0] for count in (event.operands[0].numel(), step.parameters - step.bias * step.shape[0]))
+            return f"{{who}}{{yours}} [works|work] on {have:,} features where {self.whose}'s has {want:,}"
         if here == there:
             return UNLIKE
         if self.is_shortcut(step, event):
@@ -549,7 +577,7 @@ def in_words(fact: str, value: object) -> str:
         case "zeros":
             return f"averages {'with' if value else 'without'} the zeros around the image"
         case "border":
-            return f"{BORDERS[str(value)]} around the image"
+            return f"{BORDERS.get(str(value), value)} around the image"
         case "kernel":
             return f"kernel {value}×{value}" if isinstance(value, int) else f"kernel {value}"
         case _:

@@ -111,7 +111,7 @@ def _left_open(node: Node, measured: Graph, eps: float) -> Iterator[tuple[str, A
     """What tables leave open, and what our networks have there: where shortcuts begin, where zeros stand, constants."""
     match node.op:
         case "slice":
-            yield "first", node.first, (0, Choice().pixel, Choice().pixel)
+            yield "first", node.first, (0, *Choice().pixel)
         case "pad":
             new = node.shape[0] - measured.nodes[node.inputs[0]].shape[0]
             yield "channels of zeros in front and behind", node.channels, (Choice().front, new - Choice().front)

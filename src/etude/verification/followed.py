@@ -7,11 +7,12 @@ from etude.papers import Step
 from etude.verification.align import PARAMETRIC
 from etude.verification.diagnose import name
 from etude.verification.parts import Part
-from etude.verification.repair import Edit, Repair, State, differing
+from etude.verification.repair import Edit, Repair, State, differing, is_of_other_size
 from etude.verification.trace import Event
 from etude.wording import size
 
 MOVES = ("other", "slice")
+OTHERS = ("group_norm", "layer_norm", "instance_norm", "prelu")  # which have weights of their own, and hide none of the table's
 
 
 def unfollowed(repair: Repair, state: State) -> str:
@@ -29,7 +30,7 @@ def unfollowed(repair: Repair, state: State) -> str:
 def hidden(repair: Repair, event: Event, step: Step | None) -> str:
     """How the weights of an operator may be those of several layers, or some of one; `step` is what it stands in the place of."""
     if event.op not in PARAMETRIC:
-        return f"{event.name} with weights"
+        return "" if event.name in OTHERS else f"{event.name} with weights"
     if event.op in ("conv", "linear"):
         if event.groups > max(step.groups for step in repair.steps):
             return f"a convolution of {event.groups} groups"
@@ -50,7 +51,8 @@ def is_piece(reader: Event, whole: Operator) -> bool:
 def same_on_both_sides(repair: Repair, state: State) -> Iterator[str]:
     """Edits that put an operator in the place of one that is the same, of the same."""
     for edit in state.edits:
-        if edit.kind == "other" and len(edit.events) == 1 and is_same(repair, state, edit):
+        parametric = repair.steps[edit.steps[0]].op in PARAMETRIC  # a dropout of another kind is another
+        if edit.kind == "other" and len(edit.events) == 1 and parametric and is_same(repair, state, edit):
             event = repair.trace.events[edit.events[0]]
             yield f"{event.path or 'forward'}: the weights of {name(event)}"
     if not state.edits and len(state.values) < len(repair.steps):
@@ -60,5 +62,7 @@ def same_on_both_sides(repair: Repair, state: State) -> Iterator[str]:
 def is_same(repair: Repair, state: State, edit: Edit) -> bool:
     event, step = repair.trace.events[edit.events[0]], repair.steps[edit.steps[0]]
     if event.op != step.op or any(differing(step, event)):
+        return False
+    if is_of_other_size(step, event) or (step.op == "batch_norm" and not event.active):
         return False
     return all(set(state.seen(index)) & set(event.inputs) for index in step.inputs)

@@ -24,7 +24,7 @@ from etude.papers import Step
 from etude.targets.opening import in_hand
 from etude.verification.facts import facts_of, steps_of
 from etude.verification.judge import default_dtype, on_numbers, verify
-from etude.verification.prepare import bare, copied, eagerly, register_listed
+from etude.verification.prepare import bare, copied, eagerly, in_mode, register_listed
 from etude.verification.running import Image, Stopped, first_run, images_to_try
 from etude.verification.trace import Event, ran
 from etude.verification.variants import CHOICES, SHORTCUTS, computes
@@ -111,7 +111,7 @@ class Seen:
     def of(cls, module: nn.Module, asked: Image | None) -> "Seen":
         """Raises Stopped for what does not run."""
         register_listed(module)
-        run = first_run(module.train(), images_to_try((3, 32, 32)) if asked is None else [asked], 0)
+        run = first_run(in_mode(module, training=True), images_to_try((3, 32, 32)) if asked is None else [asked], 0)
         with torch.no_grad():
             trace = ran(module, torch.randn(2, *run.image), whole_output(module))
         return cls(trace.events, run.image, run.classes, sum(parameter.numel() for parameter in module.parameters()))

@@ -29,13 +29,14 @@ class Weights:
 
 @dataclass(frozen=True)
 class Choice:
-    """How a shortcut without parameters fits: which pixel of `stride` it keeps, and where its channels stand among those of zeros.
+    """How a shortcut without parameters fits: which pixel it keeps, and where its channels stand among those of zeros.
 
+    pixel   its row and its column among `stride` by `stride`
     front   how many zeros stand in front of all of them
     places  of each, where they do not stand side by side
     """
 
-    pixel: int = 0
+    pixel: tuple[int, int] = (0, 0)
     front: int = 0
     places: tuple[int, ...] = ()
 
@@ -95,7 +96,8 @@ def compute(
         case "concat":
             return torch.cat(inputs, dim=1)
         case "slice":
-            return x[:, :, choice.pixel :: step.stride, choice.pixel :: step.stride]
+            row, column = choice.pixel
+            return x[:, :, row :: step.stride, column :: step.stride]
         case "pad":
             new = step.shape[0] - x.shape[1]
             if choice.places:

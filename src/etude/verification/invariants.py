@@ -12,7 +12,7 @@ from etude.papers import Step
 from etude.verification.align import Alignment, Binding, run_table
 from etude.verification.departures import Departure
 from etude.verification.parts import sources
-from etude.verification.prepare import copied, in_its_type
+from etude.verification.prepare import copied, in_its_type, in_mode, without_graph
 from etude.verification.trace import AgainWithoutChance, Trace
 from etude.wording import size
 
@@ -60,7 +60,18 @@ class Invariants:
         return (binding for index, binding in self.found.bindings.items() if self.steps[index].shares is None)
 
     def initial_values(self) -> Iterator[Departure]:
-        """The gates' biases, which the paper fixes (Identity Mappings, section 3.1)."""
+        """Weights of layers that all start at one number, so that nothing is learned; the gates' biases, which the paper fixes.
+
+        (Identity Mappings, section 3.1)
+        """
+        for index in [i for i, step in enumerate(self.steps) if step.op in ("conv", "linear") and self.words]:
+            weight, step = self.training.parts.given(self.found.bindings[index].uses[0], self.initial), self.steps[index]
+            if not weight.isfinite().all() or (weight.numel() > 1 and bool((weight == weight.flatten()[0]).all())):
+                yield Departure(
+                    step.path,
+                    f"the weights of {step.path} all start at {weight.flatten()[0]:g}; the paper starts them at random ({step.at})",
+                )
+                return
         bias = self.words.get("gate_bias")
         for index, step in enumerate(self.steps):
             if bias is not None and step.path.endswith(".gate") and step.op == "conv":
@@ -104,7 +115,8 @@ def batch_statistics(evaluated: Trace, steps: Sequence[Step], found: Alignment) 
     if events:
         weight = events[0].operands[0]
         place = next((steps[index].path for index, binding in found.bindings.items() if id(weight) in binding.uses), "")
-        own = f"{place} (your {events[0].path})" if place else f"your {events[0].path}"
+        path = events[0].path or "forward"
+        own = f"{place} (your {path})" if place else f"your {path}"
         yield from of_the_batch(place, [own, *(event.path for event in events[1:])], kept=events[0].operands[2] is not None)
 
 
@@ -156,16 +168,17 @@ def running_statistics(
 
     images  as they ran before: they are changed, since statistics may have gone all the way to theirs
     """
-    own, images = copied(module).train(), images + torch.randn_like(images)
+    own, images = in_mode(copied(module), training=True), images + torch.randn_like(images)
     before = {name: buffer.flatten().clone() for name, buffer in own.named_buffers() if buffer.dim()}
-    with in_its_type(), AgainWithoutChance():
+    with in_its_type(), AgainWithoutChance(), without_graph(own):
         run(own, images.clone())
     after = {name: buffer.flatten() for name, buffer in own.named_buffers()}
-    names = {in_no_order(buffer): name for name, buffer in before.items()}
+    names: dict[object, str] = {in_no_order(buffer): name for name, buffer in before.items()}
+    names |= {buffer.data_ptr(): name for name, buffer in module.named_buffers()}  # which tells equal ones apart
     results = run_table(steps, found, images, training=True)
     for index, binding in found.bindings.items():
         for of, held in (("mean", binding.mean), ("variance", binding.variance)):
-            name = names.get(in_no_order(held()), "") if held else ""
+            name = names.get(held().data_ptr()) or names.get(in_no_order(held()), "") if held else ""
             if held and name in after:
                 place_of = before[name].argsort()[held().argsort().argsort()]  # of each channel of the table in the buffer
                 x = results[steps[index].inputs[0]].transpose(0, 1).flatten(1)
@@ -196,6 +209,17 @@ def these(held: Sequence[Statistic]) -> str:
 def in_no_order(numbers: Tensor) -> bytes:
     """Numbers by which a tensor is known, whatever the order of its channels."""
     return numbers.detach().flatten().sort().values.numpy().tobytes()
+
+
+def overwritten(module: nn.Module, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> Iterator[Departure]:
+    """What forward itself writes: parameters, as they were before a run in training mode; buffers, before one in eval mode."""
+    for before, now, why in (
+        (parameters, dict(module.named_parameters()), "forward changes your {}, which is the optimiser's to do"),
+        (buffers, dict(module.named_buffers()), "in eval mode forward changes your {}, where it is to leave everything as it is"),
+    ):
+        names = [name for name, own in before.items() if own.is_floating_point() and name in now and not torch.equal(own, now[name])]
+        if names:
+            yield Departure("", why.format(names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")))
 
 
 def without_statistics(steps: Sequence[Step], found: Alignment) -> list[str]:

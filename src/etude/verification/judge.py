@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ from etude.verification.invariants import (
     frozen,
     in_half_precision,
     of_the_batch,
+    overwritten,
     running_statistics,
     unreached,
     without_statistics,
@@ -36,7 +37,7 @@ from etude.verification.invariants import (
 from etude.verification.limited import is_out_of_memory
 from etude.verification.limits import SMALL_SIDE, images_for
 from etude.verification.normal import normal
-from etude.verification.prepare import bare, copied, eagerly, in_its_type, register_listed, register_tensors
+from etude.verification.prepare import bare, copied, eagerly, in_its_type, in_mode, register_listed, register_tensors, without_graph
 from etude.verification.running import Run, Stopped, first_run, images_to_try, in_both_modes, without_batch
 from etude.verification.statistics import find_statistics
 from etude.verification.trace import EQUAL, Trace, difference, gradients_differ, ran, randomise, same_numbers, traced
@@ -45,6 +46,7 @@ from etude.verification.verdict import Level, State, Verification, Word
 from etude.wording import size
 
 UNREGISTERED = "it seems to use layers or weights that are not registered with it, which neither `.double()` nor an optimiser reaches"
+RESIZING = {"interpolate", "upsample", "grid_sample"}  # which may do nothing to images of the size that they make
 STRENGTHS = (1.0, 3.0, 10.0, 30.0)  # of the images, one after the other
 
 
@@ -234,7 +236,7 @@ class Judge:
 
     def counts(self) -> Trace:
         """Parameters and multiply-adds."""
-        model, counter = copied(self.module).eval(), FlopCounterMode(display=False)  # which asks for what has gradients
+        model, counter = in_mode(copied(self.module), training=False), FlopCounterMode(display=False)  # which asks for what has gradients
         for parameter in model.parameters():
             parameter.requires_grad_(False)
 
@@ -287,6 +289,10 @@ class Judge:
         self.images = self.random_images()
         self.traced = trace = on_numbers(self.module, self.images, self.call(self.module))
         if trace.chance and all(event.operands for event in trace.events if event.op in ("conv", "linear")):  # else layers are made anew
+            if any(step.op == "dropout" for step in self.steps):
+                raise CannotJudge(
+                    "in training mode it draws random numbers of its own, where the table has a dropout; nn.Dropout can be followed"
+                )
             said = f"in training mode it draws random numbers of its own, and {self.whose} has none but a dropout's"
             self.level("L3", "fail", said)
             raise Departs(Departure("", said))
@@ -310,17 +316,20 @@ class Judge:
         if self.variant and (said := far_from(self.variant, self.steps, self.options)):
             self.level("L3", "fail", said)
             return Departs(Departure("", said))
-        trace = traced(self.module.train(), self.images.clone(), self.call(self.module), keep=True, like=self.traced)
+        self.module.train()
+        trace = traced(self.module, self.images.clone(), self.call(self.module), keep=True, like=self.traced)
         if trace.lost or trace.hidden:
             raise self.not_followed(
                 f"{trace.lost[0]} cannot be followed back to the image" if trace.lost else f"{trace.hidden[0]} cannot be followed"
             )
         trace = normal(trace, sums=found.sums) if found.normal else trace
         all_ = departures(self.steps, trace, found, self.module, self.whose)
+        if not all_.each:
+            raise CannotJudge("what departed in one run did not in the next")
         idle = unreached(self.module, trace)
         del trace  # before the next run, which needs as much memory
         with torch.no_grad():
-            evaluated = ran(self.module.eval(), self.images.clone(), self.module)
+            evaluated = ran(in_mode(self.module, training=False), self.images.clone(), self.module)
         unused = [Departure("", f"your {name} ({size(own.shape)}) is never used ({self.network.at})") for name, own in idle.items()]
         broken = [*unused, *active_dropouts(evaluated), *batch_statistics(evaluated, self.steps, found)]
         shown = self.variant or not self.as_many_numbers(idle)  # another network of ours, or one that learns other numbers
@@ -354,8 +363,9 @@ class Judge:
             small = noise(4, (self.shape[0], side, side))
             with contextlib.suppress(Exception), torch.no_grad(), in_its_type():
                 steps_at(self.against, (self.shape[0], side, side), self.options)  # the table takes it too
-                self.call(copied(self.module).train())(small)
-                return small
+                model = in_mode(copied(self.module), training=True)
+                if not RESIZING.intersection(event.name for event in ran(model, small.clone(), self.call(model)).events):
+                    return small
         return noise(images_for(self.steps, min(self.shape[1:])), self.shape)
 
     def call(self, module: nn.Module) -> Callable[[Tensor], Any]:
@@ -366,8 +376,8 @@ class Judge:
 
     def same_function(self, trace: Trace, found: Alignment) -> tuple[Trace, frozenset[int]]:
         """Outputs and gradients in training mode, outputs in eval mode. Gives the run in eval mode, and whom no gradient reaches."""
-        images = self.images.clone().requires_grad_()
-        trained = ran(self.module.train(), images, self.call(self.module))
+        images, before = self.images.clone().requires_grad_(), snapshot(self.module.named_parameters())
+        trained = ran(in_mode(self.module, training=True), images.clone(), self.call(self.module))
         copy_ = self.images.clone().requires_grad_()
         ours = run_table(self.steps, found, copy_, training=True)
         pairs = []
@@ -379,8 +389,9 @@ class Judge:
             pairs.append((match.reshape(ours[index].shape), ours[index]))
         gradients, cold = gradients_differ(self.module, pairs, images, copy_)
         self.module.eval()
+        given, kept = self.images.clone(), snapshot(self.module.named_buffers())
         with torch.no_grad():
-            evaluated = ran(self.module, self.images.clone(), self.module)
+            evaluated = ran(self.module, given, self.module)
             in_eval = self.in_eval(evaluated, found)
             if in_eval > EQUAL:
                 find_statistics(self.steps, found, traced(self.module, self.images.clone(), self.call(self.module)), self.module)
@@ -394,8 +405,16 @@ class Judge:
         if gradients > EQUAL or in_eval > EQUAL:
             mode = "eval mode" if in_eval > EQUAL else "its gradients"
             self.level("L4", "fail", *lines)
-            why = list(batch_statistics(evaluated, self.steps, found)) if in_eval > EQUAL else list(cut(trained))
+            why = list(cut(trained))
+            if in_eval > EQUAL:
+                why = [*batch_statistics(evaluated, self.steps, found), *active_dropouts(evaluated)] or list(self.apart_in_eval(found))
             raise Departs(*why or [Departure("", f"it computes the table's function in training mode, and another in {mode}")])
+        self.at_its_own_size(found)
+        if written := list(overwritten(self.module, before, kept)):
+            self.level("L4", "fail", *lines, *(one.sentence for one in written))
+            raise Departs(*written)
+        if not torch.equal(given, self.images):
+            self.notes += ("forward overwrites the images that it is given; it may work on `x.clone()`",)
         self.level("L4", "pass", *lines)
         return evaluated, cold
 
@@ -404,7 +423,32 @@ class Judge:
         if without_statistics(self.steps, found):
             return math.inf
         logits = run_table(self.steps, found, self.images, training=False)[len(self.steps) - 1]
-        return difference(next(out for out in evaluated.outputs if out.numel() == logits.numel()).reshape(logits.shape), logits)
+        return apart(evaluated, logits)
+
+    @torch.no_grad()
+    def apart_in_eval(self, found: Alignment) -> Iterator[Departure]:
+        """Behind which operator a run in eval mode gives what the table does not, where that is seen."""
+        run = traced(self.module, self.images.clone(), self.module)
+        results = run_table(self.steps, found, self.images, training=False)
+        index = max((i for i, step in enumerate(self.steps) if not step.side and run.has(results[i])), default=-1)
+        step, last = self.steps[max(index, 0)], index == len(self.steps) - 1
+        places = {place for place, _ in run.find(results[index])} if last else set()
+        behind = [event.name for event in run.events if places.intersection(event.inputs)]
+        if behind:
+            yield Departure(step.path, f"in eval mode {behind[0]} follows {step.path}, where {self.whose}'s network ends ({step.at})")
+        elif index >= 0 and not last:
+            yield Departure(step.path, f"in eval mode it departs behind {step.path}, and in training mode it does not ({step.at})")
+
+    @torch.no_grad()
+    def at_its_own_size(self, found: Alignment) -> None:
+        """Raises Departs where a module of larger images, compared on small ones, computes something else on one of its own size."""
+        if self.images.shape[1:] != self.shape and self.fits:
+            image = noise(1, self.shape)
+            logits = run_table(self.steps, found, image, training=False)[len(self.steps) - 1]
+            if apart(ran(self.module, image.clone(), self.module), logits) > EQUAL:
+                small, large = size(tuple(self.images.shape[1:])), size(self.shape)
+                self.level("L4", "fail", f"on {small} it is the same, on {large} another one")
+                raise Departs(Departure("", f"on images of {small} it computes the table's function, and another one on images of {large}"))
 
     def of_the_batch(self, places: list[str], evaluated: Trace, found: Alignment, trained: Tensor) -> Exception:
         """What to say where no running statistics were found: that the batch's are taken in eval mode too, where that is seen."""
@@ -436,17 +480,27 @@ class Judge:
             self.level("L5", "fail", *(one.sentence for one in astray))
             raise Departs(*astray)
         shortcuts = sum(step.op == "add" for step in self.steps)
-        lines = ["every parameter receives a gradient", "dropout and BN differ between training and eval as in the table"]
+        learned = "every parameter" if all(own.requires_grad for own in self.module.parameters()) else "every parameter that is not frozen"
+        lines = [f"{learned} receives a gradient", "dropout and BN differ between training and eval as in the table"]
         if shortcuts:
             lines.append(f"{shortcuts} additions with the table's shortcuts, by equal numbers")
         self.level("L5", "pass", *lines)
 
 
-@torch.no_grad()
 def on_numbers(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]) -> Trace:
     """The trace of a module in training mode, after it was given weights that leave nothing hidden."""
-    randomise(module, ran(module.train(), images.clone(), call))
-    return traced(module, images.clone(), call)
+    with without_graph(in_mode(module, training=True)):
+        randomise(module, ran(module, images.clone(), call))
+        return traced(module, images.clone(), call)
+
+
+def apart(run: Trace, logits: Tensor) -> float:
+    """How far that output of a run is from the table's which is nearest."""
+    return min(difference(out.reshape(logits.shape), logits) for out in run.outputs if out.numel() == logits.numel())
+
+
+def snapshot(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in tensors}
 
 
 def noise(count: int, shape: Shape) -> Tensor:

@@ -117,6 +117,26 @@ def as_float64(value: Any) -> Any:
     return torch.float64 if is_type and value in SMALLER else value
 
 
+def in_mode(module: nn.Module, *, training: bool) -> nn.Module:
+    """The module, in that mode: a `train` of its own may return nothing."""
+    module.train(training)
+    return module
+
+
+@contextlib.contextmanager
+def without_graph(module: nn.Module) -> Iterator[None]:
+    """Within it gradients are enabled, for code that goes by whether they are, and no graph is kept for them."""
+    wanted = [own for own in module.parameters() if own.requires_grad]
+    for own in wanted:
+        own.requires_grad_(False)
+    try:
+        with torch.enable_grad():
+            yield
+    finally:
+        for own in wanted:
+            own.requires_grad_(True)
+
+
 def in_its_type() -> contextlib.AbstractContextManager[Any]:
     """Within it a module runs in the type that is torch's default now, whatever it converts to on the way."""
     return InFloat64() if torch.get_default_dtype() is torch.float64 else contextlib.nullcontext()

@@ -56,13 +56,15 @@ WEIGHTS: dict[Kind, float] = {
 SKIPPED = 1.0  # for each operator of the table that an edit passes over without looking at it, up to MOST_SKIPPED
 MOST_SKIPPED = 8
 STAGE = 5.0  # of a block that holds blocks: better are those in it
-AGAIN = 1.0  # of an edit like an earlier one
-CHAINED = 2.0  # of what stands right behind another operator that the table does not have
+AGAIN = 1.0  # of an edit like an earlier one; of one like several, so many times less
+CHAINED = 2.0  # of what stands right behind another operator that the table does not have, or is missing right behind one that is
+THERE = 12.0  # of what is said to be missing, where the module has something like it: a head that begins so, an end
 MOST_STATES = 1000  # beside as many as there are operators
 PROGRESS = 0.5
 LARGE = 1 << 28  # bytes of a run; the larger it is, the fewer states there is time for
 NEAR = 5  # operators between a tensor and weights that are applied to it
 MOST_SHARED = 3  # layers that are tried as one that is used twice
+MISFITS = (RuntimeError, IndexError)  # of sizes and dimensions that do not fit, behind other operators than the table's
 AHEAD = 6  # operators that are looked at to see whether two places are alike
 
 
@@ -223,7 +225,7 @@ class Repair:
             for binding, values in self.weighted(state, state.bindings):
                 yield self.followed(state, values, bindings={**state.bindings, index: binding}, agreed=agreed)
         else:
-            with contextlib.suppress(RuntimeError):  # sizes that do not fit, behind other operators than the table's
+            with contextlib.suppress(*MISFITS):
                 values = self.aligner.plain(index, self.alignment(state, state.bindings))
                 seen = [value for value in values if self.trace.has(value.tensor)]
                 yield self.followed(state, seen or values, agreed=agreed)
@@ -231,7 +233,7 @@ class Repair:
     def weighted(self, state: State, bindings: dict[int, Binding]) -> Iterator[tuple[Binding, list[Value]]]:
         """The next operator with weights that are near and not bound."""
         index = len(state.values)
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(*MISFITS):
             yield from self.near(state, self.steps[index]).ways(index, self.alignment(state, bindings))
 
     def alignment(self, state: State, bindings: dict[int, Binding]) -> Alignment:
@@ -250,7 +252,7 @@ class Repair:
             yield self.followed(state, state.given(left[0]))
         elif left:
             values, choices = next(self.aligner.inputs(replace(step, inputs=tuple(left)), self.alignment(state, {})), ([], {}))
-            with contextlib.suppress(RuntimeError):  # of sizes that do not fit
+            with contextlib.suppress(*MISFITS):
                 yield self.followed(state, [Value(torch.cat([value.tensor for value in values], dim=1), choices)])
 
     def near(self, state: State, step: Step) -> Aligner:
@@ -300,8 +302,11 @@ class Repair:
         if last and edit.kind == last.kind == "shared" and further(edit) == further(last):  # the next layer of a unit that is used twice
             weight = AGAIN
         confirmed = last and (last.agreed < state.agreed or "other" in edit.kind)
-        if confirmed and any(self.alike(edit, other) for other in state.edits):
-            weight = AGAIN
+        times = sum(self.alike(edit, other) for other in state.edits)
+        if confirmed and times:
+            weight = AGAIN / times
+        elif last and more < THERE and edit.kind == last.kind == "missing" and last.steps[0] in self.steps[edit.steps[0]].inputs:
+            weight = CHAINED
         elif edit.kind == "extra" and last and last.kind == "extra" and last.events[-1] in self.trace.events[edit.events[-1]].inputs:
             weight = CHAINED * sum(one.kind == "extra" and one.agreed == state.agreed for one in state.edits)
         state = replace(state, edits=(*state.edits, edit), weight=state.weight + weight, **changes)  # type: ignore[arg-type]
@@ -366,7 +371,7 @@ class Repair:
             if event.op == step.op:
                 facts = list(differing(step, event))
                 more = 0.5 * len(facts) if facts != ["maps"] else -3  # which may follow from an earlier departure
-                if not facts and (event.operands or step.op not in PARAMETRIC):
+                if not facts and not is_of_other_size(step, event):
                     more = 6  # the same on something else; what is in between is better said
             else:
                 more = -0.5 if related(step, event) else 4
@@ -387,8 +392,10 @@ class Repair:
     def missing(self, state: State, step: Step) -> Iterator[State]:
         """Nothing in its place."""
         index = len(state.values)
+        ends_alike = index not in self.next and bool(self.trunk) and self.trunk[-1].op == step.op
+        more = THERE if ends_alike else 2 * (step.op in ("conv", "linear"))
         for i in dict.fromkeys(step.inputs):
-            yield self.edit(state, Edit("missing", (index,)), [state.given(i)], 2 * (step.op in ("conv", "linear")))
+            yield self.edit(state, Edit("missing", (index,)), [state.given(i)], more)
 
     def extras(self, state: State, step: Step, direct: list[Event]) -> Iterator[State]:
         """An operator in front of it."""
@@ -468,8 +475,9 @@ class Repair:
         steps = tuple(range(first, last + 1))
         before = {i for index in steps for i in self.steps[index].inputs if i < first}
         if len(before) == 1:
-            nothing = self.steps[first].side
-            yield self.edit(state, Edit("block missing", steps), [[] if nothing else state.given(min(before)) for _ in steps])
+            head = self.steps[first].side
+            more = THERE * (head and any(same(self.steps[first], event) for event in self.direct(state, self.steps[first])))
+            yield self.edit(state, Edit("block missing", steps), [[] if head else state.given(min(before)) for _ in steps], more)
 
     def block_other(self, state: State, name: str) -> Iterator[State]:
         """Other layers, behind which the table goes on."""
@@ -525,6 +533,13 @@ class Repair:
                 found.add(index)
                 waiting += self.trace.events[index].inputs
         return tuple(sorted(found))
+
+
+def is_of_other_size(step: Step, event: Event) -> bool:
+    """Whether an operator with weights has none that are parameters, or more or fewer than the table's."""
+    if step.op not in PARAMETRIC or not event.operands or event.operands[0] is None:
+        return step.op in PARAMETRIC
+    return step.op == "linear" and event.operands[0].numel() != step.parameters - step.bias * step.shape[0]
 
 
 def further(shared: Edit) -> int:

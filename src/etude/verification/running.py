@@ -20,6 +20,7 @@ from etude.operator import Shape
 from etude.source import placed
 from etude.targets.opening import cause_of
 from etude.verification.limited import is_foreign, is_out_of_memory
+from etude.verification.prepare import in_mode
 from etude.verification.trace import EventRecorder
 from etude.wording import size
 
@@ -191,7 +192,7 @@ def logits(module: nn.Module, image: Shape, images: int, classes: int) -> Tensor
 @torch.no_grad()
 def without_batch(module: nn.Module, run: Run) -> Iterator[str]:
     """What to remark of a module that gives a single image without the batch, as `squeeze()` does."""
-    first = next(tensors_in(module.eval()(torch.randn(1, *run.image))))
+    first = next(tensors_in(in_mode(module, training=False)(torch.randn(1, *run.image))))
     if first.dim() < 2:
         yield f"for a single image it gives {size(first.shape) or 'a number'}, without the batch; `flatten(1)` keeps it"
 
@@ -207,9 +208,9 @@ def in_both_modes(module: nn.Module, run: Run, trained: nn.Module) -> None:
     with torch.no_grad():
         for images in (1, 3):
             with during(f"on {images} image{'s' * (images > 1)} of {size(run.image)} in eval mode", run.image):
-                logits(module.eval(), run.image, images, run.classes)
+                logits(in_mode(module, training=False), run.image, images, run.classes)
     with during(f"on 4 images of {size(run.image)} in training mode", run.image):
-        logits(trained.train(), run.image, 4, run.classes)
+        logits(in_mode(trained, training=True), run.image, 4, run.classes)
     with during("through a step of training", run.image):
         out = logits(trained, run.image, 2, run.classes)
         loss = F.cross_entropy(out, torch.zeros(2, dtype=torch.int64))

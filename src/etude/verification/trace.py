@@ -30,7 +30,8 @@ from etude.verification.parts import Parts
 from etude.verification.prepare import in_its_type
 
 CLOSE = 1e-7  # of the largest entry; in float64 equal functions agree to about 1e-12, others do not to 1e-3
-NOBODYS = tuple(f"{folder}{os.sep}" for folder in (Path(torch.__file__).parent, Path(__file__).parents[1]))  # torch's files, and ours
+OURS = (Path(torch.__file__).parent, Path(__file__).parents[1])
+NOBODYS = ("<string>", *(f"{folder}{os.sep}" for folder in OURS))  # what a process is started with, torch's files, and ours
 CHANNELS_FIRST = ("conv", "batch_norm", "max_pool", "avg_pool", "adaptive_avg_pool", "local_response_norm")  # in front of the pixels
 EQUAL = 1e-6  # the largest relative difference between equal functions in float64, over a whole network
 BATCH_NORMS: dict[Function, dict[str, int]] = {  # the places of their arguments
@@ -156,7 +157,7 @@ def ran(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]) -> Tra
 def recorded(recorder: "EventRecorder", call: Callable[[Tensor], Any]) -> Trace:
     before = generators()
     with in_its_type(), recorder:
-        result = call(recorder.trace.images)
+        result = call(recorder.images)
     recorder.trace.chance = generators() != before
     recorder.trace.outputs = tuple(tensors_in(result))
     if not any(map(recorder.origins, recorder.trace.outputs)):
@@ -188,7 +189,8 @@ class EventRecorder(WithoutChance):
     def __init__(self, module: nn.Module, images: Tensor, known: Parts | None = None) -> None:
         super().__init__(module, images)
         self.parts = Parts(module, known)
-        self.trace = Trace(images, self.parts)
+        self.images = images  # into which forward may write
+        self.trace = Trace(images.detach().clone(), self.parts)
         self.batch = len(images)
         self.several: dict[int, tuple[int, ...]] = {}  # the events that something is made of that is no event itself
 
