@@ -62,6 +62,10 @@ def forgets(model: Any) -> None:
     model.conv3_x[0].norm2 = nn.BatchNorm2d(32, track_running_stats=False)
 
 
+def frames_with_ones(model: Any) -> None:
+    model.rblock1.conv2 = nn.Sequential(nn.ConstantPad2d(1, 1.0), nn.Conv2d(16, 16, 3))
+
+
 def repeats(model: Any) -> None:
     model.conv2_x = nn.Sequential(*[model.conv2_x[0]] * 3)
 
@@ -96,6 +100,7 @@ CASES: list[tuple[str, dict[str, Any], Callable[[Any], None], str]] = [
         "rblock1.conv1 (your rblock1.conv1.1) has kernel 5×5, padding 2 where the paper has kernel 3×3, padding 1",
     ),
     ("lecture_residual", {}, frames, "rblock2.conv1 (your rblock2.conv1.1) has the other side's pixels around the image where the paper"),
+    ("lecture_residual", {}, frames_with_ones, "rblock1.conv2 (your rblock1.conv2.1) has 1 around the image where the paper has zeros"),
     ("resnet20", {"depth": 8}, reflects_everywhere, "7 of 30 operators: conv1 … conv4_x.0.conv2 (7 places) have reflected pixels around"),
     ("lecture_residual", {}, standardises, "rblock2.conv2 has weights that are computed from your rblock2.conv2.weight"),
     (

@@ -447,8 +447,9 @@ class Judge:
             logits = run_table(self.steps, found, image, training=False)[len(self.steps) - 1]
             if apart(ran(self.module, image.clone(), self.module), logits) > EQUAL:
                 small, large = size(tuple(self.images.shape[1:])), size(self.shape)
-                self.level("L4", "fail", f"on {small} it is the same, on {large} another one")
-                raise Departs(Departure("", f"on images of {small} it computes the table's function, and another one on images of {large}"))
+                said = f"on images of {small} it computes the table's function, and another one on images of {large}"
+                self.level("L4", "fail", said)
+                raise Departs(Departure("", said))
 
     def of_the_batch(self, places: list[str], evaluated: Trace, found: Alignment, trained: Tensor) -> Exception:
         """What to say where no running statistics were found: that the batch's are taken in eval mode too, where that is seen."""

@@ -1,0 +1,253 @@
+"""What code out there does with a network, habit by habit: a ResNet of 8 layers in which one thing is done otherwise."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import etude
+from etude import verify
+from etude.views.verification import verification_view
+from sentences import equal_on_both_sides
+from translated import english_in
+
+
+class Unit(nn.Module):
+    def __init__(self, net: "Net", given: int, maps: int, stride: int) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(given, maps, 3, stride, 1, bias=False), nn.Conv2d(maps, maps, 3, 1, 1, bias=False)
+        self.norm1, self.norm2 = net.norm(maps), net.norm(maps)
+        self.stride, self.zeros, self.kept = stride, maps - given, net.kept
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
+        if self.stride > 1:
+            x = F.pad(self.kept(x), (0, 0, 0, 0, 0, self.zeros))
+        return F.relu(x + y)
+
+
+class Net(nn.Module):
+    """The whole; what a habit does otherwise is one of its small methods."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.norm1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False), self.norm(16)
+        self.units = nn.Sequential(Unit(self, 16, 16, 1), Unit(self, 16, 32, 2), Unit(self, 32, 64, 2))
+        self.fc = nn.Linear(64, 10)
+        self.made()
+
+    def made(self) -> None: ...
+
+    @staticmethod
+    def norm(maps: int) -> nn.Module:
+        return nn.BatchNorm2d(maps)
+
+    @staticmethod
+    def kept(x: Tensor) -> Tensor:
+        return x[:, :, ::2, ::2]
+
+    def begin(self, x: Tensor) -> Tensor:
+        return x
+
+    def stem(self, x: Tensor) -> Tensor:
+        return F.relu(self.norm1(self.conv1(x)))
+
+    def pool(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3))
+
+    def end(self, x: Tensor) -> Any:
+        return x
+
+    def forward(self, x: Tensor) -> Any:
+        return self.end(self.fc(self.pool(self.units(self.stem(self.begin(x))))))
+
+
+class ByMode(nn.BatchNorm2d):
+    """As a textbook has it that knows no eval mode: by whether gradients are enabled."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.training = torch.is_grad_enabled()
+        return super().forward(x)
+
+
+class WithoutBatch(nn.BatchNorm2d):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, training=False)
+
+
+class Drifting(nn.BatchNorm2d):
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training and self.running_mean is not None:
+            self.running_mean.lerp_(x.detach().mean((0, 2, 3)), 0.1)
+        return super().forward(x)
+
+
+def of(**otherwise: Any) -> type[Net]:
+    """The network with other methods."""
+    return type("Otherwise", (Net,), otherwise)
+
+
+def no_return(self: Net, mode: bool = True) -> None:
+    nn.Module.train(self, mode)
+
+
+def renormed(self: Net, x: Tensor) -> Tensor:
+    with torch.no_grad():
+        self.fc.weight.div_(self.fc.weight.norm())
+    return x
+
+
+def subtracted(self: Net, x: Tensor) -> Tensor:
+    x -= 0.5
+    return x
+
+
+def assigned(self: Net, x: Tensor) -> Tensor:
+    x[:, 0] = (x[:, 0] - 0.5) / 0.25
+    return x
+
+
+def doubled(self: Net, x: Tensor) -> Tensor:
+    y = x.clone()
+    x *= 2
+    return y
+
+
+def wide(self: Any) -> None:
+    self.fc = nn.Linear(64 * 8 * 8, 10)
+
+
+def mlp(self: Any) -> None:
+    self.fc = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+
+
+def frozen(self: Net) -> None:
+    self.requires_grad_(False)
+
+
+def started_at(number: float) -> Callable[[Any], object]:
+    return lambda self: nn.init.constant_(self.units[1].conv1.weight, number)
+
+
+HABITS: list[tuple[type[Net], str, str]] = [
+    (Net, "faithful", ""),
+    (of(norm=staticmethod(ByMode)), "faithful", ""),
+    (of(train=no_return), "faithful", ""),
+    (of(kept=staticmethod(lambda x: x[:, :, ::2, 1::2])), "faithful", "keep pixel (0, 1) of every 2×2"),
+    (of(end=lambda self, x: (x.softmax(1), x)), "faithful", ""),
+    (of(begin=doubled), "faithful", "forward overwrites the images that it is given"),
+    (of(made=frozen), "faithful", "more parameters are frozen"),
+    (
+        of(norm=staticmethod(WithoutBatch)),
+        "departs",
+        "conv4_x.0.norm2 (7 places) take the running statistics in training mode too",
+    ),
+    (of(norm=staticmethod(Drifting)), "departs", "in eval mode forward changes your norm1.running_mean and 6 more"),
+    (of(begin=renormed), "departs", "forward changes your fc.weight, which is the optimiser's to do"),
+    (of(begin=subtracted), "departs", "sub stands in front of conv1"),
+    (of(begin=assigned), "departs", "stand in front of conv1"),
+    (of(stem=lambda self, x: self.conv1(x)), "departs", "the BN norm1 is missing; the ReLU behind norm1 is missing"),
+    (of(norm=staticmethod(lambda maps: nn.GroupNorm(4, maps))), "departs", "stands group_norm"),
+    (
+        of(pool=lambda self, x: x.flatten(1), made=wide),
+        "departs",
+        "in place of the global average pool behind the addition of",
+    ),
+    (of(pool=lambda self, x: x.mean((1, 2)).repeat(1, 8)), "departs", "stands mean"),
+    (
+        of(end=lambda self, x: x if self.training else x.softmax(1)),
+        "departs",
+        "in eval mode softmax follows fc, where",
+    ),
+    (of(end=lambda self, x: x.clamp(-1e-3, 1e-3)), "departs", "clamp follows fc"),
+    (
+        of(end=lambda self, x: x.relu(), stem=lambda self, x: F.relu(self.conv1(x))),
+        "departs",
+        "ReLU follows fc, where the paper",
+    ),
+    (of(made=mlp), "departs", "fc (your fc.0) has 32 features where the paper has 10; ReLU follows fc"),
+    (of(made=started_at(0.0)), "departs", "the weights of conv3_x.0.conv1 all start at 0; the paper starts them at random"),
+    (of(made=started_at(float("nan"))), "departs", "the weights of conv3_x.0.conv1 all start at nan"),
+]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("network", "verdict", "words"), HABITS, ids=lambda value: str(value)[:60])
+def test_a_habit_and_what_is_said_of_it(network: type[Net], verdict: str, words: str) -> None:
+    report = verify(network(), "resnet20", depth=8)
+    said = "; ".join([report.sentence, *report.choices, *report.notes])
+    assert (report.verdict, words in said) == (verdict, True), said
+    assert not equal_on_both_sides(report.sentence)
+    assert english_in(verification_view(report)) == set()
+
+
+def test_frozen_parameters_are_not_said_to_learn() -> None:
+    report = verify(of(made=frozen)(), "resnet20", depth=8)
+    assert "every parameter that is not frozen receives a gradient" in report.levels[-1].evidence
+
+
+def drops_by_hand(x: Tensor) -> Tensor:
+    return x * (torch.rand_like(x) > 0.2) / 0.8
+
+
+def test_a_dropout_by_hand_is_no_departure_where_the_table_has_one() -> None:
+    options: dict[str, Any] = {"depth": 10, "dropout": 0.2}
+    model: Any = etude.build("densenet_40_12", **options)
+    for part in model.modules():
+        if isinstance(part, nn.Dropout):
+            part.register_forward_hook(lambda own, given, made: drops_by_hand(given[0]) if own.training else made)
+    report = verify(model, "densenet_40_12", **options)
+    assert (report.verdict, "where the table has a dropout" in report.sentence) == ("could not judge", True), report.sentence
+
+
+def test_a_dropout_of_whole_channels_is_another_one() -> None:
+    options: dict[str, Any] = {"depth": 10, "dropout": 0.2}
+    model: Any = etude.build("densenet_40_12", **options)
+    for part in list(model.modules()):
+        for name, own in list(part.named_children()):
+            if isinstance(own, nn.Dropout):
+                setattr(part, name, nn.Dropout2d(own.p))
+    report = verify(model, "densenet_40_12", **options)
+    assert (report.verdict, "stands dropout2d" in report.sentence) == ("departs", True), report.sentence
+
+
+@pytest.mark.parametrize("share", [0.5, 0.7])
+def test_heads_with_other_dropouts_are_no_missing_heads(share: float) -> None:
+    model: Any = etude.build("googlenet")
+    for head in (model.aux1, model.aux2):
+        head.fc1 = nn.Sequential(nn.Dropout(0.5), head.fc1)
+        head.dropout = nn.Dropout(share)
+    report = verify(model, "googlenet")
+    assert report.verdict == "departs"
+    assert "stand in front of aux1.fc1 and aux2.fc1" in report.sentence and "missing" not in report.sentence, report.sentence
+
+
+class Cropped(nn.Module):
+    """What it does to images of 224 pixels a side it does not do to smaller ones."""
+
+    def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.body, self.change = etude.build("resnet18", units=(1, 1, 1, 1)), change
+
+    def forward(self, x: Tensor) -> Any:
+        return self.body(self.change(x))
+
+
+SIZED = [
+    (
+        lambda x: x[:, :, :200, :200],
+        "departs",
+        "on images of 3×64×64 it computes the table's function, and another one on",
+    ),
+    (lambda x: F.interpolate(x, (224, 224)), "faithful", ""),
+]
+
+
+@pytest.mark.parametrize(("change", "verdict", "words"), SIZED)
+def test_what_only_images_of_the_papers_size_show(change: Callable[[Tensor], Tensor], verdict: str, words: str) -> None:
+    report = verify(Cropped(change), "resnet18", units=(1, 1, 1, 1))
+    assert (report.verdict, words in report.sentence) == (verdict, True), report.sentence
+    assert english_in(verification_view(report)) == set()
