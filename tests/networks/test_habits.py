@@ -251,3 +251,28 @@ def test_what_only_images_of_the_papers_size_show(change: Callable[[Tensor], Ten
     report = verify(Cropped(change), "resnet18", units=(1, 1, 1, 1))
     assert (report.verdict, words in report.sentence) == (verdict, True), report.sentence
     assert english_in(verification_view(report)) == set()
+
+
+class Normed(nn.Module):
+    """A convolution without a bias, and the batch normalisation behind it."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        facts: Any = (conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding)
+        self.conv, self.norm = nn.Conv2d(*facts, bias=False), nn.BatchNorm2d(conv.out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.conv(x))
+
+
+def test_batch_normalisation_in_place_of_biases_is_told_at_all_places() -> None:
+    """As most code for GoogLeNet has it."""
+    model: Any = etude.build("googlenet")
+    for part in list(model.modules()):
+        for name, own in list(part.named_children()):
+            if isinstance(own, nn.Conv2d):
+                setattr(part, name, Normed(own))
+    report = verify(model, "googlenet")
+    for words in ("(59 places) have no bias where the paper has a bias", "BN stand in front of the ReLU behind conv1"):
+        assert words in report.sentence, report.sentence
+    assert "fc is as in the paper" in report.sentence

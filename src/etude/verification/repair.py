@@ -59,7 +59,7 @@ STAGE = 5.0  # of a block that holds blocks: better are those in it
 AGAIN = 1.0  # of an edit like an earlier one; of one like several, so many times less
 CHAINED = 2.0  # of what stands right behind another operator that the table does not have, or is missing right behind one that is
 THERE = 12.0  # of what is said to be missing, where the module has something like it: a head that begins so, an end
-MOST_STATES = 1000  # beside as many as there are operators
+MOST_STATES = 3000  # beside as many as there are operators
 PROGRESS = 0.5
 LARGE = 1 << 28  # bytes of a run; the larger it is, the fewer states there is time for
 NEAR = 5  # operators between a tensor and weights that are applied to it
@@ -301,7 +301,8 @@ class Repair:
         last = state.edits[-1] if state.edits else None
         if last and edit.kind == last.kind == "shared" and further(edit) == further(last):  # the next layer of a unit that is used twice
             weight = AGAIN
-        confirmed = last and (last.agreed < state.agreed or "other" in edit.kind)
+        behind = last and last.kind == "other" and edit.kind == "extra" and last.events[-1] in self.trace.events[edit.events[0]].inputs
+        confirmed = last and (last.agreed < state.agreed or "other" in edit.kind or behind)
         times = sum(self.alike(edit, other) for other in state.edits)
         if confirmed and times:
             weight = AGAIN / times
