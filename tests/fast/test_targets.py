@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from etude.errors import EtudeError, UsageError
-from etude.targets.opening import opened
+from etude.targets.opening import in_hand, opened
 from etude.targets.target import Target
 from shell import run
 
@@ -179,3 +179,14 @@ def test_options_may_stand_in_the_name(capsys: pytest.CaptureFixture[str]) -> No
     one = run(capsys, "explain", "resnet20(depth=8, shortcut=B)")
     assert one == run(capsys, "explain", "resnet20", "--set", "depth=8", "--set", "shortcut=B")
     assert one[0] == 0
+
+
+@pytest.mark.parametrize("name", ["modules", "children", "parameters"])
+def test_what_hides_a_method_of_torch_is_named(name: str) -> None:
+    class Hides(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            setattr(self, name, [1, 2])
+
+    with pytest.raises(EtudeError, match=f"Hides keeps something of its own as `{name}`, which hides the method of nn.Module"):
+        in_hand(nn.Sequential(Hides()))

@@ -25,6 +25,7 @@ from etude.targets.surroundings import CARDS, CouldNotBeMade, OnTheProcessor, Un
 from etude.targets.target import Target
 from etude.values import Made, Name
 
+READING = ("modules", "named_modules", "children", "named_children", "parameters", "named_parameters", "buffers", "named_buffers")
 NOT_THEIRS = ("<", sysconfig.get_path("stdlib"))
 MISSING_OPERATOR = r"operator \w+::\w+ does not exist"
 
@@ -147,11 +148,23 @@ def built(target: Target, home: ModuleType, part: Part | None = None) -> nn.Modu
     if isinstance(found, nn.Module):
         if target.arguments or target.options:
             raise UsageError(f"{replace(target, arguments=(), options={})} is a module already; it takes no options")
-        return found
+        return readable(found)
     made = called(target, found, home, part.script if part else None)
     if not isinstance(made, nn.Module):
         raise EtudeError(f"{target} gives a {type(made).__name__}, expected a torch.nn.Module")
-    return made
+    return readable(made)
+
+
+def readable(module: nn.Module) -> nn.Module:
+    """The module. Raises EtudeError where one of its parts keeps something of its own under the name of a method that reads modules."""
+    waiting = [module]
+    while waiting:
+        part = waiting.pop()
+        if name := next((name for name in READING if name in vars(part)), ""):
+            kind = type(part).__name__
+            raise EtudeError(f"{kind} keeps something of its own as `{name}`, which hides the method of nn.Module: give it another name")
+        waiting += [inner for inner in part._modules.values() if inner is not None]
+    return module
 
 
 def attribute(target: Target, of: Any, name: str, home: ModuleType) -> Any:
