@@ -58,12 +58,14 @@ class Departures:
 
     sentence  the sum of it, in one line
     agreed    how many operators of the table are there
+    more      how many stand among them that the table has not
     hidden    where the table's weights could be and not be seen, so that none of this is certain
     """
 
     each: tuple[Departure, ...]
     sentence: str
     agreed: int
+    more: int
     hidden: str = ""
 
 
@@ -113,7 +115,7 @@ class Words:
             what = "; ".join(sentence for _, sentence, *_ in told)
         else:
             what = f"{told[0][1]}; and {len(each) - 1} more kinds"
-        return Departures(each, f"{count}: {what}; {self.rest(agreed)}", agreed)
+        return Departures(each, f"{count}: {what}; {self.rest(agreed)}", agreed, extra)
 
     def behind_the_ends(self) -> Iterator[tuple[int, list[Event]]]:
         """What the module does with what the table ends with, where it does not return that."""

@@ -336,7 +336,8 @@ class Judge:
         hidden = f"{all_.hidden} cannot be followed" if all_.hidden and not shown else ""
         if hidden and not broken:
             raise CannotJudge(hidden)
-        self.level("L3", "fail", hidden or f"{all_.agreed:,} of {len(self.steps):,} operators agree")
+        among = f", and {all_.more:,} more stand among them" if all_.more else ""
+        self.level("L3", "fail", hidden or f"{all_.agreed:,} of {len(self.steps):,} operators agree{among}")
         self.level("L4", "n/a", "not reached" if hidden else "it is another function")
         lines = [one.sentence for one in broken] or ["every parameter is used, and no dropout is active in eval mode"]
         self.level("L5", "fail" if broken else "pass", *lines)
