@@ -7,7 +7,7 @@ does, the module departs, at that place.
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -397,13 +397,30 @@ def distinct(orders: list[Tensor]) -> list[Tensor]:
     return kept
 
 
+def last_of_table(steps: Sequence[Step], found: Alignment, images: Tensor) -> Tensor:
+    """The logits of the table in eval mode, with the weights that were found; what nothing reads any more is not kept."""
+    trunk = [(index, step) for index, step in enumerate(steps) if not step.side]
+    last = {before: index for index, step in trunk for before in step.inputs}
+    results: dict[int, Tensor] = {-1: images}
+    for index, step in trunk:
+        results[index] = result_of(index, step, results, found, training=False)
+        for before in {before for before in step.inputs if last[before] == index}:
+            del results[before]
+    return results[len(steps) - 1]
+
+
+def result_of(index: int, step: Step, results: Mapping[int, Tensor], found: Alignment, *, training: bool) -> Tensor:
+    """What an operator of the table gives, with the weights that were found."""
+    weights = found.bindings[index].weights() if index in found.bindings else Weights()
+    choice = found.choices.get(index, Choice())
+    return compute(step, [results[i] for i in step.inputs], weights, choice, training, found.constants)
+
+
 def run_table(steps: Sequence[Step], found: Alignment, images: Tensor, *, training: bool) -> dict[int, Tensor]:
     """The results of the table's operators with the weights that were found, differentiable."""
     results: dict[int, Tensor] = {-1: images}
     for index, step in enumerate(steps):
-        weights = found.bindings[index].weights() if index in found.bindings else Weights()
-        choice = found.choices.get(index, Choice())
-        results[index] = compute(step, [results[i] for i in step.inputs], weights, choice, training, found.constants)
+        results[index] = result_of(index, step, results, found, training=training)
     return results
 
 

@@ -26,7 +26,7 @@ class Invariants:
     at, whose          where the table stands, and who asks for it: "the paper"
     words              of the network, options included; none where the module is trained
     training, evaluated  its runs in the two modes
-    initial            its parameters before they were changed, by id
+    initial            its parameters before they were changed, by id; none where the module is trained
     cold               ids of those that no gradient reaches
     """
 
@@ -41,7 +41,7 @@ class Invariants:
     cold: frozenset[int]
 
     def broken(self, module: nn.Module) -> list[Departure]:
-        return [*self.unused(module), *active_dropouts(self.evaluated), *self.initial_values()]
+        return [*self.unused(module), *active_dropouts(self.evaluated), *self.starting_weights(), *self.gate_biases()]
 
     def unused(self, module: nn.Module) -> Iterator[Departure]:
         """Every number of a parameter is in one place of the table."""
@@ -59,19 +59,18 @@ class Invariants:
         """The bindings of steps with weights of their own."""
         return (binding for index, binding in self.found.bindings.items() if self.steps[index].shares is None)
 
-    def initial_values(self) -> Iterator[Departure]:
-        """Weights of layers that all start at one number, so that nothing is learned; the gates' biases, which the paper fixes.
-
-        (Identity Mappings, section 3.1)
-        """
-        for index in [i for i, step in enumerate(self.steps) if step.op in ("conv", "linear") and self.words]:
-            weight, step = self.training.parts.given(self.found.bindings[index].uses[0], self.initial), self.steps[index]
-            if not weight.isfinite().all() or (weight.numel() > 1 and bool((weight == weight.flatten()[0]).all())):
-                yield Departure(
-                    step.path,
-                    f"the weights of {step.path} all start at {weight.flatten()[0]:g}; the paper starts them at random ({step.at})",
-                )
+    def starting_weights(self) -> Iterator[Departure]:
+        """The first layer whose weights all start at one number, or at none, so that it does not learn."""
+        for index in [i for i, step in enumerate(self.steps) if step.op in ("conv", "linear") and self.initial]:
+            step, weight = self.steps[index], self.training.parts.given(self.found.bindings[index].uses[0], self.initial).flatten()
+            alike = len(weight) > 1 and bool((weight == weight[0]).all())
+            if alike or not weight.isfinite().all():
+                how = f"all start at {weight[0]:g}" if alike else "start with NaN or infinity among them"
+                yield Departure(step.path, f"the weights of {step.path} {how}; the paper starts them at random ({step.at})")
                 return
+
+    def gate_biases(self) -> Iterator[Departure]:
+        """The gates' biases, which the paper fixes (Identity Mappings, section 3.1)."""
         bias = self.words.get("gate_bias")
         for index, step in enumerate(self.steps):
             if bias is not None and step.path.endswith(".gate") and step.op == "conv":

@@ -16,7 +16,7 @@ from etude.operator import Shape
 from etude.papers import Step
 from etude.targets.opening import in_hand
 from etude.values import write_call
-from etude.verification.align import Alignment, align, choices_in_words, run_table
+from etude.verification.align import Alignment, align, choices_in_words, last_of_table, run_table
 from etude.verification.departures import MOST_NAMES, Departure, departures
 from etude.verification.facts import ends_of, facts_of, steps_at, steps_of
 from etude.verification.invariants import (
@@ -423,8 +423,7 @@ class Judge:
         """How far the outputs in eval mode are from the table's; infinitely, where it has not all the running statistics that it needs."""
         if without_statistics(self.steps, found):
             return math.inf
-        logits = run_table(self.steps, found, self.images, training=False)[len(self.steps) - 1]
-        return apart(evaluated, logits)
+        return apart(evaluated, last_of_table(self.steps, found, self.images))
 
     @torch.no_grad()
     def apart_in_eval(self, found: Alignment) -> Iterator[Departure]:
@@ -445,7 +444,7 @@ class Judge:
         """Raises Departs where a module of larger images, compared on small ones, computes something else on one of its own size."""
         if self.images.shape[1:] != self.shape and self.fits:
             image = noise(1, self.shape)
-            logits = run_table(self.steps, found, image, training=False)[len(self.steps) - 1]
+            logits = last_of_table(self.steps, found, image)
             if apart(ran(self.module, image.clone(), self.module), logits) > EQUAL:
                 small, large = size(tuple(self.images.shape[1:])), size(self.shape)
                 said = f"on images of {small} it computes the table's function, and another one on images of {large}"
@@ -473,7 +472,8 @@ class Judge:
     def invariants(self, trace: Trace, found: Alignment, evaluated: Trace, cold: frozenset[int]) -> None:
         """Every parameter takes part, dropout stands where the paper has it and only in training, initial values."""
         words = {} if self.trained else {**self.network.given, **self.options}
-        shown = Invariants(self.steps, found, self.network.at, self.whose, words, trace, evaluated, self.initial, cold)
+        initial = {} if self.trained else self.initial
+        shown = Invariants(self.steps, found, self.network.at, self.whose, words, trace, evaluated, initial, cold)
         if problems := shown.broken(self.module):
             self.level("L5", "fail", *(problem.sentence for problem in problems))
             raise Departs(problems[0])
@@ -498,7 +498,8 @@ def on_numbers(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any])
 
 def apart(run: Trace, logits: Tensor) -> float:
     """How far that output of a run is from the table's which is nearest."""
-    return min(difference(out.reshape(logits.shape), logits) for out in run.outputs if out.numel() == logits.numel())
+    alike = [out.reshape(logits.shape) for out in run.outputs if out.numel() == logits.numel()]
+    return min((difference(out, logits) for out in alike), default=math.inf)
 
 
 def snapshot(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:

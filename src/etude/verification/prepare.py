@@ -166,6 +166,8 @@ def register_tensors(module: nn.Module) -> list[str]:
     for part in (one for one in module.modules() if not isinstance(one, torch.jit.ScriptModule)):
         plain = {name: value for name, value in vars(part).items() if isinstance(value, Tensor) and not name.startswith("_")}
         for name, value in plain.items():
+            if hasattr(type(part), name):  # which would be found in place of what is registered
+                continue
             delattr(part, name)
             if value.requires_grad and value.is_leaf:
                 part.register_parameter(name, nn.Parameter(value.detach()))
