@@ -55,6 +55,18 @@ from shell import run
             "net = Net()\nfor m in net.modules():\n    m.stride = 1\nfor p in net.parameters(): p.grad = None\nfor m in x: m.a = 1",
             [1, 2],
         ),
+        (
+            "net",
+            "net = Net()\nparametrize.register_parametrization(net.fc, 'weight', P())\nfor b in (net.a, net.b): b.stride = 1",
+            [1, 2, 3],
+        ),
+        (
+            "net",
+            "net = Net()\n[setattr(m, 'p', 0) for m in net.modules()]\na, b = net.a, net.b\na.x = 1\nlist(net.c())[0].x = 1",
+            [1, 2, 3, 4],
+        ),
+        ("net", "net = Net()\nlist(net.children())[0].x = 1\ndef widen(*, n): n.fc = 1\nwiden(n=net)", [1, 2, 3, 4]),
+        ("net", "net = Net()\ndef test(n, d):\n    for x, y in d:\n        n.right = n(x) == y\ntest(net, load())", [1]),
         ("net", "net = Net()\nblock = net.body[0]\nblock.conv = 1\nblock = load()\nblock.conv = 2", [1, 2, 3]),
         ("net", "net = Net()\nfor at, b in enumerate(net.body):\n    c = b.conv\n    c.bias = None\nsummary(net)", [1, 2]),
         ("net", "net = Net()\ndef swap(m):\n    m.fc = 1\ndef look(m):\n    print(m)\nswap(net)\nlook(net)\nswap(m=other)", [1, 2, 6]),

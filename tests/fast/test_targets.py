@@ -181,6 +181,13 @@ def test_options_may_stand_in_the_name(capsys: pytest.CaptureFixture[str]) -> No
     assert one[0] == 0
 
 
+def knows_its_whole() -> nn.Module:
+    """A part that has what it is a part of among its parts."""
+    whole = nn.Sequential(nn.ReLU())
+    whole[0].whole = whole
+    return whole
+
+
 @pytest.mark.parametrize("name", ["modules", "children", "parameters"])
 def test_what_hides_a_method_of_torch_is_named(name: str) -> None:
     class Hides(nn.Module):
@@ -188,5 +195,6 @@ def test_what_hides_a_method_of_torch_is_named(name: str) -> None:
             super().__init__()
             setattr(self, name, [1, 2])
 
+    in_hand(knows_its_whole())
     with pytest.raises(EtudeError, match=f"Hides keeps something of its own as `{name}`, which hides the method of nn.Module"):
         in_hand(nn.Sequential(Hides()))

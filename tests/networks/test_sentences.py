@@ -107,13 +107,13 @@ CASES: list[tuple[str, dict[str, Any], Callable[[Any], None], str]] = [
         "resnet20",
         {},
         repeats,
-        "conv2_x.1 and conv2_x.2 share the weights of conv2_x.0, which are used twice, where the paper has a unit of its",
+        "conv2_x.1 and conv2_x.2 share the weights of conv2_x.0, which are used again, where the paper has a unit of its",
     ),
     (
         "resnet20",
         {},
         repeats_the_last,
-        "4 of 72 operators: conv4_x.2 (your conv4_x.1) shares the weights of conv4_x.1, which are used twice",
+        "4 of 72 operators: conv4_x.2 (your conv4_x.1) shares the weights of conv4_x.1, which are used again",
     ),
     ("resnet20", {"depth": 8}, forgets, "takes mean and variance of the batch in eval mode too, and keeps no others"),
 ]

@@ -77,7 +77,8 @@ def initialised(module: nn.Module, input_shape: Shape) -> nn.Module:
     if not any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
         return module
     try:
-        module = copy.deepcopy(module).eval()
+        module = copy.deepcopy(module)
+        module.eval()
     except Exception as error:
         raise DoesNotRun(f"{type(module).__name__} cannot be recorded: it has lazy layers; call it once on an image first") from error
     with torch.random.fork_rng(devices=[]), torch.device(device_of(module)), torch.no_grad():

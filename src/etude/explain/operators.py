@@ -135,7 +135,7 @@ def pad(args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> dict[s
         return {"op": "other", "name": f"{mode} pad", "padding": square(pixels)}
     if any(batch):
         return {"op": "other"}
-    if (value := argument(args, kwargs, 3, "value")) and not any(channels):
+    if (value := argument(args, kwargs, 3, "value")) and math.isfinite(value) and not any(channels):
         return {"op": "other", "name": f"{value:g} pad", "padding": square(pixels)}
     if value:
         return {"op": "other"}

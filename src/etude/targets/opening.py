@@ -157,13 +157,16 @@ def built(target: Target, home: ModuleType, part: Part | None = None) -> nn.Modu
 
 def readable(module: nn.Module) -> nn.Module:
     """The module. Raises EtudeError where one of its parts keeps something of its own under the name of a method that reads modules."""
-    waiting = [module]
+    waiting, seen = [module], set[int]()
     while waiting:
         part = waiting.pop()
+        if id(part) in seen:  # parts may know each other
+            continue
+        seen.add(id(part))
         if name := next((name for name in READING if name in vars(part)), ""):
             kind = type(part).__name__
             raise EtudeError(f"{kind} keeps something of its own as `{name}`, which hides the method of nn.Module: give it another name")
-        waiting += [inner for inner in part._modules.values() if inner is not None]
+        waiting += [inner for inner in vars(part).get("_modules", {}).values() if inner is not None]
     return module
 
 

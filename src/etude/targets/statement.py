@@ -137,18 +137,18 @@ def names(code: CodeType, what: str) -> frozenset[str]:
 
 
 def changed(node: ast.AST) -> Iterator[str]:
-    """The names whose values are changed: by what is set in them, by their methods, and by definitions that they decorate."""
+    """The names whose values are changed: by what is set in them, by their methods, by functions, and by definitions that they decorate."""
     match node:
         case ast.Attribute(value=value, ctx=ast.Store() | ast.Del()) | ast.Subscript(value=value, ctx=ast.Store() | ast.Del()):
-            yield from root(node) if ast.unparse(node) == IMPORT_PATH else root(value)
-        case ast.Call(func=ast.Attribute(value=value, attr=method)) if method.startswith(CHANGING):
-            yield from root(value)
+            yield from wholes(node) if is_import_path(node) else wholes(value)
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[value, *_]) if name in IN_PLACE:
-            yield from root(value)
+            yield from wholes(value)
+        case ast.Call(func=ast.Attribute(value=value, attr=method)) if method.startswith(CHANGING):
+            yield from wholes(value)
     for decorator in getattr(node, "decorator_list", ()):
         called, given = (decorator.func, decorator.args) if isinstance(decorator, ast.Call) else (decorator, [])
         for value in [called] * isinstance(called, ast.Attribute) + given:
-            yield from root(value)
+            yield from wholes(value)
     for part in at_once(node):
         yield from changed(part)
 
@@ -162,13 +162,20 @@ def at_once(node: ast.AST) -> Iterator[ast.AST]:
 def drawn(node: ast.AST) -> Iterator[tuple[str, str]]:
     """Names for parts of what has another name: `block = net.body[0]`, `for m in net.modules()`; a parameter of it is no part."""
     match node:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value):
-            yield from ((name, whole) for whole in wholes(value))
-        case ast.For(target=target, iter=value):
-            bound = [one.id for one in ast.walk(target) if isinstance(one, ast.Name)]
-            yield from ((name, whole) for name in bound for whole in wholes(value))
+        case ast.Assign(targets=[target], value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
+            yield from pairs(target, value)
+        case ast.NamedExpr(target=target, value=value):
+            yield from pairs(target, value)
+        case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
+            yield from pairs(target, value)
     for part in at_once(node):
         yield from drawn(part)
+
+
+def pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, str]]:
+    """Every name that is bound, with every name of what it may be a part of."""
+    bound = [one.id for one in ast.walk(target) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)]
+    yield from ((name, whole) for name in bound for whole in wholes(value))
 
 
 def gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
@@ -180,15 +187,24 @@ def gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
 
 
 def wholes(value: ast.expr) -> Iterator[str]:
-    """The names of what a value is, or is a part of."""
+    """The names of what a value is, or is a part of; the path of imports is a name of its own."""
     match value:
+        case ast.Attribute() if is_import_path(value):
+            yield IMPORT_PATH
+        case ast.Name(id=name):
+            yield name
+        case ast.Attribute(value=whole) | ast.Subscript(value=whole) | ast.Starred(value=whole):
+            yield from wholes(whole)
         case ast.Call(func=ast.Attribute(value=whole, attr=method)) if method in PARTS:
-            yield from root(whole)
-        case ast.Call(func=ast.Name(id=name), args=args) if name in SEQUENCES:
-            for arg in args:
-                yield from wholes(arg)
-        case _:
-            yield from root(value)
+            yield from wholes(whole)
+        case ast.Call(func=ast.Name(id=name), args=several) if name in SEQUENCES:
+            yield from (name for one in several for name in wholes(one))
+        case ast.List(elts=several) | ast.Tuple(elts=several):
+            yield from (name for one in several for name in wholes(one))
+
+
+def is_import_path(node: ast.expr) -> bool:
+    return isinstance(node, ast.Attribute) and ast.unparse(node) == IMPORT_PATH
 
 
 def handed(node: ast.AST) -> Iterator[tuple[str, int | str, str]]:
@@ -219,6 +235,11 @@ def touched(nodes: Sequence[ast.AST], changing: Changing, parts: Mapping[str, fr
     return frozenset(found)
 
 
+def called(function: ast.AST) -> set[str]:
+    """The names that a function calls: one that evaluates a network calls it, and may keep a result in it; one that builds does not."""
+    return {one.func.id for one in ast.walk(function) if isinstance(one, ast.Call) and isinstance(one.func, ast.Name)}
+
+
 def changing_functions(everything: Sequence[Statement]) -> Changing:
     """The functions of a file that change what they are given, at which places and by which keywords."""
     functions = [one.node for one in everything if isinstance(one.node, FUNCTIONS)]
@@ -227,21 +248,12 @@ def changing_functions(everything: Sequence[Statement]) -> Changing:
         before = dict(found)
         for function in functions:
             given = [one.arg for one in (*function.args.posonlyargs, *function.args.args)]
-            changes = touched(function.body, found, {})
-            found[function.name] = frozenset(key for place, name in enumerate(given) if name in changes for key in (place, name))
+            changes = touched(function.body, found, {}) - called(function)
+            at_places = {place for place, name in enumerate(given) if name in changes}
+            by_name = {one.arg for one in (*function.args.args, *function.args.kwonlyargs) if one.arg in changes}
+            found[function.name] = frozenset(at_places | by_name)
         if found == before:
             return found
-
-
-def root(node: ast.expr) -> Iterator[str]:
-    """The name at which `a.b[0].c` begins; the path of imports is a name of its own."""
-    if ast.unparse(node) == IMPORT_PATH:
-        yield IMPORT_PATH
-        return
-    while isinstance(node, (ast.Attribute, ast.Subscript)):
-        node = node.value
-    if isinstance(node, ast.Name):
-        yield node.id
 
 
 def is_plain(value: ast.expr | None) -> bool:

@@ -426,11 +426,13 @@ def run_table(steps: Sequence[Step], found: Alignment, images: Tensor, *, traini
 
 def choices_in_words(steps: Sequence[Step], found: Alignment) -> Iterator[str]:
     """What the paper leaves open, where the module has it otherwise than the authors' release."""
-    pixels = {steps[i].path.rpartition(".")[0]: c.pixel for i, c in found.choices.items() if steps[i].op == "slice" and any(c.pixel)}
-    if pixels:
-        row, column = next(iter(pixels.values()))
+    pixels: dict[tuple[int, int], list[str]] = {}
+    for i, choice in found.choices.items():
+        if steps[i].op == "slice" and any(choice.pixel):
+            pixels.setdefault(choice.pixel, []).append(steps[i].path.rpartition(".")[0])
+    for (row, column), where in pixels.items():
         pixel = str(row) if row == column else f"({row}, {column})"
-        yield f"identity shortcuts keep pixel {pixel} of every 2×2 in {', '.join(pixels)}; the paper does not say which"
+        yield f"identity shortcuts keep pixel {pixel} of every 2×2 in {', '.join(where)}; the paper does not say which"
     padded = {steps[i].path.rpartition(".")[0]: c for i, c in found.choices.items() if steps[i].op == "pad"}
     between = [path for path, choice in padded.items() if choice.places]
     fronts = [path for path, choice in padded.items() if choice.front]

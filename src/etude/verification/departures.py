@@ -343,11 +343,11 @@ class Words:
                 return "{who}{yours} stand in the other order"
             case "shared":
                 first = self.name(edit.steps[1])
-                return f"{{who}}{{yours}} shares the weights of {first}, which are used twice, {paper} a layer of its own"
+                return f"{{who}}{{yours}} shares the weights of {first}, which are used again, {paper} a layer of its own"
             case "block shared":
                 earlier = next(one.steps[1] for one in self.state.edits if one.kind == "shared" and one.steps[0] == edit.steps[0])
                 unit = self.unit_of(earlier)
-                return f"{{who}}{{yours}} [shares|share] the weights of {unit}, which are used twice, {paper} a unit of its own"
+                return f"{{who}}{{yours}} [shares|share] the weights of {unit}, which are used again, {paper} a unit of its own"
             case "branch missing":
                 add = self.steps[edit.steps[-1]].op == "add"
                 return "the shortcut and its addition in {who} are missing" if add else f"the branch {there} of {{who}} is missing"

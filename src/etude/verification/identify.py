@@ -23,7 +23,7 @@ from etude.operator import Operator
 from etude.papers import Step
 from etude.targets.opening import in_hand
 from etude.verification.facts import facts_of, steps_of
-from etude.verification.judge import default_dtype, on_numbers, verify
+from etude.verification.judge import default_dtype, in_training, liven, verify
 from etude.verification.prepare import bare, copied, eagerly, in_mode, register_listed
 from etude.verification.running import Image, Stopped, first_run, images_to_try
 from etude.verification.trace import Event, ran
@@ -81,7 +81,8 @@ def most_alike(module: nn.Module, seen: "Seen", candidates: Sequence["Candidate"
     with default_dtype(torch.float64):
         double = copied(module).double()
         images = torch.randn(4, *seen.image)
-        trace = on_numbers(double, images, whole_output(double))
+        liven(double, images, whole_output(double))
+        trace = in_training(double, images, whole_output(double))
         return next((one.network for one in same if computes(one.steps, double, trace)), same[0].network)
 
 

@@ -13,6 +13,7 @@ from etude.verification.align import Alignment, Binding, run_table
 from etude.verification.departures import Departure
 from etude.verification.parts import sources
 from etude.verification.prepare import copied, in_its_type, in_mode, without_graph
+from etude.verification.statistics import home
 from etude.verification.trace import AgainWithoutChance, Trace
 from etude.wording import size
 
@@ -60,13 +61,13 @@ class Invariants:
         return (binding for index, binding in self.found.bindings.items() if self.steps[index].shares is None)
 
     def starting_weights(self) -> Iterator[Departure]:
-        """The first layer whose weights all start at one number, or at none, so that it does not learn."""
+        """The first convolution whose weights all start at one number, or layer with some at none; a last layer may well start at zero."""
         for index in [i for i, step in enumerate(self.steps) if step.op in ("conv", "linear") and self.initial]:
             step, weight = self.steps[index], self.training.parts.given(self.found.bindings[index].uses[0], self.initial).flatten()
             alike = len(weight) > 1 and bool((weight == weight[0]).all())
-            if alike or not weight.isfinite().all():
+            if (alike and step.op == "conv") or not weight.isfinite().all():
                 how = f"all start at {weight[0]:g}" if alike else "start with NaN or infinity among them"
-                yield Departure(step.path, f"the weights of {step.path} {how}; the paper starts them at random ({step.at})")
+                yield Departure(step.path, f"the weights of {step.path} {how}; {self.whose} starts them at random ({step.at})")
                 return
 
     def gate_biases(self) -> Iterator[Departure]:
@@ -169,20 +170,33 @@ def running_statistics(
     """
     own, images = in_mode(copied(module), training=True), images + torch.randn_like(images)
     before = {name: buffer.flatten().clone() for name, buffer in own.named_buffers() if buffer.dim()}
+    named = list(statistics_of(found, module))
     with in_its_type(), AgainWithoutChance(), without_graph(own):
         run(own, images.clone())
     after = {name: buffer.flatten() for name, buffer in own.named_buffers()}
-    names: dict[object, str] = {in_no_order(buffer): name for name, buffer in before.items()}
-    names |= {buffer.data_ptr(): name for name, buffer in module.named_buffers()}  # which tells equal ones apart
     results = run_table(steps, found, images, training=True)
+    for index, of, name, held in named:
+        if name in before and name in after:
+            place_of = before[name].argsort()[held.argsort().argsort()]  # of each channel of the table in the buffer
+            x = results[steps[index].inputs[0]].transpose(0, 1).flatten(1)
+            batch = x.mean(1), x.var(1, unbiased=False)
+            yield Statistic(of, steps[index].path, name, before[name][place_of], after[name][place_of], batch, x.shape[1])
+
+
+def statistics_of(found: Alignment, module: nn.Module) -> Iterator[tuple[int, str, str, Tensor]]:
+    """Of every normalisation the mean and the variance: whose, which, what the buffer is called, and its numbers in the table's order.
+
+    A buffer is known by its numbers; of several with the same, it is the one that stands with the weights.
+    """
+    names: dict[bytes, list[str]] = {}
+    for name, buffer in module.named_buffers():
+        names.setdefault(in_no_order(buffer), []).append(name)
+    homes = {id(parameter): home(name) for name, parameter in module.named_parameters()}
     for index, binding in found.bindings.items():
-        for of, held in (("mean", binding.mean), ("variance", binding.variance)):
-            name = names.get(held().data_ptr()) or names.get(in_no_order(held()), "") if held else ""
-            if held and name in after:
-                place_of = before[name].argsort()[held().argsort().argsort()]  # of each channel of the table in the buffer
-                x = results[steps[index].inputs[0]].transpose(0, 1).flatten(1)
-                batch = x.mean(1), x.var(1, unbiased=False)
-                yield Statistic(of, steps[index].path, name, before[name][place_of], after[name][place_of], batch, x.shape[1])
+        for of, tied in (("mean", binding.mean), ("variance", binding.variance)):
+            if tied:
+                alike = sorted(names.get(in_no_order(tied()), []), key=lambda name: home(name) != homes.get(binding.uses[0]))
+                yield from ((index, of, name, tied().clone()) for name in alike[:1])
 
 
 def wrongly_updated(held: Sequence[Statistic]) -> Iterator[Departure]:
@@ -216,9 +230,14 @@ def overwritten(module: nn.Module, parameters: Mapping[str, Tensor], buffers: Ma
         (parameters, dict(module.named_parameters()), "forward changes your {}, which is the optimiser's to do"),
         (buffers, dict(module.named_buffers()), "in eval mode forward changes your {}, where it is to leave everything as it is"),
     ):
-        names = [name for name, own in before.items() if own.is_floating_point() and name in now and not torch.equal(own, now[name])]
+        names = [name for name, own in before.items() if own.is_floating_point() and name in now and not same(own, now[name])]
         if names:
             yield Departure("", why.format(names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")))
+
+
+def same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors hold the same, where they hold no numbers too."""
+    return torch.equal(one.nan_to_num(), other.nan_to_num())
 
 
 def without_statistics(steps: Sequence[Step], found: Alignment) -> list[str]:
@@ -240,7 +259,7 @@ def in_half_precision(module: nn.Module) -> Iterator[str]:
     """That functions are compared in float64, where a module has weights of fewer bits than float32, as a remark."""
     types = dict.fromkeys(str(own.dtype) for own in module.parameters() if own.dtype in (torch.float16, torch.bfloat16))
     if types:
-        yield f"your weights are {' and '.join(types)}; what they compute was compared in float64"
+        yield f"your weights are {', '.join(types)}; what they compute was compared in float64"
 
 
 def unreached(module: nn.Module, trace: Trace) -> dict[str, nn.Parameter]:

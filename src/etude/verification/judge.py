@@ -37,7 +37,17 @@ from etude.verification.invariants import (
 from etude.verification.limited import is_out_of_memory
 from etude.verification.limits import SMALL_SIDE, images_for
 from etude.verification.normal import normal
-from etude.verification.prepare import bare, copied, eagerly, in_its_type, in_mode, register_listed, register_tensors, without_graph
+from etude.verification.prepare import (
+    bare,
+    copied,
+    eagerly,
+    in_its_type,
+    in_mode,
+    plain_tensors,
+    register_listed,
+    register_tensors,
+    without_graph,
+)
 from etude.verification.running import Run, Stopped, first_run, images_to_try, in_both_modes, without_batch
 from etude.verification.statistics import find_statistics
 from etude.verification.trace import EQUAL, Trace, difference, gradients_differ, ran, randomise, same_numbers, traced
@@ -126,6 +136,8 @@ class Judge:
         self.notes: tuple[str, ...] = ()
         self.parameters = 0
         self.initial: dict[int, Tensor] = {}
+        self.plain: set[int] = set()  # ids of tensors that it had not registered
+        self.before: dict[str, Tensor] = {}  # its parameters when they had been changed, and forward had not run yet
         self.traced: Trace | None = None
         self.variant = ""
 
@@ -191,11 +203,12 @@ class Judge:
 
     def runs(self) -> None:
         """Eval mode on one, two and three images, training mode on two and four, and a step of training."""
-        listed, plain = register_listed(self.module), register_tensors(self.module)
+        listed, plain = register_listed(self.module), plain_tensors(self.module)
         self.module.eval()
         try:
             images = images_to_try(self.network.input) if self.asked is None else [self.asked]
             run = first_run(self.module, images, self.steps[-1].shape[0])  # lazy layers are made now
+            hidden, self.plain = register_tensors(plain)  # what the run has not put others in the place of
             self.initial = {id(parameter): parameter.detach().clone() for parameter in self.module.parameters()}
             in_both_modes(self.module, run, copied(self.module))
         except Stopped as error:
@@ -205,8 +218,8 @@ class Judge:
         self.notes = (*frozen(self.module), *in_half_precision(self.module), *without_batch(self.module, run))
         if listed:
             self.slips.append(Departure("", in_english(Finding("hidden_layers", {"names": ", ".join(listed)}))))
-        if plain:
-            self.slips.append(Departure("", in_english(Finding("hidden_weights", {"names": ", ".join(plain)}))))
+        if hidden:
+            self.slips.append(Departure("", in_english(Finding("hidden_weights", {"names": ", ".join(hidden)}))))
         self.level("L0", "pass", f"on {size(run.image)}: eval mode on 1, 2 and 3 images, training mode on 2 and 4, one step of SGD")
 
     def adapt(self, run: Run) -> None:
@@ -287,7 +300,9 @@ class Judge:
         torch.set_default_dtype(torch.float64)
         self.module.double()
         self.images = self.random_images()
-        self.traced = trace = on_numbers(self.module, self.images, self.call(self.module))
+        liven(self.module, self.images, self.call(self.module))
+        self.before = snapshot(self.module.named_parameters())
+        self.traced = trace = in_training(self.module, self.images, self.call(self.module))
         if trace.chance and all(event.operands for event in trace.events if event.op in ("conv", "linear")):  # else layers are made anew
             if any(step.op == "dropout" for step in self.steps):
                 raise CannotJudge(
@@ -336,7 +351,7 @@ class Judge:
         hidden = f"{all_.hidden} cannot be followed" if all_.hidden and not shown else ""
         if hidden and not broken:
             raise CannotJudge(hidden)
-        among = f", and {all_.more:,} more stand among them" if all_.more else ""
+        among = f", and {all_.more:,} more run" if all_.more else ""
         self.level("L3", "fail", hidden or f"{all_.agreed:,} of {len(self.steps):,} operators agree{among}")
         self.level("L4", "n/a", "not reached" if hidden else "it is another function")
         lines = [one.sentence for one in broken] or ["every parameter is used, and no dropout is active in eval mode"]
@@ -357,7 +372,7 @@ class Judge:
         return numbers == sum(step.parameters for step in self.steps)
 
     def random_images(self) -> Tensor:
-        """Noise as large as the network's own images, and at most 64×64 where the module takes that: the numbers are the same."""
+        """Noise as large as the network's own images, and at most 64×64 where the module takes that and changes no sizes itself."""
         torch.manual_seed(0)
         side = min(SMALL_SIDE, *self.network.input[1:])
         if self.shape[1:] != (side, side):
@@ -377,7 +392,7 @@ class Judge:
 
     def same_function(self, trace: Trace, found: Alignment) -> tuple[Trace, frozenset[int]]:
         """Outputs and gradients in training mode, outputs in eval mode. Gives the run in eval mode, and whom no gradient reaches."""
-        images, before = self.images.clone().requires_grad_(), snapshot(self.module.named_parameters())
+        images = self.images.clone().requires_grad_()
         trained = ran(in_mode(self.module, training=True), images.clone(), self.call(self.module))
         copy_ = self.images.clone().requires_grad_()
         ours = run_table(self.steps, found, copy_, training=True)
@@ -390,7 +405,7 @@ class Judge:
             pairs.append((match.reshape(ours[index].shape), ours[index]))
         gradients, cold = gradients_differ(self.module, pairs, images, copy_)
         self.module.eval()
-        given, kept = self.images.clone(), snapshot(self.module.named_buffers())
+        given, kept = self.images.clone(), snapshot((name, own) for name, own in self.module.named_buffers() if id(own) not in self.plain)
         with torch.no_grad():
             evaluated = ran(self.module, given, self.module)
             in_eval = self.in_eval(evaluated, found)
@@ -403,7 +418,7 @@ class Judge:
             f"training mode: outputs differ by {max(difference(a, b) for a, b in pairs):.0e}, gradients by {gradients:.0e}",
             f"eval mode: outputs differ by {in_eval:.0e} (largest relative difference, float64)",
         )
-        if gradients > EQUAL or in_eval > EQUAL:
+        if not (gradients <= EQUAL and in_eval <= EQUAL):  # one may be no number
             mode = "eval mode" if in_eval > EQUAL else "its gradients"
             self.level("L4", "fail", *lines)
             why = list(cut(trained))
@@ -411,7 +426,7 @@ class Judge:
                 why = [*batch_statistics(evaluated, self.steps, found), *active_dropouts(evaluated)] or list(self.apart_in_eval(found))
             raise Departs(*why or [Departure("", f"it computes the table's function in training mode, and another in {mode}")])
         self.at_its_own_size(found)
-        if written := list(overwritten(self.module, before, kept)):
+        if written := list(overwritten(self.module, self.before, kept)):
             self.level("L4", "fail", *lines, *(one.sentence for one in written))
             raise Departs(*written)
         if not torch.equal(given, self.images):
@@ -427,17 +442,23 @@ class Judge:
 
     @torch.no_grad()
     def apart_in_eval(self, found: Alignment) -> Iterator[Departure]:
-        """Behind which operator a run in eval mode gives what the table does not, where that is seen."""
+        """The first operator behind which a run in eval mode gives nothing that the table does, or what follows the last."""
         run = traced(self.module, self.images.clone(), self.module)
         results = run_table(self.steps, found, self.images, training=False)
-        index = max((i for i, step in enumerate(self.steps) if not step.side and run.has(results[i])), default=-1)
-        step, last = self.steps[max(index, 0)], index == len(self.steps) - 1
-        places = {place for place, _ in run.find(results[index])} if last else set()
-        behind = [event.name for event in run.events if places.intersection(event.inputs)]
-        if behind:
-            yield Departure(step.path, f"in eval mode {behind[0]} follows {step.path}, where {self.whose}'s network ends ({step.at})")
-        elif index >= 0 and not last:
-            yield Departure(step.path, f"in eval mode it departs behind {step.path}, and in training mode it does not ({step.at})")
+        trunk = [(i, step) for i, step in enumerate(self.steps) if not step.side]
+        behind: dict[int, bool] = {}  # whether anything of what follows from a result is seen, itself included
+        for i, step in reversed(trunk):
+            behind[i] = behind.get(i, False) or run.has(results[i])
+            for before in step.inputs:
+                behind[before] = behind.get(before, False) or behind[i]
+        last = self.steps[-1]
+        if first := next((step for i, step in trunk if not behind[i]), None):
+            yield Departure(first.path, f"in eval mode it departs at {first.path}, and in training mode it does not ({first.at})")
+        else:
+            places = {place for place, _ in run.find(results[len(self.steps) - 1])}
+            follows = [event.name for event in run.events if places.intersection(event.inputs)]
+            if follows:
+                yield Departure(last.path, f"in eval mode {follows[0]} follows {last.path}, where {self.whose}'s network ends ({last.at})")
 
     @torch.no_grad()
     def at_its_own_size(self, found: Alignment) -> None:
@@ -489,16 +510,21 @@ class Judge:
         self.level("L5", "pass", *lines)
 
 
-def on_numbers(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]) -> Trace:
-    """The trace of a module in training mode, after it was given weights that leave nothing hidden."""
+def liven(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]) -> None:
+    """Give a module weights that leave nothing hidden."""
     with without_graph(in_mode(module, training=True)):
         randomise(module, ran(module, images.clone(), call))
+
+
+def in_training(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]) -> Trace:
+    """The trace of a module in training mode, with signatures."""
+    with without_graph(in_mode(module, training=True)):
         return traced(module, images.clone(), call)
 
 
 def apart(run: Trace, logits: Tensor) -> float:
     """How far that output of a run is from the table's which is nearest."""
-    alike = [out.reshape(logits.shape) for out in run.outputs if out.numel() == logits.numel()]
+    alike = [out.reshape(logits.shape) for out in run.outputs if out.is_floating_point() and out.numel() == logits.numel()]
     return min((difference(out, logits) for out in alike), default=math.inf)
 
 

@@ -182,7 +182,8 @@ class Form:
             after = self.only(node)
             if after and is_product(after) and node.event and after.event and after.op == "conv" and (border := border_of(node.event)):
                 frame, own = node.event.padding, after.event.padding
-                if isinstance(frame, int) and isinstance(own, int) and (own == 0 or border == "zeros"):
+                alike = own == 0 or border == after.event.border == "zeros"
+                if isinstance(frame, int) and isinstance(own, int) and frame > 0 and alike:
                     event = replace(after.event, padding=frame + own, border=border)
                     new = Node(event, node.inputs, after.signatures, after.kept)
                     self.exchange(after, [new], {after: new})

@@ -4,7 +4,7 @@ import contextlib
 import copy
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import CellType, FunctionType, MethodType
 from typing import Any
 
@@ -160,18 +160,32 @@ def register_listed(module: nn.Module) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def register_tensors(module: nn.Module) -> list[str]:
-    """Register plain tensors, so that they follow the module to another type; the names of those that want a gradient, as weights do."""
-    found = []
-    for part in (one for one in module.modules() if not isinstance(one, torch.jit.ScriptModule)):
-        plain = {name: value for name, value in vars(part).items() if isinstance(value, Tensor) and not name.startswith("_")}
-        for name, value in plain.items():
-            if hasattr(type(part), name):  # which would be found in place of what is registered
-                continue
+def plain_tensors(module: nn.Module) -> list[tuple[nn.Module, str, Tensor]]:
+    """Tensors that stand in a module as Python attributes: where, under which name, which."""
+    known = {id(own) for own in (*module.parameters(), *module.buffers())}
+    parts = [part for part in module.modules() if not isinstance(part, torch.jit.ScriptModule)]
+    return [
+        (part, name, value)
+        for part in parts
+        for name, value in vars(part).items()
+        if isinstance(value, Tensor) and id(value) not in known and name.isidentifier() and not hasattr(type(part), name)
+    ]
+
+
+def register_tensors(plain: Sequence[tuple[nn.Module, str, Tensor]]) -> tuple[list[str], set[int]]:
+    """Register those that are still there, so that they follow the module to another type.
+
+    Gives the names of those that want a gradient, as weights do, and the ids of the buffers that the others have become.
+    """
+    wanted, made = list[str](), dict[int, Tensor]()
+    for part, name, value in plain:
+        if vars(part).get(name) is value:
             delattr(part, name)
-            if value.requires_grad and value.is_leaf:
-                part.register_parameter(name, nn.Parameter(value.detach()))
-                found.append(name)
+            weight = value.requires_grad and value.is_leaf
+            own = made.setdefault(id(value), nn.Parameter(value.detach()) if weight else value.detach())
+            if weight:
+                part.register_parameter(name, own)  # type: ignore[arg-type]
+                wanted.append(name)
             else:
-                part.register_buffer(name, value.detach(), persistent=False)
-    return found
+                part.register_buffer(name, own, persistent=False)
+    return wanted, {id(own) for own in made.values()}

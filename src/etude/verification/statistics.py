@@ -1,4 +1,4 @@
-"""Which buffers are the running statistics of a normalisation that is written by hand, by the numbers of a run in eval mode."""
+"""Which buffers are the running statistics of a normalisation, by the numbers of a run in eval mode: one by hand does not say."""
 
 import itertools
 from collections.abc import Sequence
@@ -25,6 +25,8 @@ def find_statistics(steps: Sequence[Step], found: Alignment, evaluated: Trace, m
     free = {name: buffer for name, buffer in module.named_buffers() if buffer.dim()}
     results: dict[int, Tensor] = {-1: evaluated.images}
     for index, step in enumerate(steps):
+        if step.side:
+            continue
         inputs = [results[i] for i in step.inputs]
         if step.op == "batch_norm":
             binding = found.bindings[index]
@@ -38,7 +40,8 @@ def find_statistics(steps: Sequence[Step], found: Alignment, evaluated: Trace, m
                     free = {name: buffer for name, buffer in free.items() if name not in pair}
                     break
             else:
-                return
+                if binding.mean is None:
+                    return
         weights = found.bindings[index].weights() if index in found.bindings else Weights()
         results[index] = compute(step, inputs, weights, found.choices.get(index, Choice()), False, found.constants)
 
