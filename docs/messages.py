@@ -39,6 +39,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "help": {"name": "conv1x1"},
     "help_live": {"name": "conv1x1"},
     "hidden_layers": {"names": "blocks"},
+    "hidden_weights": {"names": "scale"},
     "hint": {"number": 1, "count": 3, "text": "…"},
     "kept": {"file": "conv1x1.py.old"},
     "keys": {},
