@@ -8,6 +8,7 @@ A record is the output of a command, kept as it came; `python docs/make.py --mea
     python benchmarks/degradation.py                                (writes docs/records/degradation.json)
     etude audit --json > docs/records/audit.json                    (an hour, and the package index)
     etude reproduce resnet --seeds 5 --data FOLDER --json > docs/records/resnet-laptop.json    (an hour; where FOLDER lies is left out)
+    python benchmarks/paper.py "resnet20*" --runs RUNS --data FOLDER       (hours; RUNS/paper.json, its paths left out, is paper.json)
     python benchmarks/exports.py                                    (writes docs/records/exports.json, hours)
     python benchmarks/engines.py                                    (writes docs/records/engines.json, a quarter of an hour)
     python benchmarks/finetune.py --data FOLDER                     (writes docs/records/finetune.json, a quarter of an hour)
@@ -32,8 +33,9 @@ from etude.lessons.pages import FOLDER
 from etude.models import registry
 from etude.papers import load
 from etude.report.diagram import diagram
-from etude.report.figures import Dots, Line, pair_dots, side_by_side
+from etude.report.figures import Dots, Line, error_curves, pair_dots, side_by_side
 from etude.report.gradients import depth_figure
+from etude.reproduce import claims
 from etude.tables import build, convert
 from etude.verification.exact import without_weights
 from etude.views.audit import counts, verdict_of, why_of
@@ -161,6 +163,13 @@ CHINESE = {  # words of these tables that no view has
     "difference in points": "差值（百分点）",
     "at least": "至少",
     "first layer's gradient at the start": "开始时第一层的梯度",
+    "row": "行",
+    "seed": "种子",
+    "steps": "步数",
+    "training error, %": "训练错误率（%）",
+    "test error, %": "测试错误率（%）",
+    "published, %": "论文（%）",
+    "processor": "处理器",
 }
 
 
@@ -218,6 +227,42 @@ DATA = {
     "zh": "；数据：另一种编码（JPEG）的 CIFAR-10，因此只判断次序，不判断数值。差值按同一种子逐对计算，给出均值 ± 标准差；"
     "“至少”是差值均值的单侧 95 % 区间下限。",
 }
+
+
+def full_table(language: str) -> str:
+    """The rows of the papers that were trained in full, or are: each as far as it has come."""
+    found = record("docs/records/paper.json")
+    lines = []
+    for row in found["runs"]:
+        curve, environment = row["curve"], row["environment"]
+        training = next(one["train_accuracy"] for one in reversed(curve) if one["train_accuracy"] is not None)
+        tested = next(one for one in reversed(curve) if "test_accuracy" in one)
+        steps = f"{tested['step']:,} / {row['steps']:,}"
+        errors = (f"{100 * (1 - accuracy):.2f}" for accuracy in (training, tested["test_accuracy"]))
+        published = published_of(row["recipe"])
+        lines.append(
+            (f"`{row['recipe']}`", str(row["seed"]), steps, *errors, f"{published.value} ({published.at})", environment["device_name"])
+        )
+    columns = ("row", "seed", "steps", "training error, %", "test error, %", "published, %", "processor")
+    return f"`{found['command']}`{FULL[language]}\n\n{markdown(columns, tuple(lines), language)}"
+
+
+FULL = {
+    "en": "; data: CIFAR-10 in another encoding (JPEG), so that values are not judged. A row is as far as it has come. The training error "
+    "is that of the steps since the last row of the metrics, on images as they were augmented; the test error that after so many steps.",
+    "zh": "；数据：另一种编码（JPEG）的 CIFAR-10，因此不判断数值。每一行给出目前训练到的步数。"
+    "训练错误率取最近一段训练步，图像经过数据增强；测试错误率是训练到该步数时的值。",
+}
+
+
+def published_of(recipe: str) -> claims.PublishedValue:
+    """What a paper gives of a row, NETWORK.RECIPE."""
+    for name in claims.names():
+        held = claims.load(name)
+        for claim in claims.values(held, load(held.paper)):
+            if claim.recipe == recipe and claim.published:
+                return claims.published_value(load(held.paper), claim.published)
+    raise KeyError(recipe)
 
 
 def order_line(row: dict[str, Any], language: str) -> tuple[str, ...]:
@@ -424,6 +469,7 @@ TABLES = {
     "degradation": degradation_table,
     "orders": orders_of(*ORDERS),
     **{f"{paper} orders": orders_of(paper) for paper in ORDERS},
+    "in full": full_table,
     "audit counts": audit_counts,
     "audit tables": audit_tables,
     "audit sources": audit_sources,
@@ -454,6 +500,13 @@ def pairs_of(paper: str) -> str:
     return pair_dots([Dots(row["id"], row["differences"], row["mean"], row["bound"], row["least"]) for row in found])
 
 
+def in_full() -> str:
+    """The curve of the first row that was trained in full, as far as it has come."""
+    first = record("docs/records/paper.json")["runs"][0]
+    tests = [row for row in first["curve"] if "test_accuracy" in row]
+    return error_curves(f"{first['recipe']}, of {first['steps']:,} steps", [Line(tests, f"seed {first['seed']}", curve=first["curve"])])
+
+
 def figures() -> dict[str, str]:
     """The pictures of the lessons, by file name."""
     drawn = {}
@@ -461,7 +514,7 @@ def figures() -> dict[str, str]:
         graph = etude.graph(without_weights(network, **options), registry.row(network).input)
         drawn[name] = diagram(graph, only=block, title=f"{network}, {block}")
     pairs = {f"{paper}_orders": pairs_of(paper) for paper in ORDERS}
-    return drawn | pairs | {"depth": depth_figure(depths()), "lecture": lecture()}
+    return drawn | pairs | {"depth": depth_figure(depths()), "lecture": lecture(), "in_full": in_full()}
 
 
 def measure() -> None:

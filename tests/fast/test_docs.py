@@ -1,6 +1,7 @@
 """What the README and the docs say is what the records and the commands say."""
 
 import ast
+import json
 import re
 import shlex
 from pathlib import Path
@@ -15,6 +16,8 @@ from etude.models.registry import names
 from etude.practice.exercises import names as exercises
 from etude.reproduce import claims
 from etude.reproduce.verdict import judge
+from etude.train import recipe as recipes
+from etude.train.recipe import as_table
 from lessons import LESSONS, NAMED, PAGES, blocks, commands, make, sessions
 from places import ROOT
 
@@ -120,3 +123,18 @@ def test_an_exercise_of_the_lessons_exists(line: str) -> None:
 
 def test_the_readme_counts_the_networks() -> None:
     assert f"`etude ls` lists {len(names())}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_what_was_trained_in_full_is_a_row_of_a_paper_by_its_own_recipe() -> None:
+    record = make.record("docs/records/paper.json")
+    for row in record["runs"]:
+        recipe = as_table(recipes.load(row["recipe"], "paper"))
+        assert json.loads(json.dumps(recipe | {"data": ""})) == record["recipes"][row["recipe"]] | {"data": ""}
+        tested, steps = ([one for one in row["curve"] if "test_accuracy" in one], [one["step"] for one in row["curve"]])
+        assert steps == sorted(steps) and steps[-1] <= row["steps"] == recipe["steps"]
+        if row["state"] == "finished":
+            assert (tested[-1]["step"], row["test error"]) == (
+                row["steps"],
+                pytest.approx(100 * (1 - tested[-1]["test_accuracy"]), abs=1e-3),
+            )
+        assert f"| `{row['recipe']}` | {row['seed']} | {tested[-1]['step']:,} / {row['steps']:,} |" in make.full_table("en")
