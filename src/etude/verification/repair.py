@@ -306,7 +306,7 @@ class Repair:
         times = sum(self.alike(edit, other) for other in state.edits)
         if confirmed and times:
             weight = AGAIN / times
-        elif last and more < THERE and edit.kind == last.kind == "missing" and last.steps[0] in self.steps[edit.steps[0]].inputs:
+        elif last and more < THERE and edit.kind == last.kind == "missing" and self.in_a_row(last.steps[0], edit.steps[0]):
             weight = CHAINED
         elif edit.kind == "extra" and last and last.kind == "extra" and last.events[-1] in self.trace.events[edit.events[-1]].inputs:
             weight = CHAINED * sum(one.kind == "extra" and one.agreed == state.agreed for one in state.edits)
@@ -314,6 +314,10 @@ class Repair:
         for values in given:
             state = self.followed(state, values)
         return state
+
+    def in_a_row(self, index: int, after: int) -> bool:
+        """Whether a step follows another on the way of a block; a shortcut's are missing as a branch."""
+        return index in self.steps[after].inputs and self.steps[after].op not in ("slice", "pad")
 
     def alike(self, one: Edit, other: Edit) -> bool:
         """Whether two edits are of the same kind, wherever they stand."""
