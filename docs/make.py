@@ -8,7 +8,7 @@ A record is the output of a command, kept as it came; `python docs/make.py --mea
     python benchmarks/degradation.py                                (writes docs/records/degradation.json)
     etude audit --json > docs/records/audit.json                    (an hour, and the package index)
     etude reproduce resnet --seeds 5 --data FOLDER --json > docs/records/resnet-laptop.json    (an hour; where FOLDER lies is left out)
-    python benchmarks/paper.py "resnet20*" --runs RUNS --data FOLDER       (hours; RUNS/paper.json, its paths left out, is paper.json)
+    python benchmarks/paper.py "resnet20*" --runs RUNS --data FOLDER       (hours; RUNS/paper.json; where FOLDER lies is left out)
     python benchmarks/exports.py                                    (writes docs/records/exports.json, hours)
     python benchmarks/engines.py                                    (writes docs/records/engines.json, a quarter of an hour)
     python benchmarks/finetune.py --data FOLDER                     (writes docs/records/finetune.json, a quarter of an hour)

@@ -178,6 +178,7 @@ HABITS: list[tuple[type[Net], str, str]] = [
         "departs",
         "ReLU follows fc, where the paper",
     ),
+    (of(made=mlp, end=lambda self, x: x.relu().view(x.shape)), "departs", "where the paper has 10; ReLU follows fc"),
     (of(made=mlp), "departs", "fc (your fc.0) has 32 features where the paper has 10; ReLU follows fc"),
     (of(made=started_at(0.0)), "departs", "the weights of conv3_x.0.conv1 all start at 0; the paper starts them at random"),
     (of(made=started_at(float("nan"))), "departs", "the weights of conv3_x.0.conv1 start with NaN or infinity among them"),

@@ -163,19 +163,19 @@ def drawn(node: ast.AST) -> Iterator[tuple[str, str]]:
     """Names for parts of what has another name: `block = net.body[0]`, `for m in net.modules()`; a parameter of it is no part."""
     match node:
         case ast.Assign(targets=[target], value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
-            yield from pairs(target, value)
+            yield from bound(target, value)
         case ast.NamedExpr(target=target, value=value):
-            yield from pairs(target, value)
+            yield from bound(target, value)
         case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
-            yield from pairs(target, value)
+            yield from bound(target, value)
     for part in at_once(node):
         yield from drawn(part)
 
 
-def pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, str]]:
+def bound(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, str]]:
     """Every name that is bound, with every name of what it may be a part of."""
-    bound = [one.id for one in ast.walk(target) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)]
-    yield from ((name, whole) for name in bound for whole in wholes(value))
+    stored = [one.id for one in ast.walk(target) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)]
+    yield from ((name, whole) for name in stored for whole in wholes(value))
 
 
 def gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
@@ -235,7 +235,7 @@ def touched(nodes: Sequence[ast.AST], changing: Changing, parts: Mapping[str, fr
     return frozenset(found)
 
 
-def called(function: ast.AST) -> set[str]:
+def names_called(function: ast.AST) -> set[str]:
     """The names that a function calls: one that evaluates a network calls it, and may keep a result in it; one that builds does not."""
     return {one.func.id for one in ast.walk(function) if isinstance(one, ast.Call) and isinstance(one.func, ast.Name)}
 
@@ -248,7 +248,7 @@ def changing_functions(everything: Sequence[Statement]) -> Changing:
         before = dict(found)
         for function in functions:
             given = [one.arg for one in (*function.args.posonlyargs, *function.args.args)]
-            changes = touched(function.body, found, {}) - called(function)
+            changes = touched(function.body, found, {}) - names_called(function)
             at_places = {place for place, name in enumerate(given) if name in changes}
             by_name = {one.arg for one in (*function.args.args, *function.args.kwonlyargs) if one.arg in changes}
             found[function.name] = frozenset(at_places | by_name)

@@ -124,10 +124,12 @@ class Words:
             places = self.places(end)
             if places and not any(self.repair.trace.returns(self.repair.trace.kept[place]) for place in places if place >= 0):
                 chain, reached, kept = list[Event](), set(places), self.repair.trace.kept
-                for event in (one for one in self.events if reached.intersection(one.inputs)):
-                    reached.add(event.index)
-                    if not same_numbers(kept[event.index], kept[event.inputs[0]]):  # which a view has
-                        chain.append(event)
+                for event in self.events:
+                    before = next((place for place in event.inputs if place in reached), None)
+                    if before is not None:
+                        reached.add(event.index)
+                        if not same_numbers(kept[event.index], kept[before]):  # which a view has
+                            chain.append(event)
                 if chain:
                     yield end, chain
 

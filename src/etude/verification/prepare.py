@@ -175,7 +175,7 @@ def plain_tensors(module: nn.Module) -> list[tuple[nn.Module, str, Tensor]]:
 def register_tensors(plain: Sequence[tuple[nn.Module, str, Tensor]]) -> tuple[list[str], set[int]]:
     """Register those that are still there, so that they follow the module to another type.
 
-    Gives the names of those that want a gradient, as weights do, and the ids of the buffers that the others have become.
+    Gives the names of those that want a gradient, as weights do, and the ids of what all have become.
     """
     wanted, made = list[str](), dict[int, Tensor]()
     for part, name, value in plain:

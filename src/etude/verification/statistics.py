@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from etude.papers import Step
-from etude.verification.align import Alignment, Binding, vector
-from etude.verification.interpret import Choice, Weights, compute
+from etude.verification.align import Alignment, Binding, result_of, vector
+from etude.verification.interpret import Choice, compute
 from etude.verification.trace import Trace
 
 MOST = 1_000  # pairs of buffers that are tried for one normalisation
@@ -17,7 +17,7 @@ MOST = 1_000  # pairs of buffers that are tried for one normalisation
 
 @torch.no_grad()
 def find_statistics(steps: Sequence[Step], found: Alignment, evaluated: Trace, module: nn.Module) -> None:
-    """Give every normalisation the mean and variance under which its result is in a run in eval mode, up to the first without any.
+    """Give every normalisation the mean and variance under which its result is in a run in eval mode; up to the first that is left without.
 
     evaluated  a run in eval mode, with signatures
     """
@@ -27,8 +27,8 @@ def find_statistics(steps: Sequence[Step], found: Alignment, evaluated: Trace, m
     for index, step in enumerate(steps):
         if step.side:
             continue
-        inputs = [results[i] for i in step.inputs]
         if step.op == "batch_norm":
+            inputs = [results[i] for i in step.inputs]
             binding = found.bindings[index]
             vectors = {name: buffer for name, buffer in free.items() if buffer.numel() == step.shape[0]}
             own = [name for name in vectors if home(name) == homes.get(binding.uses[0])]
@@ -39,11 +39,9 @@ def find_statistics(steps: Sequence[Step], found: Alignment, evaluated: Trace, m
                     found.bindings[index] = one
                     free = {name: buffer for name, buffer in free.items() if name not in pair}
                     break
-            else:
-                if binding.mean is None:
-                    return
-        weights = found.bindings[index].weights() if index in found.bindings else Weights()
-        results[index] = compute(step, inputs, weights, found.choices.get(index, Choice()), False, found.constants)
+            if found.bindings[index].mean is None:
+                return
+        results[index] = result_of(index, step, results, found, training=False)
 
 
 def with_statistics(binding: Binding, mean: Tensor, variance: Tensor) -> Binding:
