@@ -190,7 +190,8 @@ WANTS = "class Net(nn.Module):\n    def __init__(self, block, n): pass\n    def 
         (BLOCK + "class Other(Block): pass\n", "Other"),
         ("a = nn.Sequential(nn.ReLU())\nnet = nn.Sequential(a)\nx = torch.ones(3)\n", "net"),
         ("net = models.resnet18()\nopt = SGD(net.parameters())\n", "net"),
-        ("class Data(Dataset): pass\n", "has no network of its own"),
+        ("class Data(Dataset): pass\n", "has no network of its own; expected a class with a forward; it defines Data. Write"),
+        ("net = 3\n", "has no network of its own; expected a class with a forward. Write"),
     ],
 )  # fmt: skip
 def test_the_network_of_a_file(tmp_path: Path, source: str, name: str) -> None:
@@ -280,6 +281,13 @@ def test_a_package_begins_only_where_it_must(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_opened_has_a_way_out(target: str, message: str) -> None:
     assert re.search(message, failure(f"{places.SCRIPTS}/{target}"))
+
+
+def test_who_names_a_class_that_wants_values_is_told_what_makes_it_ready(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(f"from torch import nn\n{WANTS}def small(): return made(3)\ndef made(n): return Net(None, n)\n", encoding="utf-8")
+    assert failure(f"{file}:Net").endswith("needs block, n; give it as in '{file}:Net(block=…, n=…)', or name what makes it: small".format(file=file))
+    assert failure(f"{file}:made").endswith("needs n; give it as in '{file}:made(n=…)', or name what makes it: small".format(file=file))
 
 
 def test_what_a_class_has_is_named_with_it(tmp_path: Path) -> None:

@@ -32,7 +32,9 @@ def named(target: Target) -> Target:
     if len(networks) == 1:
         return replace(target, name=next(iter(networks)))
     if not networks:
-        raise UsageError(f"{target.place} has no network of its own; expected a class with a forward. Write {target.place}:NAME")
+        defined = ", ".join(defined_in(script)[:MOST])
+        of_it = f"; it defines {defined}" if defined else ""
+        raise UsageError(f"{target.place} has no network of its own; expected a class with a forward{of_it}. Write {target.place}:NAME")
     of_blocks = f"; blocks: {listed(script, blocks)}" if blocks else ""
     first = next(iter(networks))
     raise UsageError(f"{target.place}: which network? {listed(script, networks)}{of_blocks}. Write {target.place}:{first}")
@@ -42,6 +44,11 @@ def listed(script: Script, found: Places) -> str:
     """`Net (line 3), Other (line 20)`."""
     told = [f"{name} ({script.place(line)})" for name, line in found.items()]
     return ", ".join(told[:MOST] + [f"{len(told) - MOST} more"] * (len(told) > MOST))
+
+
+def defined_in(script: Script) -> list[str]:
+    """The classes and functions at the top level: a class may be a network by what it derives from in another file."""
+    return [node.name for node in script.tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
 
 
 class Contents:

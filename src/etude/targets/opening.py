@@ -27,6 +27,7 @@ from etude.values import Made, Name
 
 READING = ("modules", "named_modules", "children", "named_children", "parameters", "named_parameters", "buffers", "named_buffers")
 NOT_THEIRS = ("<", sysconfig.get_path("stdlib"))
+MOST_MAKERS = 5  # that a message names
 MISSING_OPERATOR = r"operator \w+::\w+ does not exist"
 
 
@@ -216,7 +217,9 @@ def called(target: Target, factory: Any, home: ModuleType, script: Script | None
         raise EtudeError(f"{target} is a {type(factory).__name__}, expected a class, a function or a torch.nn.Module")
     if missing := missing_arguments(target, factory):
         example = f"{replace(target, arguments=(), options={})}({', '.join(f'{name}=…' for name in missing)})"
-        raise UsageError(f"{target} needs {', '.join(missing)}; give it as in '{example}'")
+        ready = list(Contents(script.tree).makers(target.name)) if script else []
+        or_ready = f", or name what makes it: {' or '.join(ready[:MOST_MAKERS])}" if ready else ""
+        raise UsageError(f"{target} needs {', '.join(missing)}; give it as in '{example}'{or_ready}")
     try:
         return factory(*looked_up(target.arguments, home), **looked_up(dict(target.options), home))
     except EtudeError:
