@@ -286,8 +286,8 @@ def test_what_cannot_be_opened_has_a_way_out(target: str, message: str) -> None:
 def test_who_names_a_class_that_wants_values_is_told_what_makes_it_ready(tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     file.write_text(f"from torch import nn\n{WANTS}def small(): return made(3)\ndef made(n): return Net(None, n)\n", encoding="utf-8")
-    assert failure(f"{file}:Net").endswith("needs block, n; give it as in '{file}:Net(block=…, n=…)', or name what makes it: small".format(file=file))
-    assert failure(f"{file}:made").endswith("needs n; give it as in '{file}:made(n=…)', or name what makes it: small".format(file=file))
+    assert failure(f"{file}:Net").endswith(f"needs block, n; give it as in '{file}:Net(block=…, n=…)', or name what makes it: small")
+    assert failure(f"{file}:made").endswith(f"needs n; give it as in '{file}:made(n=…)', or name what makes it: small")
 
 
 def test_what_a_class_has_is_named_with_it(tmp_path: Path) -> None:

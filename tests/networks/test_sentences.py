@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 import etude
 from etude.models import lecture
+from etude.models.resnet import BasicBlock
 from etude.views.verification import verification_view
 from sentences import equal_on_both_sides
 from translated import english_in
@@ -74,6 +75,51 @@ def repeats_the_last(model: Any) -> None:
     model.conv4_x[2] = model.conv4_x[1]
 
 
+def unit(channels: int, width: int, stride: int) -> nn.Module:
+    return BasicBlock(channels, width, stride, nn.BatchNorm2d, "A")
+
+
+def widens(model: Any) -> None:
+    model.conv1, model.norm1, model.fc = nn.Conv2d(3, 24, 3, padding=1, bias=False), nn.BatchNorm2d(24), nn.Linear(96, 10)
+    model.conv2_x, model.conv3_x, model.conv4_x = unit(24, 24, 1), unit(24, 48, 2), unit(48, 96, 2)
+
+
+def lengthens(model: Any) -> None:
+    model.conv3_x.extend([unit(32, 32, 1), unit(32, 32, 1)])
+
+
+def narrows(model: Any) -> None:
+    model.conv4_x, model.fc = unit(32, 32, 2), nn.Linear(32, 10)
+
+
+class WideUnit(nn.Module):
+    """Of a wide ResNet: pre-activation, and a 1×1 convolution where the number of maps changes."""
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.BatchNorm2d(channels), nn.BatchNorm2d(width)
+        self.conv1 = nn.Conv2d(channels, width, 3, stride, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.shortcut = nn.Conv2d(channels, width, 1, stride, bias=False) if channels != width else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        pre = F.relu(self.norm1(x))
+        out = self.conv2(F.relu(self.norm2(self.conv1(pre))))
+        return out + (self.shortcut(pre) if self.shortcut else x)
+
+
+class WideResNet(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        sizes = ((16, 32, 1), (32, 32, 1), (32, 64, 2), (64, 64, 1), (64, 128, 2), (128, 128, 1))
+        self.conv = nn.Conv2d(3, 16, 3, padding=1, bias=False)
+        self.units = nn.Sequential(*(WideUnit(*size) for size in sizes))
+        self.norm, self.fc = nn.BatchNorm2d(128), nn.Linear(128, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(F.relu(self.norm(self.units(self.conv(x)))).mean((2, 3)))
+
+
 def of(part: str, kind: type[nn.Module]) -> Callable[[Any], None]:
     return lambda model: setattr(model.get_submodule(part), "__class__", kind)
 
@@ -115,6 +161,19 @@ CASES: list[tuple[str, dict[str, Any], Callable[[Any], None], str]] = [
         repeats_the_last,
         "4 of 72 operators: conv4_x.2 (your conv4_x.1) shares the weights of conv4_x.1, which are used again",
     ),
+    (
+        "resnet20",
+        {"depth": 8},
+        widens,
+        "in 7 of 30 operators: conv1 has 24 maps where the paper has 16; conv2_x.0.conv1 … conv4_x.0.conv2 (6 places) have more maps too",
+    ),
+    ("resnet20", {"depth": 8}, narrows, "the zero channels behind conv4_x.0.shortcut are missing"),
+    (
+        "resnet20",
+        {"depth": 14},
+        lengthens,
+        "in 14 of 51 operators: 2 units too many stand behind conv3_x.1 (your conv3_x.2.conv1), the paper has 2 in conv3_x",
+    ),
     ("resnet20", {"depth": 8}, forgets, "takes mean and variance of the batch in eval mode too, and keeps no others"),
 ]
 
@@ -126,6 +185,13 @@ def test_a_sentence_names_what_differs(name: str, options: dict[str, Any], chang
     report = etude.verify(model, against=name, **options)
     assert (report.verdict, words in report.sentence) == ("departs", True), report.sentence
     assert not equal_on_both_sides(report.sentence)
+    assert english_in(verification_view(report)) == set()
+
+
+def test_a_wide_network_is_told_to_be_wide() -> None:
+    report = etude.verify(WideResNet(), against="preact_resnet110", depth=14)
+    assert "conv2_x.1, conv3_x.1 and conv4_x.1 have other numbers of maps than in the paper" in report.sentence
+    assert "other numbers than such a layer makes" not in report.sentence
     assert english_in(verification_view(report)) == set()
 
 

@@ -34,6 +34,7 @@ SIBLINGS: list[tuple[str, dict[str, Any], str, dict[str, Any], str]] = [
     ("preact_resnet110", {"depth": 14}, "ablation_resnet110", {"depth": 14}, "it is preact_resnet110"),
     ("preact_resnet164", {"depth": 20}, "resnet164", {"depth": 20}, "it is preact_resnet164"),
     ("densenet_40_12", {"depth": 16, "compression": 0.5}, "densenet_40_12", {"depth": 16}, "with compression=0.5"),
+    ("densenet_40_12", {"depth": 16, "growth_rate": 24}, "densenet_40_12", {"depth": 16}, "it is densenet_100_24 with depth=16"),
     ("googlenet@torchvision", {"auxiliary": False}, "googlenet", {"auxiliary": False}, "it is googlenet@torchvision"),  # with heads below
     ("googlenet", {}, "googlenet@torchvision", {}, "it is googlenet"),
     ("resnet18@cifar", {"units": (1, 1, 1, 1)}, "resnet18", {"units": (1, 1, 1, 1), "classes": 10}, "it is resnet18@cifar"),

@@ -120,7 +120,7 @@ class Aligner:
                 ways = self.ways(index, found)
                 waiting.append((index, ways))
             else:
-                values = self.plain(index, found)
+                values = self.plain(step, found)
                 found.values.append(values)
                 continue
             while waiting:
@@ -143,14 +143,13 @@ class Aligner:
 
     # ── Operators without weights ────────────────────────────────────────────────────────────────────────────────────
 
-    def plain(self, index: int, found: Alignment) -> list[Value]:
+    def plain(self, step: Step, found: Alignment) -> list[Value]:
         """Everything the operator may have given; where only some of it is seen in the run, that."""
-        step = self.steps[index]
         values = [
             Value(compute(step, [v.tensor for v in inputs], Weights(), choice, True, found.constants), choices)
             for inputs, given in self.inputs(step, found)
             for choice in self.choices_of(step, inputs[0].tensor)
-            for choices in [given if choice is None else {**given, index: choice}]
+            for choices in [given if choice is None else {**given, step.index: choice}]
             for choice in [choice or Choice()]
         ]
         if len(values) > 1 and step.op not in ("slice", "pad"):

@@ -31,6 +31,7 @@ NOUNS = {
     "conv": "convolution",
 }
 UNLIKE = "{who}{yours} [gives|give] other numbers than such a layer makes of the same"
+PLURAL = "the zero channels"
 BORDERS = {"zeros": "zeros", "reflect": "reflected pixels", "replicate": "the nearest pixels", "circular": "the other side's pixels"}
 ORDINALS = ("first", "second", "third", "fourth")
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
@@ -260,7 +261,8 @@ class Words:
         names = [self.subject(edit) for edit in edits]
         who = listed(names) if len(names) <= MOST_NAMES else f"{names[0]} … {names[-1]} ({len(names)} places)"
         own = self.own(edits[0]) if len(edits) == 1 else ""
-        said = re.sub(r"\[(\w*)\|(\w+)\]", r"\2" if len(edits) > 1 else r"\1", said)
+        many = len(edits) > 1 or names[0].startswith(PLURAL)
+        said = re.sub(r"\[(\w*)\|(\w+)\]", r"\2" if many else r"\1", said)
         return said.format(who=who, yours=f" (your {own})" if own else "")
 
     def only_maps(self, edit: Edit) -> bool:
@@ -364,7 +366,9 @@ class Words:
             case "block extra" if self.repeats(edit):
                 count, stage = self.units(self.unit_before(edit.steps[0]))
                 more = f", {self.whose} has {count} in {stage}" if numbers else ""
-                return f"one unit too many stands behind {{who}}{{yours}}{more}"
+                times = self.repeats(edit)
+                units = "one unit too many stands" if times == 1 else f"{times} units too many stand"
+                return f"{units} behind {{who}}{{yours}}{more}"
             case "block extra":
                 return f"{here}{{yours}} stand in front of {{who}}, {self.whose} has nothing there"
             case _:
@@ -387,6 +391,8 @@ class Words:
             return f"{{who}}{{yours}} [has|have] {have} {behind}, where {self.whose} has nothing"
         if want:
             return f"{{who}}{{yours}} [lacks|lack] {want} {behind}"
+        if words([self.events[i] for i in edit.events], True) != words([self.steps[i] for i in edit.steps], True):
+            return f"{{who}}{{yours}} [has|have] other numbers of maps than in {self.whose}"
         return self.fed_otherwise(edit)
 
     def fed_otherwise(self, edit: Edit) -> str:
@@ -537,14 +543,16 @@ class Words:
         """The unit in front of an operator."""
         return self.unit_of(self.steps[index].inputs[0])
 
-    def repeats(self, edit: Edit) -> bool:
-        """Whether more layers are one more unit like the one before them."""
+    def repeats(self, edit: Edit) -> int:
+        """How many units like the one before them more layers are; 0 where they are something else."""
         unit = self.unit_before(edit.steps[0])
         if not unit:
-            return False
+            return 0
         first, last = self.blocks[unit]
-        same = kernels(self.steps, range(first, last + 1)) == kernels(self.events, edit.events)
-        return same and any(self.events[i].op in JOINS for i in edit.events) == any(s.op in JOINS for s in self.steps[first : last + 1])
+        once, there = kernels(self.steps, range(first, last + 1)), kernels(self.events, edit.events)
+        times = max(1, len(there) // max(1, len(once)))
+        joined = any(self.events[i].op in JOINS for i in edit.events) == any(s.op in JOINS for s in self.steps[first : last + 1])
+        return times if there == once * times and joined else 0
 
     def join_behind(self, steps: Sequence[int]) -> int:
         index = steps[-1]

@@ -32,14 +32,15 @@ SHORTCUTS = {
 
 def variant_of(name: str, options: dict[str, Any], module: nn.Module, trace: Trace) -> str:
     """The registered network, with options, that a module is which is not `name`; empty where it is none."""
-    parameters = sum(parameter.numel() for parameter in module.parameters())
+    parameters, asked = sum(parameter.numel() for parameter in module.parameters()), facts_of(name)[1].given
     for other, words in siblings(name, options):
         try:
             steps = steps_of(other, **words)
         except UsageError:  # a combination that no paper has
             continue
         if sum(step.parameters for step in steps) == parameters and computes(steps, module, trace):
-            known = {**facts_of(other)[1].given, **options}
+            own = facts_of(other)[1].given
+            known = {**own, **{word: value for word, value in options.items() if own.get(word) == asked.get(word)}}
             given = ", ".join(f"{word}={value}" for word, value in words.items() if known[word] != value)
             return f"{other} with {given}" if given else other
     return ""
