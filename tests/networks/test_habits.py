@@ -195,6 +195,49 @@ def test_a_habit_and_what_is_said_of_it(network: type[Net], verdict: str, words:
     assert english_in(verification_view(report)) == set()
 
 
+DEFAULT = "the convolutions start as torch draws them by default; the paper has the initialisation of He 2015, of six times the variance"
+
+
+def redrawn(draw: Callable[[nn.Conv2d], object], every: int = 1) -> Callable[[Any], None]:
+    """Draws the convolutions of a network anew, or of several one."""
+
+    def change(model: nn.Module) -> None:
+        for conv in [part for part in model.modules() if isinstance(part, nn.Conv2d)][::every]:
+            draw(conv)
+
+    return change
+
+
+by_default = redrawn(nn.Conv2d.reset_parameters)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "change", "note"),
+    [
+        ("resnet20", {"depth": 8}, by_default, f"{DEFAULT} (section 4.2)"),
+        ("densenet_40_12", {"depth": 10}, by_default, f"{DEFAULT} (section 4.2)"),
+        ("resnet18", {"units": (1, 1, 1, 1)}, by_default, f"{DEFAULT} (section 3.4)"),
+        ("resnet20@b", {"depth": 8}, by_default, ""),  # no network of a paper
+        ("lecture_residual", {}, by_default, ""),  # the slides do not say how
+        ("resnet20", {"depth": 8}, redrawn(nn.Conv2d.reset_parameters, every=2), ""),
+        ("resnet20", {"depth": 8}, redrawn(lambda conv: nn.init.kaiming_normal_(conv.weight)), ""),
+        ("resnet20", {"depth": 8}, redrawn(lambda conv: nn.init.kaiming_uniform_(conv.weight)), ""),
+        ("resnet20", {"depth": 8}, redrawn(lambda conv: nn.init.xavier_uniform_(conv.weight)), ""),
+        ("resnet20", {"depth": 8}, redrawn(lambda conv: nn.init.normal_(conv.weight, std=0.01)), ""),
+    ],
+)
+def test_who_leaves_the_first_weights_to_torch_is_told(
+    name: str, options: dict[str, Any], change: Callable[[Any], None], note: str
+) -> None:
+    model = etude.build(name, **options)
+    change(model)
+    report = verify(model, name, **options)
+    assert report.verdict == "faithful", report.sentence
+    assert [said for said in report.notes if "by default" in said] == [note] * bool(note)
+    assert english_in(verification_view(report)) == set()
+    assert not [said for said in verify(model, name, trained=True, **options).notes if "by default" in said]
+
+
 def test_frozen_parameters_are_not_said_to_learn() -> None:
     report = verify(of(made=frozen)(), "resnet20", depth=8)
     assert "every parameter that is not frozen receives a gradient" in report.levels[-1].evidence

@@ -17,6 +17,8 @@ from etude.verification.statistics import home
 from etude.verification.trace import AgainWithoutChance, Trace
 from etude.wording import size
 
+ROUNDED = 1e-6
+DEVIATIONS = 5  # by which the mean square of numbers that are drawn evenly may be off; of n it has √(0.8/n)
 SAME_WAY = 1e-4  # of the largest step of a running statistic, by which those of other channels may be off
 
 
@@ -70,6 +72,13 @@ class Invariants:
                 yield Departure(step.path, f"the weights of {step.path} {how}; {self.whose} starts them at random ({step.at})")
                 return
 
+    def drawn_by_default(self) -> bool:
+        """Whether the convolutions start as torch draws them unless told otherwise: evenly between ±1/√n, of n inputs."""
+        layers = [(step.shape[0], self.found.bindings[i]) for i, step in enumerate(self.steps) if step.op == "conv" and step.shares is None]
+        return bool(layers) and all(
+            is_drawn_by_default(self.training.parts.given(binding.uses[0], self.initial).flatten(), maps) for maps, binding in layers
+        )
+
     def gate_biases(self) -> Iterator[Departure]:
         """The gates' biases, which the paper fixes (Identity Mappings, section 3.1)."""
         bias = self.words.get("gate_bias")
@@ -82,6 +91,13 @@ class Invariants:
                         step.path, f"{step.path}: the gate's bias starts at {have}; the paper starts it at {bias:g} ({step.at})"
                     )
                     return
+
+
+def is_drawn_by_default(weight: Tensor, maps: int) -> bool:
+    """Whether the numbers of a kernel for so many maps reach to torch's bound and no further, and their mean square is a third of its."""
+    bound, numbers = (len(weight) // maps) ** -0.5, len(weight)
+    off = weight.square().mean().item() / (bound**2 / 3) - 1
+    return weight.abs().max().item() <= bound * (1 + ROUNDED) and abs(off) < DEVIATIONS * (0.8 / numbers) ** 0.5
 
 
 def active_dropouts(evaluated: Trace) -> Iterator[Departure]:

@@ -57,6 +57,7 @@ from etude.wording import size
 
 UNREGISTERED = "it seems to use layers or weights that are not registered with it, which neither `.double()` nor an optimiser reaches"
 RESIZING = {"interpolate", "upsample", "grid_sample"}  # which may do nothing to images of the size that they make
+CIFAR_SIDE = 32
 STRENGTHS = (1.0, 3.0, 10.0, 30.0)  # of the images, one after the other
 
 
@@ -508,6 +509,15 @@ class Judge:
         if shortcuts:
             lines.append(f"{shortcuts} additions with the table's shortcuts, by equal numbers")
         self.level("L5", "pass", *lines)
+        if initial and shown.drawn_by_default():
+            self.notes += tuple(self.starts_otherwise())
+
+    def starts_otherwise(self) -> Iterator[str]:
+        """What the paper says of first weights that are left to torch, as a remark."""
+        fact = self.paper.facts.get(f"recipe_{'cifar' if max(self.network.input) == CIFAR_SIDE else 'imagenet'}_initialisation")
+        if fact and self.network.kind != "departs":
+            said = f"the paper has the initialisation of {fact.value}, of six times the variance ({fact.at})"
+            yield f"the convolutions start as torch draws them by default; {said}"
 
 
 def liven(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]) -> None:
