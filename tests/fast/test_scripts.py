@@ -283,11 +283,14 @@ def test_what_cannot_be_opened_has_a_way_out(target: str, message: str) -> None:
     assert re.search(message, failure(f"{places.SCRIPTS}/{target}"))
 
 
-def test_who_names_a_class_that_wants_values_is_told_what_makes_it_ready(tmp_path: Path) -> None:
+def test_who_names_a_class_that_wants_values_is_told_how_to_make_it(tmp_path: Path) -> None:
     file = tmp_path / "net.py"
-    file.write_text(f"from torch import nn\n{WANTS}def small(): return made(3)\ndef made(n): return Net(None, n)\n", encoding="utf-8")
+    made = "def small(): return made(3)\ndef made(n): return Net(None, n)\n"
+    file.write_text(f"from torch import nn\n{WANTS}{made}", encoding="utf-8")
     assert failure(f"{file}:Net").endswith(f"needs block, n; give it as in '{file}:Net(block=…, n=…)', or name what makes it: small")
     assert failure(f"{file}:made").endswith(f"needs n; give it as in '{file}:made(n=…)', or name what makes it: small")
+    file.write_text(f"from torch import nn\n{BLOCK}{WANTS}", encoding="utf-8")
+    assert failure(f"{file}:Net").endswith(f"needs block, n; give it as in '{file}:Net(block=Block, n=…)'")
 
 
 def test_what_a_class_has_is_named_with_it(tmp_path: Path) -> None:

@@ -216,10 +216,7 @@ def called(target: Target, factory: Any, home: ModuleType, script: Script | None
     if not callable(factory):
         raise EtudeError(f"{target} is a {type(factory).__name__}, expected a class, a function or a torch.nn.Module")
     if missing := missing_arguments(target, factory):
-        example = f"{replace(target, arguments=(), options={})}({', '.join(f'{name}=…' for name in missing)})"
-        ready = list(Contents(script.tree).makers(target.name)) if script else []
-        or_ready = f", or name what makes it: {' or '.join(ready[:MOST_MAKERS])}" if ready else ""
-        raise UsageError(f"{target} needs {', '.join(missing)}; give it as in '{example}'{or_ready}")
+        raise UsageError(f"{target} needs {', '.join(missing)}; {with_values(target, missing, script)}")
     try:
         return factory(*looked_up(target.arguments, home), **looked_up(dict(target.options), home))
     except EtudeError:
@@ -229,6 +226,17 @@ def called(target: Target, factory: Any, home: ModuleType, script: Script | None
         if Unmade.__name__ in str(cause):  # torch looks at its type before it uses it
             cause = next((value.error for value in vars(home).values() if isinstance(value, Unmade)), cause)
         raise EtudeError(f"{target} cannot be made: {what_happened(cause, script)}{beside(script, cause) if script else ''}") from cause
+
+
+def with_values(target: Target, missing: list[str], script: Script | None) -> str:
+    """How to make what wants values: by typing them, of which a block is that of the file, or by what makes it ready there."""
+    contents = Contents(script.tree) if script else None
+    blocks = [name for name in contents.classes if name != target.name] if contents else []
+    known = {"block": blocks[0]} if len(blocks) == 1 else {}
+    values = ", ".join(f"{name}={known.get(name, '…')}" for name in missing)
+    ready = list(contents.makers(target.name)) if contents else []
+    or_ready = f", or name what makes it: {' or '.join(ready[:MOST_MAKERS])}" if ready else ""
+    return f"give it as in '{replace(target, arguments=(), options={})}({values})'{or_ready}"
 
 
 def looked_up(value: Any, home: ModuleType) -> Any:
