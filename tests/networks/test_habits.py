@@ -126,6 +126,17 @@ def wide(self: Any) -> None:
     self.fc = nn.Linear(64 * 8 * 8, 10)
 
 
+def spare(self: Any) -> None:
+    """As blocks that all declare a projection, and use it where sizes change."""
+    for unit in self.units:
+        unit.projection = nn.Sequential(nn.Conv2d(16, 16, 1, bias=False), nn.BatchNorm2d(16))
+
+
+def spare_and_biased(self: Any) -> None:
+    spare(self)
+    self.conv1 = nn.Conv2d(3, 16, 3, 1, 1)
+
+
 def mlp(self: Any) -> None:
     self.fc = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
 
@@ -179,6 +190,16 @@ HABITS: list[tuple[type[Net], str, str]] = [
         "ReLU follows fc, where the paper",
     ),
     (of(made=mlp, end=lambda self, x: x.relu().view(x.shape)), "departs", "where the paper has 10; ReLU follows fc"),
+    (
+        of(made=spare),
+        "departs",
+        "your units.0.projection.0.weight (16×16×1×1) and 8 more parameters are never used, and the table has no layer for them",
+    ),
+    (
+        of(made=spare_and_biased),
+        "departs",
+        "as in the paper; your units.0.projection.0.weight (16×16×1×1) and 8 more parameters are never used (section 4.2; Table 6)",
+    ),
     (of(made=mlp), "departs", "fc (your fc.0) has 32 features where the paper has 10; ReLU follows fc"),
     (of(made=started_at(0.0)), "departs", "the weights of conv3_x.0.conv1 all start at 0; the paper starts them at random"),
     (of(made=started_at(float("nan"))), "departs", "the weights of conv3_x.0.conv1 start with NaN or infinity among them"),

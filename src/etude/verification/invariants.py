@@ -48,14 +48,19 @@ class Invariants:
 
     def unused(self, module: nn.Module) -> Iterator[Departure]:
         """Every number of a parameter is in one place of the table."""
-        times = self.training.parts.counted(use for binding in self.layers() for use in binding.uses)
-        for name, parameter in module.named_parameters():
-            count, your = times[id(parameter)], f"your {name} ({size(parameter.shape)})"
-            if not count.any() or id(parameter) in self.cold:
-                yield Departure("", f"{your} is never used, and the table has no layer for it ({self.at})")
-            elif count.max() > 1:
+        times, named = (
+            self.training.parts.counted(use for binding in self.layers() for use in binding.uses),
+            dict(module.named_parameters()),
+        )
+        idle = {name: own for name, own in named.items() if id(own) in self.cold or not times[id(own)].any()}
+        if idle:
+            no_layer = f"the table has no layer for {'it' if len(idle) == 1 else 'them'}"
+            yield Departure("", f"{never_used(idle)}, and {no_layer} ({self.at})")
+        for name, own in named.items():
+            count, your = times[id(own)], f"your {name} ({size(own.shape)})"
+            if count.max() > 1:
                 yield Departure("", f"of {your} {int((count > 1).sum()):,} numbers are used in two layers at once ({self.at})")
-            elif not count.all():
+            elif name not in idle and not count.all():
                 yield Departure("", f"of {your} {int((count == 0).sum()):,} numbers are never used ({self.at})")
 
     def layers(self) -> Iterator[Binding]:
@@ -276,6 +281,13 @@ def in_half_precision(module: nn.Module) -> Iterator[str]:
     types = dict.fromkeys(str(own.dtype) for own in module.parameters() if own.dtype in (torch.float16, torch.bfloat16))
     if types:
         yield f"your weights are {', '.join(types)}; what they compute was compared in float64"
+
+
+def never_used(idle: Mapping[str, Tensor]) -> str:
+    """That parameters take no part, the first by its name."""
+    name, first = next(iter(idle.items()))
+    your, more = f"your {name} ({size(first.shape)})", len(idle) - 1
+    return f"{your} and {more} more parameter{'s' * (more > 1)} are never used" if more else f"{your} is never used"
 
 
 def unreached(module: nn.Module, trace: Trace) -> dict[str, nn.Parameter]:

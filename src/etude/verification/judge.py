@@ -27,6 +27,7 @@ from etude.verification.invariants import (
     cut,
     frozen,
     in_half_precision,
+    never_used,
     of_the_batch,
     overwritten,
     running_statistics,
@@ -346,7 +347,7 @@ class Judge:
         del trace  # before the next run, which needs as much memory
         with torch.no_grad():
             evaluated = ran(in_mode(self.module, training=False), self.images.clone(), self.module)
-        unused = [Departure("", f"your {name} ({size(own.shape)}) is never used ({self.network.at})") for name, own in idle.items()]
+        unused = [Departure("", f"{never_used(idle)} ({self.network.at})")] if idle else []
         broken = [*unused, *active_dropouts(evaluated), *batch_statistics(evaluated, self.steps, found)]
         shown = self.variant or not self.as_many_numbers(idle)  # another network of ours, or one that learns other numbers
         hidden = f"{all_.hidden} cannot be followed" if all_.hidden and not shown else ""
