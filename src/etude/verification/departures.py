@@ -7,29 +7,18 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from etude.explain.outline import FOLLOWERS, label
+from etude.explain.outline import label
 from etude.operator import Operator
 from etude.papers import Step
-from etude.verification.align import PARAMETRIC, Alignment
+from etude.verification.align import Alignment
 from etude.verification.diagnose import name
 from etude.verification.followed import unfollowed
-from etude.verification.repair import JOINS, POOLS, Edit, Repair, State, differing, further, is_of_other_size, kernels, longest_way
+from etude.verification.grouping import Grouping
+from etude.verification.names import Names, noun_of
+from etude.verification.repair import JOINS, Edit, Repair, State, differing, is_of_other_size, kernels, longest_way
 from etude.verification.trace import Event, Trace, same_numbers
 
 MOST_NAMES = 3  # places, and departures, that a sentence names one by one
-NOUNS = {
-    "batch_norm": "BN",
-    "relu": "ReLU",
-    "local_response_norm": "LRN",
-    "max_pool": "max pool",
-    "avg_pool": "average pool",
-    "global_avg_pool": "global average pool",
-    "add": "addition",
-    "concat": "concatenation",
-    "dropout": "dropout",
-    "multiply": "product",
-    "conv": "convolution",
-}
 UNLIKE = "{who}{yours} [gives|give] other numbers than such a layer makes of the same"
 PLURAL = "the zero channels"
 BORDERS = {"zeros": "zeros", "reflect": "reflected pixels", "replicate": "the nearest pixels", "circular": "the other side's pixels"}
@@ -86,22 +75,18 @@ class Words:
     def __init__(self, repair: Repair, state: State, whose: str) -> None:
         self.repair, self.state, self.whose = repair, state, whose
         self.steps, self.events, self.blocks = repair.steps, repair.trace.events, repair.blocks
-        self.firsts: dict[str, int] = {}
-        for index, step in enumerate(self.steps):
-            if step.path not in self.blocks:
-                self.firsts.setdefault(step.path, index)
+        self.names = Names(repair.steps, repair.blocks)
 
     def departures(self) -> Departures:
-        edits, end = list(self.chained()), len(self.state.values)
+        edits, end = list(Grouping(self.repair, self.state, self.names).edits()), len(self.state.values)
         first = [(alike[0], self.sentence(alike)) for alike in self.folded(edits)]
         told = [(self.place(edit), said, self.steps[edit.steps[0]].at, self.there(edit)) for edit, said in first]
         if end < len(self.steps):
-            told.append((self.layer(end), f"from {self.name(end)} on the table cannot be followed", self.steps[end].at, None))
+            told.append((self.names.layer(end), f"from {self.names.name(end)} on the table cannot be followed", self.steps[end].at, None))
         behind = list(self.behind_the_ends())
-        told += [
-            (self.layer(i), f"{name(chain[0])} follows {self.name(i)}, where {self.whose}'s network ends", self.steps[i].at, chain[0])
-            for i, chain in behind
-        ]
+        for i, chain in behind:
+            said = f"{name(chain[0])} follows {self.names.name(i)}, where {self.whose}'s network ends"
+            told.append((self.names.layer(i), said, self.steps[i].at, chain[0]))
         each = tuple(
             Departure(place, f"{sentence} ({at})", event.line if event else "", event.path if event else "")
             for place, sentence, at, event in told
@@ -122,7 +107,7 @@ class Words:
         """What the module does with what the table ends with, where it does not return that."""
         missing = {i for edit in self.state.edits if "missing" in edit.kind for i in edit.steps}
         for end in [one for one in self.repair.ends() if one not in missing]:
-            places = self.places(end)
+            places = self.state.at(end)
             if places and not any(self.repair.trace.returns(self.repair.trace.kept[place]) for place in places if place >= 0):
                 chain, reached, kept = list[Event](), set(places), self.repair.trace.kept
                 for event in self.events:
@@ -140,7 +125,7 @@ class Words:
             return f"{agreed:,} operators in front of that are as in {self.whose}, and nothing behind it was compared"
         if agreed < len(self.steps) / 2:
             return f"it is another network, {agreed:,} operators are as in {self.whose}"
-        tops = [self.stage(index) for index in range(len(self.steps))]
+        tops = [self.names.stage(index) for index in range(len(self.steps))]
         touched = {self.place(edit).split(".")[0] for edit in self.state.edits} | set(tops[len(self.state.values) :])
         touched |= {tops[i] for edit in self.state.edits if "extra" not in edit.kind for i in edit.steps}
         rows: list[list[str]] = [[]]
@@ -156,95 +141,7 @@ class Words:
             return f"everything from {clean[0]} is as in {self.whose}"
         return f"{listed(clean)} {'is' if len(clean) == 1 else 'are'} as in {self.whose}"
 
-    def stage(self, index: int) -> str:
-        """conv1, conv2_x, inception_3a; of an activation outside of these, that of the layer it follows."""
-        while "." not in self.steps[index].path and self.steps[index].op in FOLLOWERS and self.steps[index].inputs[0] >= 0:
-            index = self.steps[index].inputs[0]
-        return self.layer(index).split(".")[0]
-
     # ── What is told together ────────────────────────────────────────────────────────────────────────────────────────
-
-    def chained(self) -> Iterator[Edit]:
-        """The edits; operators in a row that stand in front of the same one as one edit."""
-        last: Edit | None = None
-        for edit in self.exchanged(self.state.edits):
-            if last and last.kind == edit.kind == "extra" and (last.steps, last.agreed) == (edit.steps, edit.agreed):
-                last = replace(last, events=(*last.events, *edit.events))
-                continue
-            if last and (pair := self.moved(last, edit)):
-                last = pair
-                continue
-            if last:
-                yield last
-            last = edit
-        if last:
-            yield last
-
-    def exchanged(self, edits: Sequence[Edit]) -> list[Edit]:
-        """One unit too many in a stage where another is missing: the unit at that place is another."""
-        found = list(self.used_twice(edits))
-        for extra in [edit for edit in edits if edit.kind == "block extra"]:
-            unit = self.unit_of(extra.steps[0])
-            gone = next((e for e in found if e.kind == "block missing" and unit and self.units(self.block(e)) == self.units(unit)), None)
-            if gone:
-                first, last = self.blocks[unit if gone.steps[0] >= extra.steps[0] else self.block(gone)]
-                found[found.index(extra)] = Edit("block other", tuple(range(first, last + 1)), extra.events, extra.agreed)
-                found.remove(gone)
-        for edit in [edit for edit in found if edit.kind == "other" and self.steps[edit.steps[0]].op in JOINS]:
-            if branch := self.other_branch(edit, [other.steps[0] for other in found if other.kind == "missing"]):
-                found[found.index(edit)] = branch
-                found = [other for other in found if other.kind != "missing" or other.steps[0] not in branch.steps]
-        return found
-
-    def used_twice(self, edits: Sequence[Edit]) -> Iterator[Edit]:
-        """The edits; layers of one unit that all have the weights of those of another as one edit."""
-        for (unit, _), group in itertools.groupby(
-            edits, key=lambda e: (self.unit_of(e.steps[0]), further(e)) if e.kind == "shared" else ("", 0)
-        ):
-            alike = list(group)
-            first, last = self.blocks.get(unit, (0, -1))
-            weights = [index for index in range(first, last + 1) if self.steps[index].op in PARAMETRIC]
-            if unit and [edit.steps[0] for edit in alike] == weights and self.unit_of(alike[0].steps[1]) not in ("", unit):
-                yield Edit("block shared", tuple(weights), tuple(edit.events[0] for edit in alike), alike[0].agreed)
-            else:
-                yield from alike
-
-    def other_branch(self, edit: Edit, missing: Sequence[int]) -> Edit | None:
-        """A join of something else, where operators of its branch are missing: the branch is another."""
-        join = self.events[edit.events[0]]
-        ends = [i for i in self.steps[edit.steps[0]].inputs if i in missing]
-        others = [
-            place for place in join.inputs if place >= 0 and not any(place in self.places(i) for i in self.steps[edit.steps[0]].inputs)
-        ]
-        if join.op != self.steps[edit.steps[0]].op or len(ends) != 1 or len(others) != 1:
-            return None
-        way, events = ends, others
-        while (before := self.steps[way[0]].inputs) and before[0] in missing:
-            way = [before[0], *way]
-        while len(before := self.events[events[0]].inputs) == 1 and before[0] >= 0 and not self.at_place(before[0]):
-            events = [before[0], *events]
-        return Edit("branch other", tuple(way), tuple(events), edit.agreed)
-
-    def at_place(self, place: int) -> bool:
-        """Whether the table has what the module made there."""
-        return any(place in places for places in self.state.places)
-
-    def moved(self, one: Edit, other: Edit) -> Edit | None:
-        """Two edits as one: an operator in front of the one that it should follow; a block for another."""
-        if {one.kind, other.kind} == {"block extra", "block missing"} and one.agreed == other.agreed:
-            steps, events = (one.steps, other.events) if one.kind == "block missing" else (other.steps, one.events)
-            return Edit("block other", steps, events, one.agreed)
-        if {one.kind, other.kind} != {"extra", "missing"}:
-            return None
-        extra, missing = (one, other) if one.kind == "extra" else (other, one)
-        index, after = missing.steps[0], self.repair.next.get(missing.steps[0], [])
-        if self.events[extra.events[0]].op != self.steps[index].op or len(extra.events) > 1:
-            return None
-        if len(after) == 1 and self.steps[extra.steps[0]].inputs == (after[0],):
-            return Edit("swapped", (index, after[0]), extra.events, one.agreed)
-        if self.steps[index].inputs != (extra.steps[0],):
-            return None
-        return Edit("swapped", (extra.steps[0], index), extra.events, one.agreed)
 
     def folded(self, edits: list[Edit]) -> Iterator[list[Edit]]:
         """Those of which the same is said, numbers of maps aside, in the order of their first places."""
@@ -271,7 +168,8 @@ class Words:
 
     def other_maps(self, edits: Sequence[Edit]) -> str:
         """Other numbers of maps at several places: of a few all, of many the first, and whether the others have more or fewer."""
-        have = [(self.name(edit.steps[0]), self.events[edit.events[0]].shape[0], self.steps[edit.steps[0]].shape[0]) for edit in edits]
+        pairs = [(self.steps[edit.steps[0]], self.events[edit.events[0]]) for edit in edits]
+        have = [(self.names.name(step.index), event.shape[0], step.shape[0]) for step, event in pairs]
         (first, maps, wanted), others = have[0], have[1:]
         if len({(a, b) for _, a, b in have}) == 1:
             who = listed([name_ for name_, *_ in have]) if len(have) <= MOST_NAMES else f"{first} … {have[-1][0]} ({len(have)} places)"
@@ -300,26 +198,26 @@ class Words:
         first = edit.steps[0]
         match edit.kind:
             case "block missing" | "block other":
-                return self.block(edit)
+                return self.names.block(edit.steps)
             case "block shared":
-                return self.unit_of(first)
+                return self.names.unit_of(first)
             case "block extra" if self.repeats(edit):
-                return self.unit_before(first)
+                return self.names.unit_before(first)
             case "branch missing" | "branch other":
-                return self.layer(self.join_behind(edit.steps))
+                return self.names.layer(self.join_behind(edit.steps))
             case "missing" if self.steps[first].op == "add":
-                return self.layer(first)
+                return self.names.layer(first)
             case "other" if self.events[edit.events[0]].op == "add" and self.is_shortcut(self.steps[first], self.events[edit.events[0]]):
-                return self.layer(first)
+                return self.names.layer(first)
             case "swapped":
-                return f"{self.name(first)} and {self.name(edit.steps[1])}"
-        return self.name(first)
+                return f"{self.names.name(first)} and {self.names.name(edit.steps[1])}"
+        return self.names.name(first)
 
     def place(self, edit: Edit) -> str:
         """Where an edit begins: a block, a layer, or the layer behind which it stands."""
         if edit.kind.startswith("block"):
-            return self.subject(edit) if edit.kind != "block extra" or self.repeats(edit) else self.layer(edit.steps[0])
-        return self.layer(edit.steps[0])
+            return self.subject(edit) if edit.kind != "block extra" or self.repeats(edit) else self.names.layer(edit.steps[0])
+        return self.names.layer(edit.steps[0])
 
     def said(self, edit: Edit, *, numbers: bool = True) -> str:
         """What is said of an edit, with {who} for its subject, {yours} for the module's own name, and verbs for one or several."""
@@ -346,11 +244,11 @@ class Words:
             case "swapped":
                 return "{who}{yours} stand in the other order"
             case "shared":
-                first = self.name(edit.steps[1])
+                first = self.names.name(edit.steps[1])
                 return f"{{who}}{{yours}} shares the weights of {first}, which are used again, {paper} a layer of its own"
             case "block shared":
                 earlier = next(one.steps[1] for one in self.state.edits if one.kind == "shared" and one.steps[0] == edit.steps[0])
-                unit = self.unit_of(earlier)
+                unit = self.names.unit_of(earlier)
                 return f"{{who}}{{yours}} [shares|share] the weights of {unit}, which are used again, {paper} a unit of its own"
             case "branch missing":
                 add = self.steps[edit.steps[-1]].op == "add"
@@ -359,12 +257,12 @@ class Words:
                 here = (here or "an identity") + self.elsewhere(edit)
                 return f"the {self.branch(edit)}[|s] in {{who}}{{yours}} [is|are] {here} {paper} {there}" if here != there else UNLIKE
             case "block missing":
-                unit = self.block(edit)
-                count, stage = self.units(unit)
+                unit = self.names.block(edit.steps)
+                count, stage = self.names.units(unit)
                 more = f", {self.whose} has {count} in {stage}" if numbers else ""
                 return f"the unit[|s] {{who}} [is|are] missing{more}" if count else "{who} [is|are] missing"
             case "block extra" if self.repeats(edit):
-                count, stage = self.units(self.unit_before(edit.steps[0]))
+                count, stage = self.names.units(self.names.unit_before(edit.steps[0]))
                 more = f", {self.whose} has {count} in {stage}" if numbers else ""
                 times = self.repeats(edit)
                 units = "one unit too many stands" if times == 1 else f"{times} units too many stand"
@@ -400,7 +298,7 @@ class Words:
         within = dict(zip(edit.events, edit.steps, strict=True))
         for place, index in within.items():
             step, event = self.steps[index], self.events[place]
-            given = [within.get(before, next((i for i in step.inputs if before in self.places(i)), None)) for before in event.inputs]
+            given = [within.get(before, next((i for i in step.inputs if before in self.state.at(i)), None)) for before in event.inputs]
             here = [self.within(edit, i) for i in given if i is not None and i not in step.inputs]
             there = [self.within(edit, i) for i in step.inputs if i not in given]
             if here and there and here != there:
@@ -413,18 +311,14 @@ class Words:
         """An operator as a block calls it: its input, conv1, the second ReLU."""
         if index < edit.steps[0]:
             return "the input"
+        if self.names.named(index):
+            return self.steps[index].path.rpartition(".")[2]
         alike = [i for i in edit.steps if self.steps[i].op == self.steps[index].op]
-        noun = self.steps[index].path.rpartition(".")[2] if self.named(index) else NOUNS.get(self.steps[index].op, label(self.steps[index]))
-        return (
-            noun
-            if self.named(index)
-            else f"the {ORDINALS[alike.index(index)]} {noun}"
-            if 1 < len(alike) <= len(ORDINALS)
-            else f"the {noun}"
-        )
+        which = f"{ORDINALS[alike.index(index)]} " if 1 < len(alike) <= len(ORDINALS) else ""
+        return f"the {which}{noun_of(self.steps[index])}"
 
     def named_or_image(self, index: int) -> str:
-        return self.name(index) if index >= 0 else "the image"
+        return self.names.name(index) if index >= 0 else "the image"
 
     def with_the_same_facts(self, step: Step, event: Event) -> str:
         """What is said of an operator that is as in the table, and gives something else."""
@@ -451,38 +345,34 @@ class Words:
     def is_shortcut(self, step: Step, event: Event) -> bool:
         """Whether of an addition only the side differs that is what came into the block, as it is."""
         first = self.blocks.get(step.path, (0, 0))[0]
-        wanted = [i for i in step.inputs if not set(self.places(i)) & set(event.inputs)]
+        wanted = [i for i in step.inputs if not set(self.state.at(i)) & set(event.inputs)]
         return step.op == "add" and len(wanted) == 1 and wanted[0] < first
 
     def elsewhere(self, edit: Edit) -> str:
         """Where another branch begins, if not where the table's does."""
         begin = self.events[edit.events[0]].inputs if edit.events else ()
-        if not begin or set(begin) & set(self.places(self.steps[edit.steps[0]].inputs[0])):
+        if not begin or set(begin) & set(self.state.at(self.steps[edit.steps[0]].inputs[0])):
             return ""
         index = next((i for i, places in enumerate(self.state.places) if begin[0] in places), None)
-        first = self.blocks.get(self.layer(self.join_behind(edit.steps)), (0, 0))[0]
+        first = self.blocks.get(self.names.layer(self.join_behind(edit.steps)), (0, 0))[0]
         if index is not None and index >= first:
-            return f" behind the unit's first {NOUNS.get(self.steps[index].op, self.steps[index].op)}"
+            return f" behind the unit's first {noun_of(self.steps[index])}"
         return f" of {self.known(begin[0])}"
 
     def inputs_apart(self, step: Step, event: Event) -> tuple[str, str]:
         """What feeds an operator of the module and one of the table, in the paper's names; what feeds both is left out."""
-        here = [place for place in event.inputs if not any(place in self.places(i) for i in step.inputs)]
-        there = [i for i in step.inputs if not set(self.places(i)) & set(event.inputs)]
+        here = [place for place in event.inputs if not any(place in self.state.at(i) for i in step.inputs)]
+        there = [i for i in step.inputs if not set(self.state.at(i)) & set(event.inputs)]
         if not here or not there:
             here, there = list(event.inputs), list(step.inputs)
         return listed([self.known(place) for place in here]), listed([self.named_or_image(i) for i in there])
-
-    def places(self, index: int) -> tuple[int, ...]:
-        """The events that made what an operator of the table gave; before the first is the image."""
-        return (-1,) if index < 0 else self.state.places[index] if index < len(self.state.places) else ()
 
     def known(self, place: int) -> str:
         """What the module made at a place: in the paper's name, where the table has the same."""
         if place < 0:
             return "the image"
         index = next((i for i, at in enumerate(self.state.places) if place in at and self.steps[i].op == self.events[place].op), None)
-        return name(self.events[place]) if index is None else self.name(index)
+        return name(self.events[place]) if index is None else self.names.name(index)
 
     def convolutions(self, operators: Sequence[Operator]) -> str:
         """The convolutions on the longest way: "two 3×3 convolutions", "1×1, 3×3, 1×1"."""
@@ -493,59 +383,9 @@ class Words:
             return f"{NUMBERS.get(len(longest), len(longest))} {longest[0]} convolution{'s' * (len(longest) > 1)}"
         return ", ".join(longest)
 
-    # ── Names and places ─────────────────────────────────────────────────────────────────────────────────────────────
-
-    def named(self, index: int) -> bool:
-        """Whether the paper has a name for just this operator."""
-        path = self.steps[index].path
-        return bool(path) and self.firsts.get(path) == index
-
-    def name(self, index: int) -> str:
-        """An operator of the table: conv2_x.0.conv1, the ReLU behind conv1, the addition of conv2_x.0."""
-        step = self.steps[index]
-        noun = NOUNS.get(step.op, label(step))
-        if self.named(index):
-            return step.path if step.op in ("conv", "linear") else f"the {noun} {step.path}"
-        if step.op in JOINS:
-            return f"the {noun} of {step.path}"
-        if any(first <= index <= last and step.inputs[0] < first for name, (first, last) in self.blocks.items() if name == step.path):
-            return f"the first {noun} of {step.path}"
-        return f"the {noun} behind {self.anchor(step.inputs[0])}"
-
-    def anchor(self, index: int) -> str:
-        """The last operator with a name at or before one."""
-        while index >= 0 and not self.named(index) and self.steps[index].op not in JOINS:
-            index = self.steps[index].inputs[0]
-        return "the image" if index < 0 else self.steps[index].path if self.named(index) else self.name(index)
-
-    def layer(self, index: int) -> str:
-        """The path of an operator; of one without, that of the layer it follows."""
-        start = index
-        while index >= 0 and (not self.steps[index].path or (index != start and self.steps[index].op in POOLS)):
-            index = self.steps[index].inputs[0]
-        return self.steps[index if index >= 0 else start].path
-
-    def block(self, edit: Edit) -> str:
-        """The innermost block whose operators an edit is about."""
-        span = (edit.steps[0], edit.steps[-1])
-        return [name for name, where in sorted(self.blocks.items()) if where == span][-1]
-
-    def units(self, unit: str) -> tuple[int, str]:
-        """How many units the stage of a unit has; 0 for a block that is no unit of a stage."""
-        stage, _, number = unit.rpartition(".")
-        return (sum(name.startswith(f"{stage}.") for name in self.blocks), stage) if number.isdigit() else (0, "")
-
-    def unit_of(self, index: int) -> str:
-        """The unit in which an operator stands."""
-        return next((name for name, (first, last) in self.blocks.items() if first <= index <= last and self.units(name)[0]), "")
-
-    def unit_before(self, index: int) -> str:
-        """The unit in front of an operator."""
-        return self.unit_of(self.steps[index].inputs[0])
-
     def repeats(self, edit: Edit) -> int:
         """How many units like the one before them more layers are; 0 where they are something else."""
-        unit = self.unit_before(edit.steps[0])
+        unit = self.names.unit_before(edit.steps[0])
         if not unit:
             return 0
         first, last = self.blocks[unit]

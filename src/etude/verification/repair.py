@@ -112,6 +112,10 @@ class State:
     def seen(self, index: int) -> tuple[int, ...]:
         return self.image_places if index < 0 else self.places[index]
 
+    def at(self, index: int) -> tuple[int, ...]:
+        """The events that made what an operator gave, as far as the table was followed; before the first is the image."""
+        return (-1,) if index < 0 else self.places[index] if index < len(self.places) else ()
+
 
 class Repair:
     """The search for the edits, in the order of the table, best first."""
