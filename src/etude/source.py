@@ -47,7 +47,7 @@ class Script:
                 return cls._of_notebook(file)
             return cls(file, decode_source(file.read_bytes()))
         except UNREADABLE as error:
-            raise EtudeError(f"{file} cannot be imported: {type(error).__name__}: {error}") from error
+            raise EtudeError(f"{file} cannot be imported: {why_unreadable(error)}") from error
 
     @classmethod
     def _of_notebook(cls, file: Path) -> "Script":
@@ -79,6 +79,13 @@ class Script:
         """Tell Python the text of a notebook, which it could not find itself, for `inspect` and for what it says of an error."""
         if self.cells:
             linecache.cache[str(self.file)] = (len(self.text), None, [f"{line}\n" for line in self.text.split("\n")], str(self.file))
+
+
+def why_unreadable(error: BaseException) -> str:
+    """What is wrong with a file whose text cannot be read."""
+    if isinstance(error, UnicodeDecodeError) or "encoding declaration" in str(error):
+        return "it is not saved as UTF-8: choose that encoding in your editor, and save it again"
+    return f"{type(error).__name__}: {error}"
 
 
 def tree_of(text: str, file: str = "<unknown>") -> ast.Module:

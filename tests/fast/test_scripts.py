@@ -293,6 +293,19 @@ def test_who_names_a_class_that_wants_values_is_told_how_to_make_it(tmp_path: Pa
     assert failure(f"{file}:Net").endswith(f"needs block, n; give it as in '{file}:Net(block=Block, n=…)'")
 
 
+@pytest.mark.parametrize(
+    ("first", "encoding", "opens"),
+    [("", "gbk", False), ("", "utf-16", False), ("x = 1\n\n", "gbk", False), ("# coding: gbk\n", "gbk", True), ("", "utf-8-sig", True)],
+)
+def test_a_file_that_is_not_saved_as_utf_8_says_so(tmp_path: Path, first: str, encoding: str, opens: bool) -> None:
+    file = tmp_path / "net.py"
+    file.write_bytes(f"{first}# 残差网络\nfrom torch import nn\nclass Net(nn.ReLU):\n    name = '网络'\n".encode(encoding))
+    if opens:
+        assert module_of(f"{file}:Net").name == "网络"
+    else:
+        assert failure(f"{file}:Net").endswith("it is not saved as UTF-8: choose that encoding in your editor, and save it again")
+
+
 def test_what_a_class_has_is_named_with_it(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(ZOO, encoding="utf-8")
     assert type(module_of(f"{tmp_path}/net.py:Zoo.resnet20")) is nn.ReLU
