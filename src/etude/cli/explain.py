@@ -115,12 +115,13 @@ def opened(target: Target, image: str | None, source: str, run: Path | None, run
     from etude.explain.graph import graph
     from etude.targets import opening
     from etude.verification.prepare import bare, eagerly
+    from etude.verification.running import image_is_missing
 
     asked = target if run is None else trained(target, run)
     with opening.opened(asked, weights=False, run_all=run_all) as made, eagerly():
         module, shape = bare(made.module), made.image if image is None else read_shape(image)
         if shape is None:
-            raise UsageError(f"{target}: which images does it take? Add --input CxHxW, such as --input 3x32x32")
+            raise image_is_missing(target, module)
 
         def make() -> "nn.Module":
             return asked.network.build() if asked.kind == "network" else module

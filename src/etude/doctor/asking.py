@@ -25,6 +25,7 @@ from etude.train.loop import load_data
 from etude.train.run import Run
 from etude.train.trained import TrainedNetwork, load
 from etude.verification.prepare import copied
+from etude.verification.running import image_is_missing
 from etude.wording import size
 
 IMAGES = 256  # of the test set that are asked about
@@ -215,7 +216,7 @@ def made(target: Target, said: Images, image: tuple[int, int, int] | None) -> It
                 modules.append(found.module)
                 image = image or found.image
         if image is None:
-            raise UsageError(f"{target}: which images does it take? Add --input CxHxW, such as --input 3x32x32")
+            raise image_is_missing(target, modules[0])
         yield Patient(str(target), modules[0], image, *normalisation(said, image), said.classes, modules[1])
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from etude.errors import UsageError
 from etude.explain.findings import Finding, in_english
 from etude.explain.raised import explained
 from etude.explain.recorder import tensors_in
@@ -25,6 +26,7 @@ from etude.verification.trace import EventRecorder
 from etude.wording import size
 
 Image = tuple[int, int, int]
+USUAL = (3, 32, 32)
 SIDES = (224, 32, 28, 64, 96, 299)  # of images that people use
 CHANNELS = (3, 1)
 FIXED = ("linear", "global_avg_pool", "adaptive_avg_pool")  # whose result is as large whatever the image
@@ -127,6 +129,16 @@ def first_run(module: nn.Module, images: Iterator[Image] | Sequence[Image], clas
             if stops[-1].always:
                 break
     raise stopped(module, stops)
+
+
+def image_is_missing(target: object, module: nn.Module) -> UsageError:
+    """What to raise where nobody says which images a module takes: with one of those that people use, if it runs on any."""
+    ask = f"{target}: which images does it take? Add --input CxHxW, such as --input "
+    try:
+        image = first_run(in_mode(module, training=False), images_to_try(USUAL), 0).image
+    except Stopped:
+        return UsageError(ask + "x".join(map(str, USUAL)))
+    return UsageError(f"{ask}{'x'.join(map(str, image))}, on which it runs")
 
 
 def stopped(module: nn.Module, stops: Sequence[Stop]) -> Stopped:
