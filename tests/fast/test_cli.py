@@ -26,6 +26,12 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         assert run(capsys, name, "--help")[0] == 0
 
 
+@pytest.mark.parametrize("words", [(), ("practice",), ("runs",), ("data",)], ids=" ".join)
+def test_a_list_of_commands_breaks_off_nowhere(capsys: pytest.CaptureFixture[str], words: Sequence[str]) -> None:
+    lines = run(capsys, *words, "--help")[1].splitlines()[1:]
+    assert not [line for line in lines if line.endswith("...") or len(line) > 80]
+
+
 @pytest.mark.parametrize("words", [(), ("runs",), ("data",)], ids=" ".join)
 def test_what_is_asked_for_nothing_shows_its_help(capsys: pytest.CaptureFixture[str], words: Sequence[str]) -> None:
     _, out, err = run(capsys, *words)

@@ -14,35 +14,53 @@ from etude.cli.render import end_line
 from etude.errors import EtudeError, nearest
 from etude.version import VERSION
 
-COMMANDS = {
-    "audit": "audit",
-    "bench": "bench",
-    "convert": "convert",
-    "cp": "listing",
-    "data": "data",
-    "doctor": "doctor",
-    "explain": "explain",
-    "export": "export",
-    "identify": "identify",
-    "lessons": "lessons",
-    "ls": "listing",
-    "practice": "practice",
-    "predict": "predict",
-    "read": "read",
-    "reproduce": "reproduce",
-    "runs": "runs",
-    "show": "show",
-    "studio": "studio",
-    "train": "train",
-    "verify": "verify",
+# by what one wants: each command with the module that has it, and what it is for
+VERBS = {
+    "Read the classics": {
+        "ls": ("listing", "the networks; the recipes, the trained weights"),
+        "show": ("show", "a network: its paper, counts, published results, layers"),
+        "read": ("read", "its source, beside what the paper says of each part"),
+        "explain": ("explain", "shapes, cost, gradients, receptive fields; of your own code too"),
+    },
+    "Hold code against the papers": {
+        "verify": ("verify", "anybody's code against a network of a paper"),
+        "identify": ("identify", "which network some code is, or the nearest one"),
+        "audit": ("audit", "the implementations that the world uses, one after the other"),
+        "doctor": ("doctor", "why a loaded network is at 10, 20 or 81 %; or this machine"),
+    },
+    "Write code": {
+        "practice": ("practice", "write a block, and be told precisely which mistake you made"),
+        "lessons": ("lessons", "the seven lessons as notebooks"),
+        "studio": ("studio", "lessons, practice, networks and training in a browser"),
+    },
+    "Train and reproduce": {
+        "train": ("train", "a network by a recipe, or on your own images"),
+        "reproduce": ("reproduce", "the results of a paper, judged by rules that stand before"),
+        "runs": ("runs", "what was trained, and what it gets wrong"),
+        "cp": ("listing", "a recipe as a file of yours, to edit it"),
+        "data": ("data", "the data sets: which are here, and get one"),
+    },
+    "Use what is trained": {
+        "predict": ("predict", "the classes of images"),
+        "convert": ("convert", "weights that others have trained"),
+        "export": ("export", "ONNX, torch.export, safetensors, a folder for the Hub"),
+        "bench": ("bench", "a network by every engine that is installed, side by side"),
+    },
 }
+COMMANDS = {name: module for verbs in VERBS.values() for name, (module, _) in verbs.items()}
 
 
 class Verbs(click.Group):
     """Imports the module of a command when the command is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
+        return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        widest = max(map(len, COMMANDS))
+        for title, verbs in VERBS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(widest), what) for name, (_, what) in verbs.items()])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:

@@ -36,7 +36,7 @@ def get(name: str, data_dir: Path | None) -> None:
     click.echo(f"{name}: complete and checked in {fetch(name, data_dir, say)}")
 
 
-@data.command("info")
+@data.command("info", short_help="Show what is known of the data set NAME.")
 @click.argument("name")
 def info(name: str) -> None:
     """Show what is known of the data set NAME; mean and spread are computed from it when it is here."""

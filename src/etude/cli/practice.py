@@ -27,7 +27,7 @@ def practice() -> None:
     """
 
 
-@practice.command()
+@practice.command(short_help="Write the exercises to FOLDER, ./practice by default.")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default="practice")
 @language_option
 def start(folder: Path, lang: Language | None) -> None:
@@ -64,7 +64,7 @@ def state_of(book: Workbook, name: str, language: Language) -> str:
     return say(language, f"state_{book.standing(name)}", **vars(book.work(name)))
 
 
-@practice.command("next")
+@practice.command("next", short_help="The exercise to go on with, and its task.")
 @language_option
 def next_(lang: Language | None) -> None:
     """The exercise to go on with, and its task: the one at hand, then the next that has not passed, in its lesson first."""
@@ -171,7 +171,7 @@ def hint(name: str | None, lang: Language | None) -> None:
     show_hint(book, name, language)
 
 
-@practice.command()
+@practice.command(short_help="Write the starting file anew, and keep what you had written.")
 @click.argument("name", metavar="EXERCISE")
 @language_option
 def reset(name: str, lang: Language | None) -> None:

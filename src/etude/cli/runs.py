@@ -24,7 +24,7 @@ def ls(root: Path, json_: bool) -> None:
     show_view(runs_view(Store(root)), json_=json_)
 
 
-@runs.command("show")
+@runs.command("show", short_help="Show the run in the folder RUN, and what it gets wrong.")
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @faces
 def show(folder: Path, html: Path | None, json_: bool) -> None:

@@ -17,7 +17,7 @@ from etude.practice.workbook import Workbook
 from etude.verification.apart import Server
 
 
-@click.command()
+@click.command(short_help="Check the exercise at hand whenever its file is saved.")
 @language_option
 def watch(lang: Language | None) -> int:
     """Check the exercise at hand now, and whenever its file is saved; keys give a hint and the next one."""
