@@ -12,6 +12,7 @@ from etude.cli import cell
 from etude.errors import EtudeError, UsageError
 from etude.models import registry
 from etude.papers import load, names
+from etude.train import kept
 from etude.train import recipe as recipes
 from etude.verification import apart
 from etude.verification.facts import facts_of
@@ -88,6 +89,8 @@ def test_show_tells_counts_and_every_published_result(capsys: pytest.CaptureFixt
     assert all(table["at"] in " ".join(out.split()) for table in found["results"])
     assert all(departure in " ".join(out.split()) for departure in found["departures"])
     assert ("no recipe yet" in out) == (not found["train"])
+    assert found["weights"] == [known for known in kept.names() if known.startswith(f"{name}.")]
+    assert out.count("etude predict") == len(found["weights"])
 
 
 PLOTTED = {curve.network for curve in load("lecture").curves.values()}

@@ -153,12 +153,12 @@ def _result(table: ResultTable, row: ResultRow, network: Architecture) -> Publis
 
 def card_view(name: str, options: Mapping[str, Any], measure: bool = False) -> View:
     """The card of a network built with `options`, and its layers; with `measure`, which imports torch, ours is counted too."""
-    shown, recipes = card(name, **options), recipes_of(name)
+    shown = card(name, **options)
     ours = measured(name, options) if measure else {}
     hint = () if measure else (Remarks((f"{command('show', name, options, '--measure')} builds ours and counts it too",)),)
     title = Text(f"{called(name, options)}: {shown.title}")
-    parts = (title, head(shown, recipes), *counts(shown, ours), *hint, *published(shown, options))
-    plain = dataclasses.asdict(shown) | {"ours": ours, "train": recipes}
+    parts = (title, head(shown, options), *counts(shown, ours), *hint, *published(shown, options))
+    plain = dataclasses.asdict(shown) | {"ours": ours, "train": recipes_of(name), "weights": weights_of(name, options)}
     return View(f"What the paper says of {name}", command("show", name, options), parts, plain)
 
 
@@ -181,6 +181,13 @@ def recipes_of(name: str) -> tuple[str, ...]:
     return tuple(f"{network}.{file}" for network, _, file in parts if network == name and file not in recipe.OWN_IMAGES)
 
 
+def weights_of(name: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """What Etude brings trained of a network, which it does without options."""
+    from etude.train import kept
+
+    return () if options else tuple(known for known in kept.names() if known.rpartition(".")[0] == name)
+
+
 def measured(name: str, options: Mapping[str, Any]) -> dict[str, int]:
     """Parameters and multiply-adds of ours, built and run."""
     from etude.explain.graph import graph
@@ -190,7 +197,7 @@ def measured(name: str, options: Mapping[str, Any]) -> dict[str, int]:
     return {"parameters": ran.parameters, "MACs": ran.macs}
 
 
-def head(shown: Card, recipes: tuple[str, ...]) -> Terms:
+def head(shown: Card, options: Mapping[str, Any]) -> Terms:
     rows = (
         ("paper", shown.paper),
         ("where", f"{shown.at} ({shown.kind})"),
@@ -198,7 +205,8 @@ def head(shown: Card, recipes: tuple[str, ...]) -> Terms:
         ("note", shown.note),
         ("departures", "; ".join(shown.departures) or "none"),
         ("options", ", ".join(write_settings(shown.options))),
-        ("train", "; ".join(f"etude train {recipe}" for recipe in recipes) or "no recipe yet"),
+        ("train", "; ".join(f"etude train {recipe}" for recipe in recipes_of(shown.name)) or "no recipe yet"),
+        ("weights", "; ".join(f"etude predict {known} IMAGE" for known in weights_of(shown.name, options))),
     )
     return Terms(tuple((key, text) for key, text in rows if text))
 

@@ -15,7 +15,7 @@ from etude.studio.rooms.walking import Walk, source_of, within_reason
 from etude.studio.words import say, tell
 from etude.values import read_settings, write_settings
 from etude.verification.facts import graph_of
-from etude.views.card import card, counts, head, published, recipes_of
+from etude.views.card import card, counts, head, published
 from etude.views.listings import networks_by_paper
 from etude.views.options import choices
 from etude.views.view import Passage, View, called, command
@@ -91,7 +91,7 @@ def passages(network: Network) -> tuple[Passage, ...]:
 def what_the_paper_says(network: Network) -> View:
     """In short: where it stands, what departs, and the counts."""
     found = card(network.name, **network.options)
-    return View("", "", (head(found, recipes_of(network.name)), *counts(found, {})), None)
+    return View("", "", (head(found, network.options), *counts(found, {})), None)
 
 
 def what_it_prints(network: Network) -> View:
