@@ -146,6 +146,10 @@ STROKES = (*TRAIN, "--data", "strokes")
     ("arguments", "code", "message"),
     [
         (("trian",), 2, "no command `trian`; did you mean train?"),
+        (("reproduce",), 2, "Missing argument 'NAME'; usage: etude reproduce [OPTIONS] NAME; `etude reproduce --help` says more"),
+        (("verify", "resnet20"), 2, "Missing option '--against'; usage: etude verify [OPTIONS] TARGET; `etude verify --help` says more"),
+        (("export", "resnet20"), 2, "Missing option '--to'. Choose from: onnx, pt2, safetensors, hub; usage: etude export [OPTIONS]"),
+        (("practice", "reset"), 2, "Missing argument 'EXERCISE'; usage: etude practice reset [OPTIONS] EXERCISE; `etude practice reset --"),
         (("train",), 2, "which recipe? `etude ls --recipes` lists them"),
         (("train", "lecture_residul.lecture"), 2, "no recipe `lecture_residul.lecture`; did you mean lecture_residual.lecture"),
         (("train", "BAD/bad.toml"), 1, "bad.toml: missing key `data`"),

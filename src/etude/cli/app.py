@@ -97,7 +97,7 @@ def run(arguments: list[str] | None) -> int:
             end_line()
             error.show()
             return error.exit_code
-        return fail(error.format_message(), error.exit_code)
+        return fail(of_click(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return fail("stopped", 130)
     except BrokenPipeError:
@@ -114,6 +114,16 @@ def in_one_line(error: EtudeError) -> str:
     from etude.data.picture import shown  # which takes numpy
 
     return shown(str(error))
+
+
+def of_click(error: click.ClickException) -> str:
+    """What click says, in one line; where something is missing, with how the command is called."""
+    said = " ".join(error.format_message().split()).removesuffix(".")
+    if isinstance(error, click.MissingParameter) and error.ctx:
+        command = error.ctx.command_path
+        usage = " ".join((command, *error.ctx.command.collect_usage_pieces(error.ctx)))
+        return f"{said}; usage: {usage}; `{command} --help` says more"
+    return said
 
 
 def fail(message: str, code: int) -> int:
