@@ -226,5 +226,7 @@ def test_a_command_in_a_cell_is_split_as_in_a_shell(monkeypatch: pytest.MonkeyPa
     assert cell.words_of(r"read my\ net.py 'a b'  # here") == ["read", "my net.py", "a b"]
     with pytest.raises(UsageError, match=r"^show 'resnet20: no closing quotation$"):
         cell.command("show 'resnet20")
+    with pytest.raises(UsageError, match=r"^Missing argument 'NAME'; usage: etude show \[OPTIONS\] NAME"):
+        cell.command("show")
     monkeypatch.setattr(sys, "platform", "win32")
     assert cell.words_of(r'explain C:\me\net.py:Net "C:\a b\n.py"') == ["explain", r"C:\me\net.py:Net", r"C:\a b\n.py"]

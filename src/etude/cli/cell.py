@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from etude.cli.app import etude
+from etude.cli.app import etude, of_click
 from etude.cli.render import taken
 from etude.errors import UsageError
 from etude.report.notebook import Cell
@@ -34,5 +34,5 @@ def command(text: str) -> Cell:
         try:
             etude.main(words[words[:1] == ["etude"] :], prog_name="etude", standalone_mode=False)
         except click.ClickException as error:
-            raise UsageError(error.format_message()) from error
+            raise UsageError(of_click(error)) from error
     return Cell(views[0] if len(views) == 1 else View("", "", tuple(views), [view.plain for view in views]))
