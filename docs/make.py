@@ -1,18 +1,16 @@
 """Makes the tables and pictures of the pages, from records and from the networks themselves: python docs/make.py (`make docs`)
 
-A record is the output of a command, kept as it came; `python docs/make.py --measure` makes the last two anew (a quarter of an hour):
+A record is the output of a command, kept as it came, but for where FOLDER lies. `python docs/make.py --measure` makes depth.json and
+degradation.json anew (a quarter of an hour); the others take longer, or data:
     etude reproduce lecture --seeds 3 --json > docs/records/lecture-laptop.json
     etude reproduce lecture --budget paper --seeds 3 --json > docs/records/lecture-paper.json
-    python benchmarks/lecture.py                                    (writes benchmarks/lecture.json)
+    etude reproduce resnet --seeds 5 --data FOLDER --json > docs/records/resnet-laptop.json    (an hour; so for the two other papers)
+    python benchmarks/paper.py "resnet20*" --runs RUNS --data FOLDER       (hours; RUNS/paper.json)
     etude explain --depth 8,20,56,110 --json > docs/records/depth.json
-    python benchmarks/degradation.py                                (writes docs/records/degradation.json)
     etude audit --json > docs/records/audit.json                    (an hour, and the package index)
-    etude reproduce resnet --seeds 5 --data FOLDER --json > docs/records/resnet-laptop.json    (an hour; where FOLDER lies is left out)
-    python benchmarks/paper.py "resnet20*" --runs RUNS --data FOLDER       (hours; RUNS/paper.json; where FOLDER lies is left out)
-    python benchmarks/exports.py                                    (writes docs/records/exports.json, hours)
-    python benchmarks/engines.py                                    (writes docs/records/engines.json, a quarter of an hour)
-    python benchmarks/finetune.py --data FOLDER                     (writes docs/records/finetune.json, a quarter of an hour)
-    python benchmarks/streaming.py                                  (writes docs/records/streaming.json, five minutes)
+    python benchmarks/lecture.py                                    (writes benchmarks/lecture.json)
+and by `python benchmarks/NAME.py`, which says how long it takes, docs/records/NAME.json of degradation, engines, exports, finetune, many,
+precision (one a data set), processes, steps, streaming.
 """
 
 import json
