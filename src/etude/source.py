@@ -83,6 +83,8 @@ class Script:
 
 def why_unreadable(error: BaseException) -> str:
     """What is wrong with a file whose text cannot be read."""
+    if isinstance(error, UnicodeDecodeError) and not error.encoding.startswith("utf-8"):
+        return f"its first lines say that it is in {error.encoding}, and it is not: take that out, or save it so"
     if isinstance(error, UnicodeDecodeError) or "encoding declaration" in str(error):
         return "it is not saved as UTF-8: choose that encoding in your editor, and save it again"
     return f"{type(error).__name__}: {error}"

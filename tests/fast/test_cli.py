@@ -27,10 +27,19 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         assert run(capsys, name, "--help")[0] == 0
 
 
-@pytest.mark.parametrize("words", [(), ("practice",), ("runs",), ("data",)], ids=" ".join)
-def test_a_list_of_commands_breaks_off_nowhere(capsys: pytest.CaptureFixture[str], words: Sequence[str]) -> None:
-    lines = run(capsys, *words, "--help")[1].splitlines()[1:]
-    assert not [line for line in lines if line.endswith("...") or len(line) > 80]
+def test_help_says_what_every_command_is_for_in_its_own_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run(capsys, "--help")[1].splitlines()
+    for verbs in cli.VERBS.values():
+        for name, (_, what) in verbs.items():
+            assert [line.split(maxsplit=1) for line in lines if line.startswith(f"  {name} ")] == [[name, what]]
+
+
+@pytest.mark.parametrize("group", ["practice", "runs", "data"])
+def test_a_list_of_commands_breaks_off_nowhere(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, group: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run(capsys, group, "--help")[1].splitlines()
+    assert not [line for line in lines[1:] if line.endswith("...")]
 
 
 @pytest.mark.parametrize("words", [(), ("runs",), ("data",)], ids=" ".join)
@@ -228,5 +237,8 @@ def test_a_command_in_a_cell_is_split_as_in_a_shell(monkeypatch: pytest.MonkeyPa
         cell.command("show 'resnet20")
     with pytest.raises(UsageError, match=r"^Missing argument 'NAME'; usage: etude show \[OPTIONS\] NAME"):
         cell.command("show")
+    with pytest.raises(UsageError, match=r"^Usage: etude runs .*\n") as caught:
+        cell.command("runs")
+    assert "\nCommands:\n  ls " in str(caught.value)
     monkeypatch.setattr(sys, "platform", "win32")
     assert cell.words_of(r'explain C:\me\net.py:Net "C:\a b\n.py"') == ["explain", r"C:\me\net.py:Net", r"C:\a b\n.py"]

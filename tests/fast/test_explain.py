@@ -346,6 +346,7 @@ FILES = {
     "net.py": "from torch import nn\nfrom parts import width\nclass Net(nn.Sequential):\n    def __init__(self, out=width):\n"
     "        super().__init__(nn.Conv2d(3, out, 3), nn.ReLU())\nmade = nn.ReLU()\n",
     "parts.py": "width = 4\n",
+    "volumes.py": "from torch import nn\nnet = nn.Sequential(nn.Conv3d(3, 4, 3))\n",
     "digits.py": "from torch import nn\nnet = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\n",
     "several.py": "from torch import nn\nclass Net(nn.Module):\n    part = Block\nclass Other(nn.Module):\n    part = Block\n"
     "class Block(nn.Module):\n    pass\n",
@@ -419,7 +420,8 @@ def test_long_names_fit_a_terminal() -> None:
         (("FILES/several.py",), 2, "which network? Net (line 2), Other (line 4); blocks: Block (line 6). Write FILES/several.py:Net"),
         (("FILES/parts.py",), 2, "has no network of its own"),
         (("FILES/net.py:Nett", "--input", "3x8x8"), 2, "has no `Nett`; did you mean Net?"),
-        (("FILES/net.py:Net",), 2, "which images does it take? Add --input CxHxW, such as --input 3x32x32\n"),
+        (("FILES/net.py:Net",), 2, "which images does it take? Add --input CxHxW, such as --input 3x32x32, on which it runs\n"),
+        (("FILES/volumes.py",), 2, "which images does it take? Add --input CxHxW, such as --input 3x32x32\n"),
         (("FILES/digits.py",), 2, "which images does it take? Add --input CxHxW, such as --input 1x28x28, on which it runs\n"),
         (("C:\\x\\net.py",), 1, "C:\\x\\net.py: no such file"),
         (("C:\\x\\net.py:Net",), 1, "C:\\x\\net.py: no such file"),

@@ -190,7 +190,7 @@ WANTS = "class Net(nn.Module):\n    def __init__(self, block, n): pass\n    def 
         (BLOCK + "class Other(Block): pass\n", "Other"),
         ("a = nn.Sequential(nn.ReLU())\nnet = nn.Sequential(a)\nx = torch.ones(3)\n", "net"),
         ("net = models.resnet18()\nopt = SGD(net.parameters())\n", "net"),
-        ("class Data(Dataset): pass\n", "has no network of its own; expected a class with a forward; it defines Data. Write"),
+        ("class Data(Dataset): pass\n", "has no network of its own; expected a class with a forward; it defines Data (line 1). Write"),
         ("net = 3\n", "has no network of its own; expected a class with a forward. Write"),
     ],
 )  # fmt: skip
@@ -291,6 +291,11 @@ def test_who_names_a_class_that_wants_values_is_told_how_to_make_it(tmp_path: Pa
     assert failure(f"{file}:made").endswith(f"needs n; give it as in '{file}:made(n=…)', or name what makes it: small")
     file.write_text(f"from torch import nn\n{BLOCK}{WANTS}", encoding="utf-8")
     assert failure(f"{file}:Net").endswith(f"needs block, n; give it as in '{file}:Net(block=Block, n=…)'")
+    file.write_text(f"from torch import nn\n{WANTS}def made(block, n): return Net(block, n)\n", encoding="utf-8")
+    assert failure(f"{file}:made").endswith(f"needs block, n; give it as in '{file}:made(block=…, n=…)'")
+    loss = "class Loss(nn.Module):\n    def forward(self, x, y): return x\n"
+    file.write_text(f"from torch import nn\n{loss}{WANTS}", encoding="utf-8")
+    assert failure(f"{file}:Net").endswith(f"give it as in '{file}:Net(block=…, n=…)'")
 
 
 @pytest.mark.parametrize(
@@ -304,6 +309,12 @@ def test_a_file_that_is_not_saved_as_utf_8_says_so(tmp_path: Path, first: str, e
         assert module_of(f"{file}:Net").name == "网络"
     else:
         assert failure(f"{file}:Net").endswith("it is not saved as UTF-8: choose that encoding in your editor, and save it again")
+
+
+def test_a_file_that_declares_another_encoding_than_it_has_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_bytes("# coding: gbk\n# 你好吗\nfrom torch import nn\nclass Net(nn.ReLU): pass\n".encode())
+    assert failure(f"{file}:Net").endswith("its first lines say that it is in gbk, and it is not: take that out, or save it so")
 
 
 def test_what_a_class_has_is_named_with_it(tmp_path: Path) -> None:

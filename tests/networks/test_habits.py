@@ -200,6 +200,11 @@ HABITS: list[tuple[type[Net], str, str]] = [
         "departs",
         "as in the paper; your units.0.projection.0.weight (16×16×1×1) and 8 more parameters are never used (section 4.2; Table 6)",
     ),
+    (
+        of(made=lambda self: self.register_parameter("device", nn.Parameter(torch.empty(0)))),
+        "departs",
+        "your device (0) is never used, and the table has no layer for it",
+    ),
     (of(made=mlp), "departs", "fc (your fc.0) has 32 features where the paper has 10; ReLU follows fc"),
     (of(made=started_at(0.0)), "departs", "the weights of conv3_x.0.conv1 all start at 0; the paper starts them at random"),
     (of(made=started_at(float("nan"))), "departs", "the weights of conv3_x.0.conv1 start with NaN or infinity among them"),
@@ -216,7 +221,7 @@ def test_a_habit_and_what_is_said_of_it(network: type[Net], verdict: str, words:
     assert english_in(verification_view(report)) == set()
 
 
-DEFAULT = "the convolutions start as torch draws them by default; the paper has the initialisation of He 2015, of six times the variance"
+DEFAULT = "the convolutions start as torch draws them by default; the paper has the initialisation of He 2015"
 
 
 def redrawn(draw: Callable[[nn.Conv2d], object], every: int = 1) -> Callable[[Any], None]:

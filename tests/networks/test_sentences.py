@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 import etude
 from etude.models import lecture
-from etude.models.resnet import BasicBlock
+from etude.models.resnet import BasicBlock, PlainBlock
 from etude.views.verification import verification_view
 from sentences import equal_on_both_sides
 from translated import english_in
@@ -82,6 +82,26 @@ def unit(channels: int, width: int, stride: int) -> nn.Module:
 def widens(model: Any) -> None:
     model.conv1, model.norm1, model.fc = nn.Conv2d(3, 24, 3, padding=1, bias=False), nn.BatchNorm2d(24), nn.Linear(96, 10)
     model.conv2_x, model.conv3_x, model.conv4_x = unit(24, 24, 1), unit(24, 48, 2), unit(48, 96, 2)
+
+
+def widens_the_first(model: Any) -> None:
+    model.conv1, model.norm1 = nn.Conv2d(3, 24, 3, padding=1, bias=False), nn.BatchNorm2d(24)
+    model.conv2_x, model.conv3_x = unit(24, 24, 1), unit(24, 32, 2)
+
+
+class TwiceAsLong(BasicBlock):
+    """One unit of four convolutions."""
+
+    def __init__(self) -> None:
+        super().__init__(32, 32, 1, nn.BatchNorm2d, "A")
+        self.more = PlainBlock(32, 32, 1, nn.BatchNorm2d)
+
+    def residual(self, x: Tensor) -> Tensor:
+        return self.more.residual(F.relu(super().residual(x)))
+
+
+def lengthens_by_one_of_four(model: Any) -> None:
+    model.conv3_x.append(TwiceAsLong())
 
 
 def lengthens(model: Any) -> None:
@@ -166,6 +186,13 @@ CASES: list[tuple[str, dict[str, Any], Callable[[Any], None], str]] = [
         {"depth": 8},
         widens,
         "in 7 of 30 operators: conv1 has 24 maps where the paper has 16; conv2_x.0.conv1 … conv4_x.0.conv2 (6 places) have more maps too",
+    ),
+    ("resnet20", {"depth": 8}, widens_the_first, "in 3 of 30 operators: conv1, conv2_x.0.conv1 and conv2_x.0.conv2 have 24 maps where"),
+    (
+        "resnet20",
+        {"depth": 14},
+        lengthens_by_one_of_four,
+        "in 13 of 51 operators: 3×3 conv 32, BN, ReLU, 3×3 conv 32, BN, ReLU, 3×3 conv 32",
     ),
     ("resnet20", {"depth": 8}, narrows, "the zero channels behind conv4_x.0.shortcut are missing"),
     (

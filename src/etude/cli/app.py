@@ -14,7 +14,7 @@ from etude.cli.render import end_line
 from etude.errors import EtudeError, nearest
 from etude.version import VERSION
 
-# by what one wants: each command with the module that has it, and what it is for
+# by what one wants: each command with its module, which is imported when it is asked for, and what it is for
 VERBS = {
     "Read the classics": {
         "ls": ("listing", "the networks; the recipes, the trained weights"),
@@ -35,7 +35,7 @@ VERBS = {
     },
     "Train and reproduce": {
         "train": ("train", "a network by a recipe, or on your own images"),
-        "reproduce": ("reproduce", "the results of a paper, judged by rules that stand before"),
+        "reproduce": ("reproduce", "the results of a paper, judged by rules that were fixed before"),
         "runs": ("runs", "what was trained, and what it gets wrong"),
         "cp": ("listing", "a recipe as a file of yours, to edit it"),
         "data": ("data", "the data sets: which are here, and get one"),
@@ -93,7 +93,7 @@ def run(arguments: list[str] | None) -> int:
     except EtudeError as error:
         return fail(in_one_line(error), error.exit_code)
     except click.ClickException as error:
-        if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # of `etude` alone; click 8.1 has none
+        if is_help(error):
             end_line()
             error.show()
             return error.exit_code
@@ -116,8 +116,15 @@ def in_one_line(error: EtudeError) -> str:
     return shown(str(error))
 
 
+def is_help(error: click.ClickException) -> bool:
+    """Whether it is the help of a group that is called alone, as click has it from 8.2 on."""
+    return isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ()))
+
+
 def of_click(error: click.ClickException) -> str:
-    """What click says, in one line; where something is missing, with how the command is called."""
+    """What click says, in one line; where something is missing, with how the command is called. A help stays as it is."""
+    if is_help(error):
+        return error.format_message()
     said = " ".join(error.format_message().split()).removesuffix(".")
     if isinstance(error, click.MissingParameter) and error.ctx:
         command = error.ctx.command_path

@@ -32,8 +32,7 @@ def named(target: Target) -> Target:
     if len(networks) == 1:
         return replace(target, name=next(iter(networks)))
     if not networks:
-        defined = ", ".join(defined_in(script)[:MOST])
-        of_it = f"; it defines {defined}" if defined else ""
+        of_it = f"; it defines {listed(script, defined)}" if (defined := defined_in(script)) else ""
         raise UsageError(f"{target.place} has no network of its own; expected a class with a forward{of_it}. Write {target.place}:NAME")
     of_blocks = f"; blocks: {listed(script, blocks)}" if blocks else ""
     first = next(iter(networks))
@@ -46,9 +45,9 @@ def listed(script: Script, found: Places) -> str:
     return ", ".join(told[:MOST] + [f"{len(told) - MOST} more"] * (len(told) > MOST))
 
 
-def defined_in(script: Script) -> list[str]:
+def defined_in(script: Script) -> Places:
     """The classes and functions at the top level: a class may be a network by what it derives from in another file."""
-    return [node.name for node in script.tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
+    return {node.name: node.lineno for node in script.tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
 
 
 class Contents:
@@ -89,6 +88,10 @@ class Contents:
         parts, handed = self.parts()
         able = {name: node for name, node in self.classes.items() if name not in parts and self.takes_an_image(node)}
         return {name: node for name, node in able.items() if name not in handed} or able
+
+    def layers_beside(self, name: str) -> list[str]:
+        """The other classes that take an image; none beside what is no class."""
+        return [key for key, node in self.classes.items() if key != name and self.takes_an_image(node)] if name in self.classes else []
 
     def parts(self) -> tuple[set[str], set[str]]:
         """The classes that another class mentions or that stand in a Sequential; those in a list, or handed to a class or a function."""

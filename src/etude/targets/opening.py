@@ -229,13 +229,13 @@ def called(target: Target, factory: Any, home: ModuleType, script: Script | None
 
 
 def with_values(target: Target, missing: list[str], script: Script | None) -> str:
-    """How to make what wants values: by typing them, of which a block is that of the file, or by what makes it ready there."""
+    """How to make what wants values: a call with them, where a `block` is the one other layer of the file, or a function that has them."""
     contents = Contents(script.tree) if script else None
-    blocks = [name for name in contents.classes if name != target.name] if contents else []
+    blocks = contents.layers_beside(target.name) if contents else []
     known = {"block": blocks[0]} if len(blocks) == 1 else {}
     values = ", ".join(f"{name}={known.get(name, '…')}" for name in missing)
-    ready = list(contents.makers(target.name)) if contents else []
-    or_ready = f", or name what makes it: {' or '.join(ready[:MOST_MAKERS])}" if ready else ""
+    ready = list(contents.makers(target.name))[:MOST_MAKERS] if contents else []
+    or_ready = f", or name what makes it: {', '.join(ready)}" if ready else ""
     return f"give it as in '{replace(target, arguments=(), options={})}({values})'{or_ready}"
 
 

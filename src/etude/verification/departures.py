@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from torch import nn
@@ -20,7 +20,7 @@ from etude.verification.trace import Event, Trace, same_numbers
 
 MOST_NAMES = 3  # places, and departures, that a sentence names one by one
 UNLIKE = "{who}{yours} [gives|give] other numbers than such a layer makes of the same"
-PLURAL = "the zero channels"
+PLURAL = "the zero channels"  # are several also at one place
 BORDERS = {"zeros": "zeros", "reflect": "reflected pixels", "replicate": "the nearest pixels", "circular": "the other side's pixels"}
 ORDINALS = ("first", "second", "third", "fourth")
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
@@ -158,7 +158,7 @@ class Words:
         names = [self.subject(edit) for edit in edits]
         who = listed(names) if len(names) <= MOST_NAMES else f"{names[0]} … {names[-1]} ({len(names)} places)"
         own = self.own(edits[0]) if len(edits) == 1 else ""
-        many = len(edits) > 1 or names[0].startswith(PLURAL)
+        many = len(edits) > 1 or (names[0].startswith(PLURAL) and edits[0].kind != "extra")
         said = re.sub(r"\[(\w*)\|(\w+)\]", r"\2" if many else r"\1", said)
         return said.format(who=who, yours=f" (your {own})" if own else "")
 
@@ -391,8 +391,9 @@ class Words:
         first, last = self.blocks[unit]
         once, there = kernels(self.steps, range(first, last + 1)), kernels(self.events, edit.events)
         times = max(1, len(there) // max(1, len(once)))
-        joined = any(self.events[i].op in JOINS for i in edit.events) == any(s.op in JOINS for s in self.steps[first : last + 1])
-        return times if there == once * times and joined else 0
+        joins, of_unit = joins_in(self.events[i] for i in edit.events), joins_in(self.steps[first : last + 1])
+        alike = bool(joins) == bool(of_unit) and (times == 1 or joins >= times * of_unit)
+        return times if there == once * times and alike else 0
 
     def join_behind(self, steps: Sequence[int]) -> int:
         index = steps[-1]
@@ -414,6 +415,10 @@ def differences(step: Step, event: Event, numbers: bool = True) -> Iterator[tupl
         else:
             word = "share" if fact == "factor" and step.op == "dropout" else fact
             yield in_words(word, getattr(event, fact)), in_words(word, getattr(step, fact))
+
+
+def joins_in(operators: Iterable[Operator]) -> int:
+    return sum(one.op in JOINS for one in operators)
 
 
 def in_words(fact: str, value: object) -> str:

@@ -17,7 +17,7 @@ from etude.verification.statistics import home
 from etude.verification.trace import AgainWithoutChance, Trace
 from etude.wording import size
 
-ROUNDED = 1e-6
+ROUNDED = 1e-6  # of torch's bound, by which a number that is drawn may lie beyond it
 DEVIATIONS = 5  # by which the mean square of numbers that are drawn evenly may be off; of n it has √(0.8/n)
 SAME_WAY = 1e-4  # of the largest step of a running statistic, by which those of other channels may be off
 
@@ -48,19 +48,17 @@ class Invariants:
 
     def unused(self, module: nn.Module) -> Iterator[Departure]:
         """Every number of a parameter is in one place of the table."""
-        times, named = (
-            self.training.parts.counted(use for binding in self.layers() for use in binding.uses),
-            dict(module.named_parameters()),
-        )
+        times = self.training.parts.counted(use for binding in self.layers() for use in binding.uses)
+        named = dict(module.named_parameters())
         idle = {name: own for name, own in named.items() if id(own) in self.cold or not times[id(own)].any()}
         if idle:
             no_layer = f"the table has no layer for {'it' if len(idle) == 1 else 'them'}"
             yield Departure("", f"{never_used(idle)}, and {no_layer} ({self.at})")
-        for name, own in named.items():
-            count, your = times[id(own)], f"your {name} ({size(own.shape)})"
+        for name in [name for name in named if name not in idle]:
+            count, your = times[id(named[name])], f"your {name} ({size(named[name].shape)})"
             if count.max() > 1:
                 yield Departure("", f"of {your} {int((count > 1).sum()):,} numbers are used in two layers at once ({self.at})")
-            elif name not in idle and not count.all():
+            elif not count.all():
                 yield Departure("", f"of {your} {int((count == 0).sum()):,} numbers are never used ({self.at})")
 
     def layers(self) -> Iterator[Binding]:

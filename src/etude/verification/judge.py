@@ -515,9 +515,9 @@ class Judge:
 
     def starts_otherwise(self) -> Iterator[str]:
         """What the paper says of first weights that are left to torch, as a remark."""
-        fact = self.paper.facts.get(f"recipe_{'cifar' if max(self.network.input) == CIFAR_SIDE else 'imagenet'}_initialisation")
+        fact = self.paper.facts.get(f"recipe_{'cifar' if self.network.input[1] == CIFAR_SIDE else 'imagenet'}_initialisation")
         if fact and self.network.kind != "departs":
-            said = f"the paper has the initialisation of {fact.value}, of six times the variance ({fact.at})"
+            said = f"the paper has the initialisation of {fact.value} ({fact.at})"
             yield f"the convolutions start as torch draws them by default; {said}"
 
 

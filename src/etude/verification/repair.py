@@ -230,16 +230,17 @@ class Repair:
                 yield self.followed(state, values, bindings={**state.bindings, index: binding}, agreed=agreed)
         else:
             with contextlib.suppress(*MISFITS):
-                values = self.aligner.plain(self.as_wide(state, step), self.alignment(state, state.bindings))
-                seen = [value for value in values if self.trace.has(value.tensor)]
-                yield self.followed(state, seen or values, agreed=agreed)
+                alignment = self.alignment(state, state.bindings)
+                tried = [self.aligner.plain(one, alignment) for one in (step, *self.as_wide(state, step))]
+                seen = [value for values in tried for value in values if self.trace.has(value.tensor)]
+                yield self.followed(state, seen or tried[0], agreed=agreed)
 
-    def as_wide(self, state: State, step: Step) -> Step:
-        """With channels of zeros in proportion to the maps that there are, of which the module may have other numbers than the table."""
-        if step.op != "pad" or step.inputs[0] < 0:
-            return step
-        have, wanted = state.given(step.inputs[0])[0].tensor.shape[1], self.steps[step.inputs[0]].shape[0]
-        return replace(step, shape=(have * step.shape[0] // wanted, *step.shape[1:]))
+    def as_wide(self, state: State, step: Step) -> Iterator[Step]:
+        """Channels of zeros in proportion to the maps that there are, where the module has other numbers of them than the table."""
+        if step.op == "pad" and step.inputs[0] >= 0:
+            have, wanted = state.given(step.inputs[0])[0].tensor.shape[1], self.steps[step.inputs[0]].shape[0]
+            if have != wanted:
+                yield replace(step, shape=(have * step.shape[0] // wanted, *step.shape[1:]))
 
     def weighted(self, state: State, bindings: dict[int, Binding]) -> Iterator[tuple[Binding, list[Value]]]:
         """The next operator with weights that are near and not bound."""

@@ -21,7 +21,7 @@ from etude.operator import Shape
 from etude.source import placed
 from etude.targets.opening import cause_of
 from etude.verification.limited import is_foreign, is_out_of_memory
-from etude.verification.prepare import in_mode
+from etude.verification.prepare import eagerly, in_mode
 from etude.verification.trace import EventRecorder
 from etude.wording import size
 
@@ -132,13 +132,13 @@ def first_run(module: nn.Module, images: Iterator[Image] | Sequence[Image], clas
 
 
 def image_is_missing(target: object, module: nn.Module) -> UsageError:
-    """What to raise where nobody says which images a module takes: with one of those that people use, if it runs on any."""
+    """What to raise where nobody says which images a module takes: with the first that it runs on of those that people use."""
     ask = f"{target}: which images does it take? Add --input CxHxW, such as --input "
-    try:
-        image = first_run(in_mode(module, training=False), images_to_try(USUAL), 0).image
-    except Stopped:
-        return UsageError(ask + "x".join(map(str, USUAL)))
-    return UsageError(f"{ask}{'x'.join(map(str, image))}, on which it runs")
+    for image in images_to_try(USUAL):
+        with contextlib.suppress(Exception), torch.no_grad(), eagerly():
+            in_mode(module, training=False)(torch.zeros(2, *image))
+            return UsageError(f"{ask}{'x'.join(map(str, image))}, on which it runs")
+    return UsageError(ask + "x".join(map(str, USUAL)))
 
 
 def stopped(module: nn.Module, stops: Sequence[Stop]) -> Stopped:

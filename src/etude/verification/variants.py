@@ -40,7 +40,8 @@ def variant_of(name: str, options: dict[str, Any], module: nn.Module, trace: Tra
             continue
         if sum(step.parameters for step in steps) == parameters and computes(steps, module, trace):
             own = facts_of(other)[1].given
-            known = {**own, **{word: value for word, value in options.items() if own.get(word) == asked.get(word)}}
+            asked_of_both = {word: value for word, value in options.items() if own.get(word) == asked.get(word)}  # goes without saying
+            known = {**own, **asked_of_both}
             given = ", ".join(f"{word}={value}" for word, value in words.items() if known[word] != value)
             return f"{other} with {given}" if given else other
     return ""
