@@ -36,6 +36,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "exercise": {},
     "first": {},
     "frequent": {},
+    "gives_classes": {},
     "help": {"name": "conv1x1"},
     "help_live": {"name": "conv1x1"},
     "hidden_layers": {"names": "blocks"},

@@ -1,5 +1,6 @@
 """What code out there does with a network, habit by habit: a ResNet of 8 layers in which one thing is done otherwise."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -7,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 import etude
 from etude import verify
+from etude.verification.judge import NOT_COPIED
 from etude.views.verification import verification_view
 from sentences import equal_on_both_sides
 from translated import english_in
@@ -137,6 +140,27 @@ def spare_and_biased(self: Any) -> None:
     self.conv1 = nn.Conv2d(3, 16, 3, 1, 1)
 
 
+def seen_on_the_way(self: Any, x: Tensor) -> Tensor:
+    """As code that keeps what it saw last, in a list."""
+    self.seen = [self.stem(x)]
+    return self.fc(self.pool(self.units(self.seen[0])))
+
+
+def checkpointed(self: Any, x: Tensor) -> Tensor:
+    """As code that saves memory from the image on, the old way."""
+    x = checkpoint(lambda x: self.units[0](self.stem(x)), x, use_reentrant=True)
+    return self.fc(self.pool(self.units[2](self.units[1](x))))
+
+
+def with_a_head(self: Any) -> None:
+    self.aux = nn.Linear(32, 10)
+
+
+def with_what_the_head_gives(self: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    x = self.units[1](self.units[0](self.stem(x)))
+    return self.fc(self.pool(self.units[2](x))), self.aux(x.mean((2, 3)))
+
+
 def mlp(self: Any) -> None:
     self.fc = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
 
@@ -207,7 +231,22 @@ HABITS: list[tuple[type[Net], str, str]] = [
     ),
     (of(made=mlp), "departs", "fc (your fc.0) has 32 features where the paper has 10; ReLU follows fc"),
     (of(made=started_at(0.0)), "departs", "the weights of conv3_x.0.conv1 all start at 0; the paper starts them at random"),
-    (of(made=started_at(float("nan"))), "departs", "the weights of conv3_x.0.conv1 start with NaN or infinity among them"),
+    (of(made=started_at(float("nan"))), "departs", "conv3_x.0.conv1 starts with NaN or infinity among its weights"),
+    (
+        of(made=lambda self: nn.init.constant_(self.norm1.weight, torch.nan)),
+        "departs",
+        "norm1 starts with NaN or infinity among its weights",
+    ),
+    (of(made=lambda self: setattr(self, "acts", [nn.ReLU(), nn.ReLU()]), end=lambda self, x: x), "faithful", ""),
+    (of(end=lambda self, x: (x > 0, x)), "faithful", ""),
+    (of(end=lambda self, x: x if self.training else x.argmax(1)), "departs", "`forward` gives whole numbers, as classes are counted"),
+    (of(forward=seen_on_the_way), "faithful", ""),
+    (of(forward=checkpointed), "departs", "no gradient reaches your conv1.weight and 8 more in training, where images want none"),
+    (
+        of(made=with_a_head, forward=with_what_the_head_gives),
+        "departs",
+        "your aux.weight (10×32) and 1 more parameter take part only in something else, and the table has no layer for them",
+    ),
 ]
 
 
@@ -262,6 +301,36 @@ def test_who_leaves_the_first_weights_to_torch_is_told(
     assert [said for said in report.notes if "by default" in said] == [note] * bool(note)
     assert english_in(verification_view(report)) == set()
     assert not [said for said in verify(model, name, trained=True, **options).notes if "by default" in said]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_network_that_cannot_be_copied_stays_as_it_is() -> None:
+    net: Any = etude.build("resnet20", depth=8)
+    net.lock = threading.Lock()
+    before = {name: own.clone() for name, own in net.state_dict().items()}
+    for report in (verify(net, "resnet20", depth=8), etude.identify(net)):
+        assert (report.verdict, report.sentence) == ("could not judge", NOT_COPIED)
+    assert all(torch.equal(own, before[name]) for name, own in net.state_dict().items())
+    assert all(own.requires_grad for own in net.parameters())
+    assert verify(lambda: net, "resnet20", depth=8).verdict == "faithful"  # which is made to be judged
+
+
+def test_what_was_seen_last_does_not_stand_in_the_way_of_a_copy() -> None:
+    net = of(forward=seen_on_the_way)()
+    F.cross_entropy(net(torch.randn(2, 3, 32, 32)), torch.zeros(2, dtype=torch.int64)).backward()
+    before = net.conv1.weight.detach().clone()
+    assert verify(net, "resnet20", depth=8).verdict == "faithful"
+    assert torch.equal(net.conv1.weight, before) and net.conv1.weight.dtype is torch.float32
+
+
+def test_a_network_in_float64_is_judged() -> None:
+    assert verify(etude.build("resnet20", depth=8).double(), "resnet20", depth=8).verdict == "faithful"
+
+
+def test_one_logit_keeps_its_batch() -> None:
+    net: Any = etude.build("resnet20", depth=8, classes=1)
+    net.register_forward_hook(lambda own, given, made: made.squeeze(1))
+    assert not [said for said in verify(net, "resnet20", depth=8, classes=1).notes if "without the batch" in said]
 
 
 def test_frozen_parameters_are_not_said_to_learn() -> None:

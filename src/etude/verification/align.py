@@ -314,8 +314,10 @@ class Aligner:
             if sources(weight) and sources(bias):
                 yield from self.norm(step, x, orders, (weight, bias, mean, variance), event.constants[0])
         if not applied:
-            for vectors in self.by_hand(size, used):
-                yield from self.norm(step, x, orders, vectors, 1e-5)
+            for vectors, statistics in self.homes(size, used):
+                own = statistics[:2] if len(statistics) > 1 else [None, None]  # in training mode any do; eval mode tells which
+                for weight, bias in itertools.permutations(vectors, 2):
+                    yield from self.norm(step, x, orders, (weight, bias, *own), NORM_EPS)
 
     def norm(self, step: Step, x: Tensor, orders: list[Tensor], vectors: tuple[Tensor | None, ...], eps: float) -> Iterator[Binding]:
         for order in orders:
@@ -328,16 +330,20 @@ class Aligner:
                 yield Binding(weight, bias, (id(vectors[0]), id(vectors[1])), place[0], mean, variance, eps)
 
     def by_hand(self, size: int, used: set[int]) -> Iterator[tuple[Tensor | None, ...]]:
-        """Scale, shift, mean and variance of a normalisation that is written out: vectors that stand in one module."""
-        homes: dict[str, list[nn.Parameter]] = {}
-        for name, parameter in self.parameters.items():
-            if parameter.numel() == size and id(parameter) not in used:
-                homes.setdefault(name.rpartition(".")[0], []).append(parameter)
-        for home, fitting in homes.items():
-            statistics = [b for name, b in self.buffers.items() if name.rpartition(".")[0] == home and b.numel() == size]
-            for weight, bias in itertools.permutations(fitting, 2):
+        """Scale, shift, mean and variance of a normalisation that is written out, in every way."""
+        for vectors, statistics in self.homes(size, used):
+            for weight, bias in itertools.permutations(vectors, 2):
                 for mean, variance in itertools.permutations(statistics, 2) if statistics else [(None, None)]:
                     yield weight, bias, mean, variance
+
+    def homes(self, size: int, used: set[int]) -> Iterator[tuple[list[nn.Parameter], list[Tensor]]]:
+        """Of every module that has some: its vectors of that size that are not used, and its buffers."""
+        found: dict[str, list[nn.Parameter]] = {}
+        for name, parameter in self.parameters.items():
+            if parameter.numel() == size and id(parameter) not in used:
+                found.setdefault(name.rpartition(".")[0], []).append(parameter)
+        for home, vectors in found.items():
+            yield vectors, [own for name, own in self.buffers.items() if name.rpartition(".")[0] == home and own.numel() == size]
 
 
 def is_open(event: Event) -> bool:

@@ -4,6 +4,7 @@ One run is looked at first: its operators are counted against those that the pap
 rate) taken from the run. Only of the few with as many parameters the numbers are compared, and only one is verified.
 """
 
+import contextlib
 import functools
 import itertools
 import math
@@ -23,8 +24,8 @@ from etude.operator import Operator
 from etude.papers import Step
 from etude.targets.opening import in_hand
 from etude.verification.facts import facts_of, steps_of
-from etude.verification.judge import default_dtype, in_training, liven, verify
-from etude.verification.prepare import bare, copied, eagerly, in_mode, register_listed
+from etude.verification.judge import NOT_COPIED, default_dtype, in_training, liven, verify
+from etude.verification.prepare import as_usual, bare, copied, eagerly, in_mode, register_listed
 from etude.verification.running import Image, Stopped, first_run, images_to_try
 from etude.verification.trace import Event, ran
 from etude.verification.variants import CHOICES, SHORTCUTS, computes
@@ -46,17 +47,19 @@ def identify(
     target       what to call the module in the report
     trained      whether its weights are no longer those it began with
     """
-    module = in_hand(module)
-    target = target or type(module).__name__
+    own = in_hand(module)
+    target = target or type(own).__name__
     with torch.random.fork_rng(devices=[]), default_dtype(torch.float32), eagerly():
-        module = bare(copied(module))
+        if (copy := copied(own)) is module:
+            return Identification(target, "could not judge", NOT_COPIED)
+        module = as_usual(bare(copy))
         try:
             seen = Seen.of(copied(module), input_shape)  # whose lazy layers would be made for the first image that is tried
         except Stopped as error:
             return Identification(target, "could not judge", str(error))
         candidates = seen.candidates()
         best = most_alike(module, seen, candidates)
-        report = verify(module, best.name, input_shape=input_shape, target=target, trained=trained, **best.options)
+        report = verify(lambda: module, best.name, input_shape=input_shape, target=target, trained=trained, **best.options)
     return identification(target, report, best, candidates)
 
 
@@ -78,12 +81,15 @@ def most_alike(module: nn.Module, seen: "Seen", candidates: Sequence["Candidate"
     same = [one for one in candidates if one.parameters == seen.parameters][:MOST_ALIKE]
     if len(same) < 2:
         return (same or candidates)[0].network
-    with default_dtype(torch.float64):
-        double = copied(module).double()
+    with contextlib.suppress(Exception), default_dtype(torch.float64):  # what does not run so, `verify` says
+        double = copied(module)
+        register_listed(double)
+        double.double()
         images = torch.randn(4, *seen.image)
         liven(double, images, whole_output(double))
         trace = in_training(double, images, whole_output(double))
         return next((one.network for one in same if computes(one.steps, double, trace)), same[0].network)
+    return same[0].network
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from etude.verification.departures import Departure
 from etude.verification.parts import sources
 from etude.verification.prepare import copied, in_its_type, in_mode, without_graph
 from etude.verification.statistics import home
-from etude.verification.trace import AgainWithoutChance, Trace
+from etude.verification.trace import AgainWithoutChance, Trace, gradients_of, ran
 from etude.wording import size
 
 ROUNDED = 1e-6  # of torch's bound, by which a number that is drawn may lie beyond it
@@ -51,9 +51,14 @@ class Invariants:
         times = self.training.parts.counted(use for binding in self.layers() for use in binding.uses)
         named = dict(module.named_parameters())
         idle = {name: own for name, own in named.items() if id(own) in self.cold or not times[id(own)].any()}
-        if idle:
-            no_layer = f"the table has no layer for {'it' if len(idle) == 1 else 'them'}"
-            yield Departure("", f"{never_used(idle)}, and {no_layer} ({self.at})")
+        used = given_to_operators(self.training)
+        for told, some in (
+            (never_used, {name: own for name, own in idle.items() if id(own) not in used}),
+            (used_elsewhere, {name: own for name, own in idle.items() if id(own) in used}),
+        ):
+            if some:
+                no_layer = f"the table has no layer for {'it' if len(some) == 1 else 'them'}"
+                yield Departure("", f"{told(some)}, and {no_layer} ({self.at})")
         for name in [name for name in named if name not in idle]:
             count, your = times[id(named[name])], f"your {name} ({size(named[name].shape)})"
             if count.max() > 1:
@@ -67,12 +72,16 @@ class Invariants:
 
     def starting_weights(self) -> Iterator[Departure]:
         """The first convolution whose weights all start at one number, or layer with some at none; a last layer may well start at zero."""
-        for index in [i for i, step in enumerate(self.steps) if step.op in ("conv", "linear") and self.initial]:
-            step, weight = self.steps[index], self.training.parts.given(self.found.bindings[index].uses[0], self.initial).flatten()
-            alike = len(weight) > 1 and bool((weight == weight[0]).all())
-            if (alike and step.op == "conv") or not weight.isfinite().all():
-                how = f"all start at {weight[0]:g}" if alike else "start with NaN or infinity among them"
-                yield Departure(step.path, f"the weights of {step.path} {how}; {self.whose} starts them at random ({step.at})")
+        for index in [i for i in self.found.bindings if self.initial]:
+            step, uses = self.steps[index], self.found.bindings[index].uses
+            own = [self.training.parts.given(use, self.initial).flatten() for use in uses]
+            alike = step.op == "conv" and len(own[0]) > 1 and bool((own[0] == own[0][0]).all())
+            if alike and own[0].isfinite().all():
+                said = f"the weights of {step.path} all start at {own[0][0]:g}"
+                yield Departure(step.path, f"{said}; {self.whose} starts them at random ({step.at})")
+                return
+            if not all(numbers.isfinite().all() for numbers in own):
+                yield Departure(step.path, f"{step.path} starts with NaN or infinity among its weights ({step.at})")
                 return
 
     def drawn_by_default(self) -> bool:
@@ -126,6 +135,22 @@ def cut(trained: Trace) -> Iterator[Departure]:
     for event in trained.cut[:1]:
         where = f" in your {event.path}" if event.path else ""
         yield Departure("", f"it computes the table's function, and other gradients: none passes through {label(event)}{where}", event.line)
+
+
+def asleep_without(module: nn.Module, call: Callable[[Tensor], Any], images: Tensor, cold: frozenset[int]) -> Iterator[Departure]:
+    """Parameters that a gradient reaches only where images want one too, which they do not in training: a checkpoint drops it.
+
+    cold  ids of those that none reaches in any case
+    """
+    run = ran(in_mode(module, training=True), images.clone(), call)
+    loss = sum((out.sum() for out in run.outputs if out.is_floating_point()), torch.zeros(()))
+    named = {name: own for name, own in module.named_parameters() if own.requires_grad and id(own) not in cold}
+    given = gradients_of(loss, list(named.values()))
+    names = [name for name, gradient in zip(named, given, strict=True) if gradient is None]
+    if names:
+        who = f"your {names[0]}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+        lost = f"no gradient reaches {who} in training, where images want none"
+        yield Departure("", f"{lost}; `checkpoint(…, use_reentrant=False)` lets it pass")
 
 
 def batch_statistics(evaluated: Trace, steps: Sequence[Step], found: Alignment) -> Iterator[Departure]:
@@ -282,10 +307,25 @@ def in_half_precision(module: nn.Module) -> Iterator[str]:
 
 
 def never_used(idle: Mapping[str, Tensor]) -> str:
-    """That parameters take no part, the first by its name."""
-    name, first = next(iter(idle.items()))
-    your, more = f"your {name} ({size(first.shape)})", len(idle) - 1
-    return f"{your} and {more} more parameter{'s' * (more > 1)} are never used" if more else f"{your} is never used"
+    """That parameters take no part."""
+    return f"{the_first_of(idle)} {'is' if len(idle) == 1 else 'are'} never used"
+
+
+def used_elsewhere(idle: Mapping[str, Tensor]) -> str:
+    """That parameters take part in something that no output of the table follows from."""
+    return f"{the_first_of(idle)} {'takes' if len(idle) == 1 else 'take'} part only in something else"
+
+
+def the_first_of(parameters: Mapping[str, Tensor]) -> str:
+    """The first by its name, and how many more there are."""
+    name, first = next(iter(parameters.items()))
+    more = len(parameters) - 1
+    return f"your {name} ({size(first.shape)})" + (f" and {more} more parameter{'s' * (more > 1)}" if more else "")
+
+
+def given_to_operators(trace: Trace) -> set[int]:
+    """Ids of the parameters that operators of a run are given."""
+    return {id(source) for event in trace.events for operand in event.operands if operand is not None for source in sources(operand)}
 
 
 def unreached(module: nn.Module, trace: Trace) -> dict[str, nn.Parameter]:
@@ -294,5 +334,5 @@ def unreached(module: nn.Module, trace: Trace) -> dict[str, nn.Parameter]:
     total = sum((out.sum() for out in trace.outputs), torch.zeros(()))
     if total.requires_grad:  # unless all is frozen
         total.backward()
-    given = {id(source) for event in trace.events for operand in event.operands if operand is not None for source in sources(operand)}
+    given = given_to_operators(trace)
     return {name: own for name, own in module.named_parameters() if id(own) not in given and own.grad is None}

@@ -22,6 +22,7 @@ from etude.verification.facts import ends_of, facts_of, steps_at, steps_of
 from etude.verification.invariants import (
     Invariants,
     active_dropouts,
+    asleep_without,
     batch_statistics,
     computed,
     cut,
@@ -39,6 +40,7 @@ from etude.verification.limited import is_out_of_memory
 from etude.verification.limits import SMALL_SIDE, images_for
 from etude.verification.normal import normal
 from etude.verification.prepare import (
+    as_usual,
     bare,
     copied,
     eagerly,
@@ -56,6 +58,7 @@ from etude.verification.variants import far_from, variant_of
 from etude.verification.verdict import Level, State, Verification, Word
 from etude.wording import size
 
+NOT_COPIED = "it cannot be copied, and would be changed: give its class, a function that makes it, or FILE.py:NAME"
 UNREGISTERED = "it seems to use layers or weights that are not registered with it, which neither `.double()` nor an optimiser reaches"
 RESIZING = {"interpolate", "upsample", "grid_sample"}  # which may do nothing to images of the size that they make
 CIFAR_SIDE = 32
@@ -82,10 +85,12 @@ def verify(
     Raises       UsageError for an unknown network, or an option that its paper's table does not have
     """
     steps = steps_of(against, **options)
-    module = in_hand(module)
+    own = in_hand(module)
     with torch.random.fork_rng(devices=[]), default_dtype(torch.float32), eagerly():
-        module = bare(copied(module))
-        return Judge(module, against, options, steps, input_shape, target or type(module).__name__, trained).report()
+        if (copy := copied(own)) is module:
+            return Verification(target or type(own).__name__, write_call(against, options), "could not judge", NOT_COPIED, ())
+        bared = as_usual(bare(copy))
+        return Judge(bared, against, options, steps, input_shape, target or type(bared).__name__, trained).report()
 
 
 @contextlib.contextmanager
@@ -252,14 +257,12 @@ class Judge:
     def counts(self) -> Trace:
         """Parameters and multiply-adds."""
         model, counter = in_mode(copied(self.module), training=False), FlopCounterMode(display=False)  # which asks for what has gradients
-        for parameter in model.parameters():
-            parameter.requires_grad_(False)
 
         def counted(image: Tensor) -> Any:
             with counter:
                 return model(image)
 
-        with torch.no_grad():
+        with without_graph(model), torch.no_grad():
             run = ran(model, torch.randn(1, *self.shape), counted)
         products = [step for step in self.steps if step.op in ("conv", "linear")]
         parameters = list(self.module.parameters())
@@ -400,12 +403,13 @@ class Judge:
         ours = run_table(self.steps, found, copy_, training=True)
         pairs = []
         for index in ends_of(self.steps):
-            match = next((out for out in trained.outputs if same_numbers(out, ours[index])), None)
+            match = next((out for out in trained.outputs if out.is_floating_point() and same_numbers(out, ours[index])), None)
             if match is None:
                 self.level("L4", "fail", f"{self.steps[index].path} is not among what forward returns")
                 raise Departs(self.returned(index, trace, found))
             pairs.append((match.reshape(ours[index].shape), ours[index]))
         gradients, cold = gradients_differ(self.module, pairs, images, copy_)
+        asleep = list(asleep_without(self.module, self.call(self.module), self.images, cold))
         self.module.eval()
         given, kept = self.images.clone(), snapshot((name, own) for name, own in self.module.named_buffers() if id(own) not in self.plain)
         with torch.no_grad():
@@ -427,6 +431,9 @@ class Judge:
             if in_eval > EQUAL:
                 why = [*batch_statistics(evaluated, self.steps, found), *active_dropouts(evaluated)] or list(self.apart_in_eval(found))
             raise Departs(*why or [Departure("", f"it computes the table's function in training mode, and another in {mode}")])
+        if asleep:
+            self.level("L4", "fail", *lines, *(one.sentence for one in asleep))
+            raise Departs(*asleep)
         self.at_its_own_size(found)
         if written := list(overwritten(self.module, self.before, kept)):
             self.level("L4", "fail", *lines, *(one.sentence for one in written))

@@ -14,13 +14,14 @@ from torch.overrides import TorchFunctionMode
 
 
 def copied(module: nn.Module) -> nn.Module:
-    """A copy to work on. A module that cannot be copied is worked on itself.
+    """A copy to work on; the module itself where it cannot be copied.
 
     What is computed from parameters and kept, as a parametrised weight is, torch copies only without its past, parameters in
     compiled code not as such, and Python no function, which may hold layers in its closure.
     """
-    computed = [value for part in module.modules() for value in vars(part).values() if isinstance(value, Tensor) and not value.is_leaf]
-    functions = [value for part in module.modules() for value in within(vars(part)) if isinstance(value, FunctionType)]
+    held = [value for part in module.modules() for value in within(vars(part))]
+    computed = [value for value in held if isinstance(value, Tensor) and not value.is_leaf]
+    functions = [value for value in held if isinstance(value, FunctionType)]
     known: dict[int, Any] = {id(value): value.detach().clone() for value in computed}
     known |= {id(function): unfilled(function) for function in functions}
     try:
@@ -93,6 +94,16 @@ def bare(module: nn.Module) -> nn.Module:
     return next(module.children()) if around else module
 
 
+def as_usual(module: nn.Module) -> nn.Module:
+    """The module on the processor, and in float32 where all of it is in float64; its numbers are compared in float64 anyway."""
+    own = [tensor for tensor in (*module.parameters(), *module.buffers()) if tensor.is_floating_point()]
+    if any(tensor.device.type not in ("cpu", "meta") for tensor in own):
+        module.cpu()
+    if own and all(tensor.dtype is torch.float64 for tensor in own):
+        module.float()
+    return module
+
+
 def eagerly() -> contextlib.AbstractContextManager[Any]:
     """Within it nothing is compiled, functions with the decorator neither."""
     may_be = "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance")
@@ -143,9 +154,9 @@ def in_its_type() -> contextlib.AbstractContextManager[Any]:
 
 
 def register_listed(module: nn.Module) -> list[str]:
-    """Register layers and parameters in plain lists, tuples and dicts, so that they can be followed like others; their names.
+    """Register layers and parameters in plain lists, tuples and dicts, so that they can be followed; the names of those that matter.
 
-    No optimiser would see them, and `.to(device)` would leave them where they are.
+    No optimiser would see them, and `.to(device)` and `.eval()` would leave them as they are.
     """
     known: set[Any] = {*module.modules(), *module.parameters()}
     found = []
@@ -156,8 +167,15 @@ def register_listed(module: nn.Module) -> list[str]:
                     if isinstance(item, (nn.Module, nn.Parameter)) and item not in known:
                         setattr(part, f"{name}_{number}", item)
                         known.add(item)
-                        found.append(name)
+                        if isinstance(item, nn.Parameter) or follows(item):
+                            found.append(name)
     return list(dict.fromkeys(found))
+
+
+def follows(module: nn.Module) -> bool:
+    """Whether it makes a difference that a layer is registered: it has numbers, or is another one in eval mode."""
+    kinds = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase, nn.RReLU)
+    return any(True for _ in (*module.parameters(), *module.buffers())) or any(isinstance(part, kinds) for part in module.modules())
 
 
 def plain_tensors(module: nn.Module) -> list[tuple[nn.Module, str, Tensor]]:

@@ -35,7 +35,7 @@ def check(
     pointed = Target.read(target).with_options(read_settings(settings))
     try:
         with opened(pointed, run_all=run_all) as made:
-            found = verify(made.module, against, input_shape=shape, target=target, trained=pointed.kind == "run", **given)
+            found = verify(lambda: made.module, against, input_shape=shape, target=target, trained=pointed.kind == "run", **given)
             found = dataclasses.replace(found, notes=(*found.notes, *filter(None, [made.note])))
     except EtudeError as error:
         if not (sentence := cannot_be_made(error)):
@@ -49,7 +49,7 @@ def find(target: str, input_shape: Sequence[int] | None, settings: Sequence[str]
     pointed = Target.read(target).with_options(read_settings(settings))
     try:
         with opened(pointed, run_all=run_all) as made:
-            found = identify(made.module, input_shape=shape_of(input_shape), target=target, trained=pointed.kind == "run")
+            found = identify(lambda: made.module, input_shape=shape_of(input_shape), target=target, trained=pointed.kind == "run")
             found = dataclasses.replace(found, notes=(made.note,) if made.note else ())
     except EtudeError as error:
         if not (sentence := cannot_be_made(error)):

@@ -33,7 +33,7 @@ FIXED = ("linear", "global_avg_pool", "adaptive_avg_pool")  # whose result is as
 ENOUGH = 3  # images on which the same must happen before it is said of all
 
 # what stops a module whatever its image is, the second where it happens in its file
-ALWAYS = {"no_forward", "returns_nothing"}
+ALWAYS = {"no_forward", "returns_nothing", "gives_classes"}
 SLIPS = {
     "result_dropped", "not_flattened", "fixed_batch", "no_attribute", "nothing_set", "no_name", "missing_argument", "not_called",
     "nothing_passed", "no_tensor_there", "method_misspelt", "no_self", "no_super", "misspelt", "misspelt_name", "not_imported",
@@ -188,9 +188,12 @@ def logits(module: nn.Module, image: Shape, images: int, classes: int) -> Tensor
     result = module(torch.randn(images, *image))
     if result is None:
         raise NoLogits(module, "returns_nothing")
-    outputs = list(tensors_in(result))
-    if not outputs:
+    tensors = list(tensors_in(result))
+    if not tensors:
         raise NoLogits(module, "no_tensor", found=type(result).__name__)
+    outputs = [tensor for tensor in tensors if tensor.is_floating_point()]
+    if not outputs:
+        raise NoLogits(module, "gives_classes")
     first = next((out for out in outputs if out.numel() == images * classes), outputs[0])  # which some give behind their features
     if first.numel() == images * classes:
         return first.reshape(images, classes)
@@ -205,7 +208,7 @@ def logits(module: nn.Module, image: Shape, images: int, classes: int) -> Tensor
 def without_batch(module: nn.Module, run: Run) -> Iterator[str]:
     """What to remark of a module that gives a single image without the batch, as `squeeze()` does."""
     first = next(tensors_in(in_mode(module, training=False)(torch.randn(1, *run.image))))
-    if first.dim() < 2:
+    if first.dim() == 0 or (first.dim() == 1 and run.classes > 1):
         yield f"for a single image it gives {size(first.shape) or 'a number'}, without the batch; `flatten(1)` keeps it"
 
 
