@@ -392,6 +392,8 @@ SIZED = [
         "on images of 3×64×64 it computes the table's function, and another one on",
     ),
     (lambda x: F.interpolate(x, (224, 224)), "faithful", ""),
+    (lambda x: F.pad(x, (0, 224 - x.shape[-1], 0, 224 - x.shape[-2])), "faithful", ""),
+    (lambda x: x if x.shape[-1] > 64 else x.flip(-1), "faithful", ""),
 ]
 
 

@@ -145,6 +145,7 @@ class Judge:
         self.initial: dict[int, Tensor] = {}
         self.plain: set[int] = set()  # ids of tensors that it had not registered
         self.before: dict[str, Tensor] = {}  # its parameters when they had been changed, and forward had not run yet
+        self.names: list[tuple[str, Any]] = []  # of the operators of its run on an image of its own size, with their paddings
         self.traced: Trace | None = None
         self.variant = ""
 
@@ -264,6 +265,7 @@ class Judge:
 
         with without_graph(model), torch.no_grad():
             run = ran(model, torch.randn(1, *self.shape), counted)
+        self.names = [(event.name, event.padding) for event in run.events]
         products = [step for step in self.steps if step.op in ("conv", "linear")]
         parameters = list(self.module.parameters())
         self.parameters = sum(p.numel() for p in parameters)
@@ -377,15 +379,16 @@ class Judge:
         return numbers == sum(step.parameters for step in self.steps)
 
     def random_images(self) -> Tensor:
-        """Noise as large as the network's own images, and at most 64×64 where the module takes that and changes no sizes itself."""
+        """Noise as large as the network's own images, and at most 64×64 where the module does with those what it does with its own."""
         torch.manual_seed(0)
         side = min(SMALL_SIDE, *self.network.input[1:])
         if self.shape[1:] != (side, side):
             small = noise(4, (self.shape[0], side, side))
             with contextlib.suppress(Exception), torch.no_grad(), in_its_type():
                 steps_at(self.against, (self.shape[0], side, side), self.options)  # the table takes it too
-                model = in_mode(copied(self.module), training=True)
-                if not RESIZING.intersection(event.name for event in ran(model, small.clone(), self.call(model)).events):
+                model = in_mode(copied(self.module), training=False)
+                names = [(event.name, event.padding) for event in ran(model, small.clone(), model).events]
+                if names == self.names and not RESIZING.intersection(name for name, _ in names):
                     return small
         return noise(images_for(self.steps, min(self.shape[1:])), self.shape)
 
