@@ -327,6 +327,21 @@ def test_a_network_in_float64_is_judged() -> None:
     assert verify(etude.build("resnet20", depth=8).double(), "resnet20", depth=8).verdict == "faithful"
 
 
+@pytest.mark.parametrize("features_first", [True, False])
+def test_logits_for_other_classes_are_told_from_features(features_first: bool) -> None:
+    class WithFeatures(of()):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(64, 100)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+            features = self.pool(self.units(self.stem(x)))
+            return (features, self.fc(features)) if features_first else (self.fc(features), features)
+
+    report = verify(WithFeatures(), "resnet20", depth=8)
+    assert (report.verdict, report.adapted) == ("faithful", ("100 classes in place of 10",)), report.sentence
+
+
 def test_one_logit_keeps_its_batch() -> None:
     net: Any = etude.build("resnet20", depth=8, classes=1)
     net.register_forward_hook(lambda own, given, made: made.squeeze(1))

@@ -181,11 +181,12 @@ def no_image_gives(features: int, module: nn.Module, image: Shape) -> bool:
 
 
 def logits(module: nn.Module, image: Shape, images: int, classes: int) -> Tensor:
-    """For random images the output with as many classes as expected, or else the first, N×classes.
+    """For random images the output with as many classes as expected, or else that of the last linear layer, or the first; N×classes.
 
     Raises NoLogits, and what the module raises.
     """
-    result = module(torch.randn(images, *image))
+    x = torch.randn(images, *image)
+    result = module(x.clone())
     if result is None:
         raise NoLogits(module, "returns_nothing")
     tensors = list(tensors_in(result))
@@ -194,7 +195,9 @@ def logits(module: nn.Module, image: Shape, images: int, classes: int) -> Tensor
     outputs = [tensor for tensor in tensors if tensor.is_floating_point()]
     if not outputs:
         raise NoLogits(module, "gives_classes")
-    first = next((out for out in outputs if out.numel() == images * classes), outputs[0])  # which some give behind their features
+    first = next((out for out in outputs if out.numel() == images * classes), None)
+    if first is None:
+        first = outputs[0] if len(outputs) == 1 else of_the_last_layer(module, x, outputs)
     if first.numel() == images * classes:
         return first.reshape(images, classes)
     if first.dim() == 0 or len(first) != images:
@@ -202,6 +205,15 @@ def logits(module: nn.Module, image: Shape, images: int, classes: int) -> Tensor
     if math.prod(first.shape[2:]) != 1:
         raise NoLogits(module, "no_logits", images=images, found=size(first.shape))
     return first.reshape(images, -1)
+
+
+def of_the_last_layer(module: nn.Module, x: Tensor, outputs: Sequence[Tensor]) -> Tensor:
+    """Of several outputs, as features and logits are, the one as wide as what the last linear layer of a run gives."""
+    recorder = EventRecorder(module, x)
+    with torch.no_grad(), recorder:
+        module(x)
+    widths = [event.shape[0] for event in recorder.trace.events if event.op == "linear"][-1:]
+    return next((out for out in outputs if out.dim() > 1 and out.shape[1] in widths), outputs[0])
 
 
 @torch.no_grad()
