@@ -11,16 +11,16 @@ import dataclasses
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import torch
 from safetensors.torch import save as to_bytes
 
-from etude import data
 from etude.errors import EtudeError
-from etude.files import whole_file
 from etude.train import checkpoint, kept, trained
-from etude.train.job import Job
+from etude.train.job import Job, Means
+from etude.train.loop import load_data
 from etude.train.run import Run, RunResult
 
 BATCH = 500
@@ -28,21 +28,36 @@ NOISE = 1e-3  # of the test images, which may fall to the other side where image
 
 
 def keep(run: Run, root: Path = kept.FOLDER) -> Run:
-    """The kept copy of a finished run. Raises EtudeError for one that has not ended, or whose result is not that of its last weights."""
-    result, environment = run.result(), run.environment()
+    """The kept copy of a finished run, in place of an earlier one once it is whole and has been tested.
+
+    Raises EtudeError for a run that has not ended or has diverged, and for one whose result is not that of its last weights.
+    """
+    result = run.result()
     if result.recipe.result != "last":
         raise EtudeError(
             f"{run.folder}: its result is that of an earlier epoch, whose weights are gone; choose a run that reports the last"
         )
-    copy = Run(root / result.recipe.title)
-    copy.folder.mkdir(parents=True, exist_ok=True)
-    (copy.folder / "result.json").unlink(missing_ok=True)  # whose presence says that all is there
+    if result.diverged:
+        raise EtudeError(f"{run.folder}: it has diverged; choose a run that has not")
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root.parent, prefix=".kept-") as folder:
+        copy, place = copied(run, Path(folder) / result.recipe.title), root / result.recipe.title
+        wrong(copy.folder, result)
+        if place.exists():
+            place.rename(Path(folder) / "earlier")
+        copy.folder.rename(place)
+    return Run(place)
+
+
+def copied(run: Run, folder: Path) -> Run:
+    """What is kept of a run, in a new folder."""
+    result, environment, copy = run.result(), run.environment(), Run(folder)
+    copy.folder.mkdir()
     recipe = dataclasses.replace(result.recipe, data=Path(result.recipe.data).name)
     copy.start(Job(recipe, result.seed), environment | {"images": re.sub(r"/\S*/", "", environment["images"])})
     tensors, progress = checkpoint.read(run.checkpoint)
     weights = {name: tensor for name, tensor in tensors.items() if name.startswith("model.")}
-    with whole_file(copy.checkpoint) as temporary:
-        temporary.write_bytes(to_bytes(weights, metadata=checkpoint.metadata(progress)))
+    copy.checkpoint.write_bytes(to_bytes(weights, metadata=checkpoint.metadata(progress)))
     for file in ("metrics.jsonl", "result.json"):
         shutil.copyfile(run.folder / file, copy.folder / file)
     return copy
@@ -52,7 +67,7 @@ def keep(run: Run, root: Path = kept.FOLDER) -> Run:
 def wrong(place: Path, result: RunResult) -> int:
     """How many test images of the run's data what is kept there gets wrong. Raises EtudeError where the run itself says another number."""
     network = trained.load(place)
-    test = data.load(result.recipe.data, image=network.image).test
+    test = load_data(result.recipe, Means()).test
     answers = torch.cat([network(images).argmax(1) for images in test.images.split(BATCH)])
     found, said = int((answers != test.labels).sum()), round((1 - result.test_accuracy) * result.test_images)
     if abs(found - said) > NOISE * len(test):

@@ -68,6 +68,22 @@ def test_what_has_no_result_or_another_ones_is_not_kept(learned: Run, tmp_path: 
     assert not (tmp_path / "weights").exists()
 
 
+def test_what_is_kept_stays_until_another_one_is_whole(learned: Run, root: Path, tmp_path: Path) -> None:
+    before = {file.name: file.read_bytes() for file in (root / NAME).iterdir()}
+    broken = Run(shutil.copytree(learned.folder, tmp_path / "run"))
+    result = json.loads((broken.folder / "result.json").read_text(encoding="utf-8"))
+    for file, content in (
+        ("result.json", json.dumps(result | {"diverged": 3})),
+        ("result.json", json.dumps(result | {"test_accuracy": 0.5})),
+        ("last.safetensors", "no weights"),
+    ):
+        (broken.folder / file).write_text(content, encoding="utf-8")
+        with pytest.raises(EtudeError):
+            keeping.keep(broken, root)
+        assert {file.name: file.read_bytes() for file in (root / NAME).iterdir()} == before
+        assert [path.name for path in root.parent.iterdir() if path.name.startswith(".kept-")] == []
+
+
 def test_every_command_that_takes_a_run_takes_the_name_and_says_that_its_images_were_in_another_encoding(
     root: Path, reencoded: Run, quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
