@@ -144,7 +144,7 @@ def train(tasks: Sequence[Row], engine: Engine, means: Means, seconds: float, re
                 record.write_now_and_then()
                 if time.monotonic() >= over:
                     break
-    except Interrupted:
+    except (Interrupted, KeyboardInterrupt):
         pressed = True
     for task in tasks:
         if task.job in record.begun and not task.run.finished:
@@ -333,3 +333,7 @@ if __name__ == "__main__":
     except EtudeError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(Interrupted.exit_code)
+    except OSError as error:
+        sys.exit(f"error: {error.filename or 'the disk'}: {error.strerror or error}; what was saved before is intact")

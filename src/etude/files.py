@@ -4,13 +4,29 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 WEIGHTS = (".safetensors", ".pth", ".pt", ".th", ".tar", ".bin", ".pkl", ".ckpt")  # how files of weights end
 
+IS_WINDOWS = os.name == "nt"
+HELD_SECONDS = 3.0
 LOOK_SECONDS = 1.0  # how long to try for a lock: whoever asks whether it is held has it for an instant
 asking = threading.Lock()  # one in this process at a time, where whoever asks has the lock alone
+
+
+def put(temporary: Path, path: Path) -> None:
+    """Rename. On Windows a file is not replaced while anybody has it open, which is tried again for a while."""
+    until = time.monotonic() + HELD_SECONDS
+    while True:
+        try:
+            temporary.replace(path)
+            return
+        except PermissionError:
+            if not IS_WINDOWS or time.monotonic() > until:
+                raise
+            time.sleep(0.05)
 
 
 @contextlib.contextmanager
@@ -26,10 +42,18 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.replace(path)
+        put(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def at_home(path: Path | str) -> Path:
+    """With the home of a user in place of a leading `~`; of a user who is not there, and of a name that begins so, it stays."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def is_text(name: str) -> bool:

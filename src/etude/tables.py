@@ -27,7 +27,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise TableError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise TableError(f"{path}: is not UTF-8 text (byte {error.start})") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # tomllib's own, and Python's of a number of thousands of digits
         raise TableError(f"{path}: is not valid TOML: {error}") from error
 
 
@@ -78,7 +78,10 @@ def convert(value: Any, hint: Any, where: str) -> Any:
     if origin is Mapping:
         return {key: convert(item, args[1], f"{where}.{key}") for key, item in _expect(value, Mapping, where).items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise TableError(f"{where} has more digits than a number may have") from error
     return _expect(value, hint, where)
 
 

@@ -166,6 +166,7 @@ STROKES = (*TRAIN, "--data", "strokes")
         ((*TRAIN, "--set", "epocs=3"), 1, "unknown key `epocs`; did you mean epochs?"),
         ((*TRAIN, "--set", "model=lecture_residul", "--data", "strokes", "--runs", "BAD/r"), 2, "no model `lecture_residul`; did you mean"),
         (("train", "lecture_residual.lecture", "--budget", "papr"), 2, "no budget `papr`; did you mean paper?"),
+        ((*TRAIN, "--data", "~nobody-of-that-name/x"), 2, "no data set and no folder of images '~nobody-of-that-name/x'"),
         ((*TRAIN, "--data", "mnits"), 2, "no data set and no folder of images 'mnits'; did you mean mnist"),
         ((*TRAIN, "--data", "BAD/empty", "--runs", "BAD/r"), 1, "cat"),
         ((*TRAIN, "--data-dir", "BAD/idx", "--runs", "BAD/r"), 1, "54 bytes uncompressed, expected 47,040,016"),

@@ -94,10 +94,13 @@ def test_settings_change_one_value(recipe: Recipe) -> None:
         ("mean=0", "mean = 0, expected a list"),
         ("std=[]", "mean = [0.1307] and std = [], expected one of each a channel"),
         ("steps=0", "steps = 0, expected at least 1"),
+        ("steps=10000000000", "steps = 10,000,000,000, expected at most 1,000,000,000"),
+        ("optimizer.lr=1" + "0" * 400, "optimizer.lr has more digits than a number may have"),
         ("epochs=0", "epochs = 0, expected a number above 0"),
         ("epochs=1e999", "epochs = inf, expected a number above 0"),
         ("optimizer.lr=-1", "lr = -1, expected a number above 0"),
         ("epochs=1e308", "epochs = 1e+308, expected at most 1,000,000"),
+        ("shift=100000", "shift = 100000, expected a number of pixels, 0 for none and at most 1000"),
         ("optimizer.weight_decay=-1", "weight_decay = -1, expected a number, 0 for none"),
         ('optimizer={"name":"adamw","lr":1,"betas":[0.9,0.9],"weight_decay":-1}', "weight_decay = -1, expected a number, 0 for none"),
         ("optimizer.momentum=1", "momentum = 1, expected 0 ≤ momentum < 1"),
@@ -191,7 +194,12 @@ def test_a_file_may_say_only_what_differs_from_another(tmp_path: Path) -> None:
     copied = tmp_path / "copied.toml"
     copied.write_text(recipes.copied("densenet_40_12.huang2017_c10"), encoding="utf-8")
     assert recipes.load(str(copied), "paper") == dataclasses.replace(theirs, name="copied")
-    for base, message in (("mine", "is its own base"), ("gone", r"gone\.toml: cannot be read"), (3, r"3\.toml: cannot be read")):
+    for base, message in (
+        ("mine", "is its own base"),
+        ("gone", r"gone\.toml: cannot be read"),
+        ("sub/gone", r"gone\.toml: cannot be read"),
+        (3, r"3\.toml: cannot be read"),
+    ):
         (tmp_path / "first.toml").write_text(f"base = {base!r}", encoding="utf-8")
         with pytest.raises(TableError, match=message):
             recipes.read(tmp_path / "mine.toml")

@@ -14,7 +14,7 @@ from etude.data.folder import held_out
 from etude.errors import EtudeError, UsageError
 from etude.models.network import Network
 from etude.models.weight_files import Converted, Images, write_converted
-from etude.train import engine, start
+from etude.train import engine, kept, start
 from etude.train import recipe as recipes
 from etude.train.run import Run, RunResult
 from shell import run
@@ -160,6 +160,7 @@ def test_what_cannot_be_begun_with_is_said(photos: Path, scratch: RunResult, tmp
         (f"{TINY}.finetune", "gone", "no run, no file of weights"),
         ("resnet20.finetune", str(scratch.folder), "does not fit resnet20; train resnet20(depth=8), which it is"),
         ("resnet20(depth=14).finetune", str(scratch.folder), "does not fit resnet20(depth=14)"),
+        (f"{TINY}.finetune", str(kept.FOLDER / "lecture_residual.lecture"), "train lecture_residual, which it is"),  # of one channel
         (f"{TINY}.finetune", "", "add --from FILE|RUN"),
     ]
     for recipe, begin, message in cases:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from etude import data
+from etude.errors import EtudeError
 from etude.models.network import Network
 from etude.report.page import reproduction_page
 from etude.reproduce import claims
@@ -18,6 +20,7 @@ from etude.reproduce.reproduction import Reproduction, reproduce
 from etude.train import engine, machine
 from etude.train import recipe as recipes
 from etude.train.job import Job, Means
+from etude.train.loop import Training
 from etude.train.run import Run, RunResult
 from etude.views.reproduction import order_words, reproduction_view
 from etude.views.runs import in_short, summary
@@ -161,6 +164,29 @@ def test_one_table_or_one_row_is_trained_at_any_budget(answers: Answers, tmp_pat
     answers["ablation_resnet110(shortcut=dropout)"] = lambda seed: 12.0 + seed
     passing = reproduce("identity_mappings.table_1", budget="paper", seeds=5, root=tmp_path, only="*dropout*")
     assert (passing.judged[0].verdict.word, passing.failed) == ("not reproduced", True)
+
+
+def test_what_is_to_be_said_of_a_run_is_said_when_it_diverges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin, warning = Training.restore_or_start, "continued, not bit-identical: another machine"
+
+    def continued(training: Training) -> None:
+        begin(training)
+        training.state["warning"] = warning
+
+    monkeypatch.setattr(Training, "restore_or_start", continued)
+    recipe = recipes.change(recipes.load("resnet20(depth=8).he2015", "smoke"), ("optimizer.lr=1e30", "epochs=4"))
+    result = engine.run_to_result(Job(recipe, 0), Run(tmp_path), Means())
+    assert result.diverged
+    assert result.warning == warning
+
+
+def test_a_device_without_room_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def overflow(training: Training) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Training, "run_to_the_end", overflow)
+    with pytest.raises(EtudeError, match=r"no room for it: do fewer at a time, or take smaller batches \(--set batch=\d+\); "):
+        engine.run_to_result(Job(recipes.load("resnet20(depth=8).he2015", "smoke"), 0), Run(tmp_path), Means())
 
 
 def test_a_run_that_diverges_is_a_result(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from etude.data import catalog, cifar, declaration, folder, idx, sources, strokes, svhn
 from etude.errors import UsageError, nearest
+from etude.files import at_home
 
 READERS = {"idx": idx.read_set, "cifar": cifar.read_set, "svhn": svhn.read_set}
 
@@ -101,7 +102,7 @@ def load(
         raise UsageError("which images? Add --data FOLDER, with one sub-folder of images a class")
     if name in catalog.names():
         return _from_catalog(catalog.row(name), image, data_dir, say)
-    path = Path(name).expanduser()
+    path = at_home(name)
     if path.is_dir():
         return _from_folder(path, image, say, split, leave_out)
     if path.is_file():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from etude.data import catalog
 from etude.errors import UsageError
+from etude.files import at_home
 from etude.tables import build, read_toml
 
 FILE = "dataset.toml"
@@ -22,7 +23,7 @@ class Declaration:
 
 def declared(root: Path) -> str:
     """The set of the catalog that the folder is declared to be in another encoding, "" if none. Raises TableError, UsageError."""
-    path = root.expanduser() / FILE
+    path = at_home(root) / FILE
     if not path.is_file():
         return ""
     row = catalog.row(build(Declaration, read_toml(path), str(path)).reencoded)

@@ -17,7 +17,7 @@ from etude.data.catalog import File, Form, Row
 from etude.data.origins import Arrivals, Damaged, Unavailable, checked, find, from_folders, from_mirror
 from etude.data.wheel import from_index
 from etude.errors import EtudeError, UsageError
-from etude.files import whole_file
+from etude.files import at_home, whole_file
 
 Say = Callable[[str], None]
 
@@ -36,7 +36,7 @@ def silent(message: str) -> None:
 def cache_folder() -> Path:
     """Where fetched data sets are kept: $ETUDE_CACHE if set, else the platform's cache folder for etude. It need not exist."""
     chosen = os.environ.get("ETUDE_CACHE")
-    return Path(chosen).expanduser() if chosen else user_cache_path("etude", appauthor=False)
+    return at_home(chosen) if chosen else user_cache_path("etude", appauthor=False)
 
 
 def is_cached(name: str) -> bool:
@@ -80,7 +80,7 @@ def fetched(row: Row, data_dir: str | Path | None, say: Say) -> tuple[Path, Form
 
 
 def _own_folder(data_dir: str | Path) -> Path:
-    folder = Path(data_dir).expanduser()
+    folder = at_home(data_dir)
     try:
         next(folder.iterdir(), None)
     except OSError as error:

@@ -91,7 +91,8 @@ def card_of_run(trained: TrainedNetwork, place: Path | str) -> Card:
     }
     if run.finished:
         result = run.result()
-        record |= {"test_accuracy": result.test_accuracy, "test_images": result.test_images}
+        of_weights = result.test_accuracy if recipe.result == "last" else run.metrics()[-1]["test_accuracy"]
+        record |= {"test_accuracy": of_weights, "test_images": result.test_images}
         record |= {} if result.diverged is None else {"diverged": result.diverged}
     else:
         record |= {"finished": False}

@@ -46,11 +46,11 @@ def main() -> int:
         engine.run_to_result(job, Run(Path(order.folder)), means)
     except (Interrupted, KeyboardInterrupt):
         return Interrupted.exit_code
-    except torch.OutOfMemoryError:
-        tell({"why": "the device has no room for it; do fewer at a time"})
-        return 1
     except EtudeError as error:
         tell({"why": str(error), "no_data": isinstance(error, NoSource)})
+        return 1
+    except OSError as error:  # a full disk, say, of which the run keeps what was saved before
+        tell({"why": f"{error.filename or order.folder}: {error.strerror or error}; what was saved before is intact"})
         return 1
     except Exception as error:
         traceback.print_exc()

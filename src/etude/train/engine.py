@@ -66,8 +66,12 @@ def run_job(job: Job, run: Run, means: Means) -> RunResult:
         if world.told(lambda: run.started and run.job() != job):
             raise EtudeError(f"{run.folder}: holds a run of another recipe or seed; choose another folder")
         if not world.told(lambda: run.finished):
-            with torch.random.fork_rng(devices=[]), threads_kept():
-                Training(run, job, means).run_to_the_end()
+            try:
+                with torch.random.fork_rng(devices=[]), threads_kept():
+                    Training(run, job, means).run_to_the_end()
+            except torch.OutOfMemoryError as error:
+                smaller = f"smaller batches (--set batch={max(1, job.recipe.batch // 2)})"
+                raise EtudeError(f"the device has no room for it: do fewer at a time, or take {smaller}; {advice()}") from error
         return world.told(run.result)
 
 
@@ -77,7 +81,7 @@ def run_to_result(job: Job, run: Run, means: Means) -> RunResult:
         return run_job(job, run, means)
     except Diverged as error:
         means.say(str(error))
-        run.give_up(error.step)
+        run.give_up(error.step, error.warning)
         return run.result()
 
 

@@ -64,11 +64,11 @@ class Means:
 
 
 class Diverged(EtudeError):
-    """The loss was no longer a number at that step."""
+    """The loss was no longer a number at that step; `warning` is what is to be said of the run besides."""
 
-    def __init__(self, step: int, message: str) -> None:
+    def __init__(self, step: int, message: str, warning: str = "") -> None:
         super().__init__(message)
-        self.step = step
+        self.step, self.warning = step, warning
 
 
 class Interrupted(EtudeError):

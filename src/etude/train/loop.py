@@ -1,6 +1,7 @@
 """The training loop: seeded, interruptible at every step, and the same numbers however often it was interrupted."""
 
 import contextlib
+import errno
 import functools
 import itertools
 import math
@@ -42,6 +43,7 @@ DENSE_SHARE = 0.5  # of the memory that is free, that dense blocks as they are w
 REPORT_SECONDS = 0.25
 CURVE_POINTS = 100  # of training loss and accuracy, over a whole run
 WARM_UP_WINDOW = 100  # steps over which a training error is taken that ends a warm-up
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 TESTS_WITHIN_AN_EPOCH = 4  # of a run that ends before its first epoch does; all but the last on every twentieth test image
 NOTHING_YET = {"loss": 0.0, "right": 0, "seen": 0}
 SUMS = ("epoch", "recent", "warm_up")
@@ -414,6 +416,7 @@ class Training:
             step,
             f"{self.run.folder}: the loss is {loss} at step {step} of {self.steps}: training diverged; the likely cause is a learning "
             f"rate (now {peak} at its peak) that is too high: try --set optimizer.lr={peak / 3:.2g}",
+            self.state["warning"],
         )
 
     # ── Telling and saving ───────────────────────────────────────────────────────────────────────────────────────────
@@ -446,9 +449,10 @@ class Training:
             self.run.sync()
             checkpoint.save(self.run.checkpoint, self.model, self.optimizers, self.state)
         except OSError as error:
+            first = "make room, then " if error.errno in FULL else ""
             raise EtudeError(
                 f"{self.run.checkpoint}: cannot be written ({error.strerror or error}); the last good checkpoint is untouched: "
-                f"make room, then {self.world.command} train --resume {self.run.folder}"
+                f"{first}{self.world.command} train --resume {self.run.folder}"
             ) from error
 
     def how_to_continue(self) -> str:
@@ -517,7 +521,7 @@ def normalisation(
         return dataset.mean_image(), recipe.std
     if recipe.mean:
         return recipe.mean, recipe.std
-    return (begin.mean, begin.std) if begin and begin.mean else dataset.statistics()
+    return (begin.mean, begin.std) if begin and len(begin.mean) == channels else dataset.statistics()
 
 
 def outputs(recipe: Recipe, dataset: Dataset | Streamed) -> dict[str, int]:

@@ -21,13 +21,15 @@ import tomli_w
 from etude.data import catalog
 from etude.data.views import Views
 from etude.errors import UsageError, nearest
-from etude.files import is_text
+from etude.files import at_home, is_text
 from etude.models import registry
 from etude.models.network import Network
 from etude.tables import TableError, build, read_toml
 from etude.values import read_settings
 
 MOST_EPOCHS = 1_000_000
+MOST_STEPS = 1_000_000_000
+MOST_SHIFT = 1_000
 EITHER = {"epochs": "steps", "steps": "epochs"}  # the length of a run
 FOLDER = Path(__file__).parent / "recipes"
 # papers that cannot be followed as they stand, by the name that their recipe would have
@@ -226,8 +228,10 @@ class Budget:
             raise ValueError(f"crop = {self.crop:g}, expected a share of the image, 0 < crop ≤ 1")
         if self.views and (self.crop or self.shift):
             raise ValueError("views cut the images, expected no `crop` beside them and shift = 0")
-        if self.shift < 0:
-            raise ValueError(f"shift = {self.shift}, expected a number of pixels, 0 for none")
+        if not 0 <= self.shift <= MOST_SHIFT:
+            raise ValueError(f"shift = {self.shift}, expected a number of pixels, 0 for none and at most {MOST_SHIFT}")
+        if self.steps is not None and self.steps > MOST_STEPS:
+            raise ValueError(f"steps = {self.steps:,}, expected at most {MOST_STEPS:,}")
         for key in ("steps", "batch", "side", "frozen", "images", "validation", "fitted"):
             value = getattr(self, key)
             if value is not None and value < 1:
@@ -309,7 +313,7 @@ class Recipe(Budget):
 
     def begun_with(self, start: str) -> "Recipe":
         """The same recipe from the weights of a run, a file, or a network that Etude brings trained; of a path the whole is kept."""
-        place = Path(start).expanduser()
+        place = at_home(start)
         return dataclasses.replace(self, start=str(place.resolve()) if place.exists() else start)
 
     def on(self, data: str) -> "Recipe":
@@ -317,8 +321,8 @@ class Recipe(Budget):
 
         data  a name of the catalog, or a folder; of a folder the whole path is kept, so that a run finds it again from anywhere
         """
-        if data not in catalog.names() and Path(data).expanduser().is_dir():
-            data = str(Path(data).expanduser().resolve())
+        if data not in catalog.names() and at_home(data).is_dir():
+            data = str(at_home(data).resolve())
         if not is_text(data):
             raise UsageError(f"{data!a}: its name is no UTF-8, and a run could not write it down; rename the folder")
         if data == self.data:
@@ -362,7 +366,7 @@ class File:
             if fnmatch.fnmatchcase(model.name, pattern):
                 table = merged(table, needs.get(budget, {}))
         model = Network(model.name, {**self.options, **model.options})
-        data = str(Path(self.data).expanduser()) if self.data.startswith("~") else self.data
+        data = str(at_home(self.data)) if self.data.startswith("~") else self.data
         given = {"name": self.name, "budget": budget, "model": model, "data": data, "mean": self.mean, "std": self.std}
         return build(Recipe, table, f"{self.name}.toml: budget.{budget}", **given, paired=self.paired, split=self.split)
 
@@ -450,7 +454,7 @@ def based(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     if "base" not in table:
         return table
     name = f"{table.pop('base')}.toml"
-    beside = path.with_name(name)
+    beside = path.parent / name
     return merged(based(beside if beside.exists() else FOLDER / name, (*above, path)), table)
 
 

@@ -168,11 +168,11 @@ class Run:
         """Write the final numbers, which ends the run."""
         write_text(self.folder / "result.json", json.dumps(numbers, indent=2) + "\n")
 
-    def give_up(self, step: int) -> None:
+    def give_up(self, step: int, warning: str = "") -> None:
         """End a run whose loss was no longer a number at that step; among others it counts as guessing."""
         last = (self.metrics() or [{"test_images": 0, "seconds": 0.0}])[-1]
         chance = 1 / len(self.environment()["classes"])
-        numbers = {"test_accuracy": chance, "test_images": last["test_images"], "seconds": last["seconds"], "warning": ""}
+        numbers = {"test_accuracy": chance, "test_images": last["test_images"], "seconds": last["seconds"], "warning": warning}
         self.finish({**numbers, "diverged": step})
 
     @contextlib.contextmanager
