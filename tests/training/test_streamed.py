@@ -9,16 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import etude
 from etude.data import folder, stream
 from etude.data.batches import epoch_order
 from etude.errors import UsageError
+from etude.export.card import card_of_run
+from etude.export.page import hub_page
 from etude.train import checkpoint, engine, loop
 from etude.train import recipe as recipes
 from etude.train.answers import of_run
 from etude.train.job import Interrupted, Progress
+from etude.train.predict import predict
 from etude.train.recipe import Recipe
 from etude.train.run import Run
 from etude.views.runs import run_view
@@ -105,6 +109,17 @@ def test_a_stream_is_tested_by_one_crop_and_in_the_end_by_ten(whole: Run, capsys
     trained = etude.load(whole.folder)
     assert (trained.mean.shape, trained.image) == ((3, 32, 32), (3, 32, 32))
     assert trained(etude.data.load(whole.recipe().data, image=(3, 32, 32)).test.images).shape == (8, 2)
+
+
+def test_a_file_is_seen_as_the_run_saw_it_in_its_test(photos: Path, whole: Run) -> None:
+    trained, tested = etude.load(whole.folder), of_run(whole, lambda message: None)
+    found = predict(trained, [photos / tested.name(at) for at in range(8)], device="cpu")
+    probabilities = torch.tensor([one.probabilities for one in found])
+    torch.testing.assert_close(probabilities, tested.probabilities.float(), rtol=1e-4, atol=1e-5)
+    assert {one.changes for one in found} == {("scaled to 36 on its shorter side, and the middle 32×32 of it taken",)}
+    of_size = predict(trained, [photos / tested.name(0)], answer=lambda images: trained(images))
+    assert of_size[0].changes == found[0].changes
+    assert "scaled bilinearly to 36 pixels on its shorter side, and the middle 32×32" in hub_page(card_of_run(trained, whole.folder))
 
 
 def test_what_a_stream_gets_wrong_is_counted_and_can_be_looked_at(

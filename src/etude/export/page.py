@@ -28,7 +28,7 @@ logits = network(images)                    # N×{size}, bytes or pixels from 0 
 names = [network.classes[index] for index in logits.argmax(1)]
 ```
 
-An image is scaled to {height}×{width}, bilinearly and whatever its proportions; {normalisation}
+{scaled}; {normalisation}
 """
 MOST_CLASSES = 20
 
@@ -57,7 +57,6 @@ def hub_config(card: Card) -> dict[str, Any]:
 
 def hub_page(card: Card) -> str:
     """What people read."""
-    channels, height, width = card.trained.image
     front = ["library_name: etude", "pipeline_tag: image-classification", "tags:", "- image-classification"]
     parameters = sum(parameter.numel() for parameter in card.trained.module.parameters())
     rows = {
@@ -74,9 +73,8 @@ def hub_page(card: Card) -> str:
         network=card.network,
         about=card.network.row.about,
         rows="\n".join(f"| {name} | {text.replace('|', '/')} |" for name, text in rows.items()),
-        size=size((channels, height, width)),
-        height=height,
-        width=width,
+        size=size(card.trained.image),
+        scaled=scaled(card),
         normalisation=normalisation(card),
     )
 
@@ -84,6 +82,15 @@ def hub_page(card: Card) -> str:
 def in_short(classes: tuple[str, ...]) -> str:
     more = f" and {len(classes) - MOST_CLASSES} more" if len(classes) > MOST_CLASSES else ""
     return f"{len(classes)}: {', '.join(classes[:MOST_CLASSES])}{more}"
+
+
+def scaled(card: Card) -> str:
+    """How an image is made as large as the network wants it, in a sentence."""
+    if not card.trained.middle:
+        _, height, width = card.trained.image
+        return f"An image is scaled to {height}×{width}, bilinearly and whatever its proportions"
+    shorter, side = card.trained.middle
+    return f"An image is scaled bilinearly to {shorter} pixels on its shorter side, and the middle {side}×{side} of it taken"
 
 
 def normalisation(card: Card) -> str:

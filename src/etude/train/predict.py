@@ -13,7 +13,8 @@ from torch import Tensor
 
 from etude.data.folder import images_in
 from etude.data.idx import Bytes
-from etude.data.picture import fitted, opened, shown
+from etude.data.picture import fitted, opened, parts, shown
+from etude.data.views import middle
 from etude.errors import EtudeError
 from etude.explain.occlusion import Occlusion, occlusion
 from etude.train import machine
@@ -102,12 +103,12 @@ def error_rate(
 @torch.no_grad()
 def predictions(trained: TrainedNetwork, files: Iterable[Path], device: str | None, answer: Answer | None) -> Iterator[Prediction]:
     """Image by image, computed a batch at a time."""
-    where, dark = torch.device("cpu") if answer else machine.choose_device(device), trained.dark
+    where, side = torch.device("cpu") if answer else machine.choose_device(device), trained.image[1] if answer else None
     answer = answer or trained.to(where)
     files = list(files)
     for start in range(0, len(files), BATCH):
         paths = files[start : start + BATCH]
-        made = [prepared(opened(path), trained.image, dark=dark) for path in paths]
+        made = [seen_by(trained, path, side) for path in paths]
         logits = answer(torch.from_numpy(np.stack([pixels for pixels, _ in made])).to(where))
         for path, likely, (_, changes) in zip(paths, logits.softmax(dim=1).tolist(), made, strict=True):
             yield Prediction(path, trained.classes, tuple(likely), tuple(changes))
@@ -115,10 +116,10 @@ def predictions(trained: TrainedNetwork, files: Iterable[Path], device: str | No
 
 def reasons(trained: TrainedNetwork, images: Sequence[Path], *, device: str | None = None) -> list[Reason]:
     """Classify image files and find where in them the answers come from. Raises as `predict`."""
-    where, dark = machine.choose_device(device), trained.dark
+    where = machine.choose_device(device)
     found = []
     for prediction in predict(trained, images, device=device):
-        pixels, _ = prepared(opened(prediction.image), trained.image, dark=dark)
+        pixels, _ = seen_by(trained, prediction.image)
         output = int(np.argmax(prediction.probabilities))
         seen = occlusion(trained, torch.tensor(pixels, device=where) / 255, output, trained.mean)
         found.append(Reason(prediction, pixels, seen))
@@ -134,6 +135,20 @@ def every_file(images: Sequence[Path]) -> Iterable[Path]:
         else:
             what = "a pipe or a device" if path.exists() else "no such file"  # the former can be read without end
             raise EtudeError(f"{path}: {what}; name an image, or a folder of images")
+
+
+def seen_by(trained: TrainedNetwork, path: Path, side: int | None = None) -> tuple[Bytes, list[str]]:
+    """An image file as those were that the network was tested on, C×H×W uint8, and what had to be changed.
+
+    side  of the square that is cut out, where an engine takes no other than that it was made for
+    """
+    if not trained.middle:
+        return prepared(opened(path), trained.image, dark=trained.dark)
+    shorter, tested = trained.middle
+    side = side or tested
+    shorter = round(shorter * side / tested)
+    (pixels,) = parts(path, lambda size: [middle(size, shorter, side)], side, trained.image[0])
+    return pixels.transpose(2, 0, 1), [f"scaled to {shorter} on its shorter side, and the middle {side}×{side} of it taken"]
 
 
 def prepared(drawn: Image.Image, image: tuple[int, int, int], *, dark: bool) -> tuple[Bytes, list[str]]:

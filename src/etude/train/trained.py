@@ -24,6 +24,8 @@ class TrainedNetwork(nn.Module):
     mean, std  of the training images, one a channel, of pixels from 0 to 1; the mean may be an image
     note       that these were a known set in another encoding, in words; "" where they were not
     image      (channels, height, width) of the images that it takes
+    middle     where it was tested on the middle of images: to how many pixels the shorter side was scaled, and the side of the square
+               that was cut out; None where images were scaled as they are
     """
 
     mean: Tensor
@@ -38,10 +40,11 @@ class TrainedNetwork(nn.Module):
         std: Sequence[float],
         note: str = "",
         image: tuple[int, int, int] | None = None,
+        middle: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         self.network, self.module, self.classes, self.note = network, module, classes, note
-        self.image = image or network.input
+        self.image, self.middle = image or network.input, middle
         self.register_buffer("mean", per_channel(torch.tensor(mean))[0].float())
         self.register_buffer("std", per_channel(std)[0].float())
 
@@ -84,7 +87,8 @@ def load(place: Path | str) -> TrainedNetwork:
     checkpoint.load_model(run.checkpoint, module)
     classes = (*named, *(f"output {index}" for index in range(len(named), count)))  # which no image of the data belongs to
     note = f"trained on {environment['images']}" if environment.get("reencoded") else ""
-    return TrainedNetwork(network, module, classes, environment["mean"], environment["std"], note, recipe.image).eval()
+    middle = recipe.views.test if recipe.views else None
+    return TrainedNetwork(network, module, classes, environment["mean"], environment["std"], note, recipe.image, middle).eval()
 
 
 def with_images(converted: Converted, file: Path) -> TrainedNetwork:
