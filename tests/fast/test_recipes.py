@@ -1,6 +1,7 @@
 """Every recipe complete and true to its paper; wrong settings refused by key."""
 
 import dataclasses
+import math
 import re
 from pathlib import Path
 
@@ -130,6 +131,11 @@ def test_a_wrong_setting_is_refused_by_key(recipe: Recipe, setting: str, message
     with pytest.raises(TableError) as caught:
         recipes.change(recipe, (setting,))
     assert message in str(caught.value)
+
+
+def test_a_mean_is_a_number() -> None:
+    with pytest.raises(ValueError, match=r"mean = \[nan\] and std = \[0.3081\], expected one of each a channel"):
+        dataclasses.replace(recipes.load("lecture_residual.lecture", "smoke"), mean=(math.nan,))
 
 
 def test_a_setting_without_a_value_is_a_usage_error(recipe: Recipe) -> None:

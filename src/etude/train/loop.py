@@ -190,9 +190,9 @@ class Training:
             return compiling.compiled(self.learner, step, self.means.say) if begun_so else None
         return compiling.faster(self.learner, step, self.steps, self.means.say) if self.world.size == 1 else None
 
-    def autocast(self) -> torch.autocast:
-        """The precision of the recipe's steps."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16")
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """The precision of the recipe's steps. Not asked of a device where it is not wanted: some know no bfloat16."""
+        return torch.autocast(self.device.type, torch.bfloat16) if self.recipe.precision == "bf16" else contextlib.nullcontext()
 
     def check_world(self) -> None:
         """Raises UsageError where the processes of this run do not all do the same, or have not an image each in every batch."""

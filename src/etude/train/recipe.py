@@ -278,7 +278,9 @@ class Recipe(Budget):
         super().__post_init__()
         if self.mean == PER_PIXEL and not self.std:
             raise ValueError("mean = 'per pixel' without std, expected one a channel, 1.0 to divide by nothing")
-        if (self.mean != PER_PIXEL and len(self.mean) != len(self.std)) or not all(0 < value < math.inf for value in self.std):
+        numbers = () if isinstance(self.mean, str) else self.mean
+        wrong = not all(math.isfinite(value) for value in numbers) or not all(0 < value < math.inf for value in self.std)
+        if wrong or (self.mean != PER_PIXEL and len(self.mean) != len(self.std)):
             raise ValueError(f"mean = {_plain(self.mean)} and std = {list(self.std)}, expected one of each a channel, std above 0")
         if self.views:
             self._check_views(self.views)
