@@ -42,7 +42,7 @@ def keep(run: Run, root: Path = kept.FOLDER) -> Run:
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root.parent, prefix=".kept-") as folder:
         copy, place = copied(run, Path(folder) / result.recipe.title), root / result.recipe.title
-        wrong(copy.folder, result)
+        wrong(copy.folder, result)  # which raises where it is not what the run says
         if place.exists():
             place.rename(Path(folder) / "earlier")
         copy.folder.rename(place)
@@ -80,8 +80,9 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     for folder in parser.parse_args().runs:
         run = Run(folder)
-        copy = keep(run)
-        print(f"{copy.folder}: {wrong(copy.folder, run.result())} of {run.result().test_images:,} images wrong")
+        result, copy = run.result(), keep(run)
+        errors = round((1 - result.test_accuracy) * result.test_images)
+        print(f"{copy.folder}: {errors} of {result.test_images:,} images wrong, as the run says")
 
 
 if __name__ == "__main__":

@@ -152,6 +152,15 @@ def checkpointed(self: Any, x: Tensor) -> Tensor:
     return self.fc(self.pool(self.units[2](self.units[1](x))))
 
 
+class Drop(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.dropout(x, 0.5, self.training)
+
+
+def with_drops_of_its_own(self: Any) -> None:
+    self.drops = [Drop()]
+
+
 def with_a_head(self: Any) -> None:
     self.aux = nn.Linear(32, 10)
 
@@ -239,6 +248,9 @@ HABITS: list[tuple[type[Net], str, str]] = [
     ),
     (of(made=lambda self: setattr(self, "acts", [nn.ReLU(), nn.ReLU()]), end=lambda self, x: x), "faithful", ""),
     (of(end=lambda self, x: (x > 0, x)), "faithful", ""),
+    (of(end=lambda self, x: (x > 0, x), stem=lambda self, x: F.relu(self.conv1(x))), "departs", "the BN norm1 is missing"),
+    (of(end=lambda self, x: (x.argmax(1), x)), "faithful", ""),
+    (of(made=with_drops_of_its_own), "departs", "the layers in drops stand in a plain list"),
     (of(end=lambda self, x: x if self.training else x.argmax(1)), "departs", "`forward` gives whole numbers, as classes are counted"),
     (of(forward=seen_on_the_way), "faithful", ""),
     (of(forward=checkpointed), "departs", "no gradient reaches your conv1.weight and 8 more in training, where images want none"),
@@ -323,8 +335,9 @@ def test_what_was_seen_last_does_not_stand_in_the_way_of_a_copy() -> None:
     assert torch.equal(net.conv1.weight, before) and net.conv1.weight.dtype is torch.float32
 
 
-def test_a_network_in_float64_is_judged() -> None:
-    assert verify(etude.build("resnet20", depth=8).double(), "resnet20", depth=8).verdict == "faithful"
+@pytest.mark.parametrize("network", [Net, of(begin=lambda self, x: x.double())])
+def test_a_network_in_float64_is_judged(network: type[Net]) -> None:
+    assert verify(network().double(), "resnet20", depth=8).verdict == "faithful"
 
 
 @pytest.mark.parametrize("features_first", [True, False])

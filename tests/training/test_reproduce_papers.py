@@ -185,8 +185,10 @@ def test_a_device_without_room_is_said(tmp_path: Path, monkeypatch: pytest.Monke
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Training, "run_to_the_end", overflow)
-    with pytest.raises(EtudeError, match=r"no room for it: do fewer at a time, or take smaller batches \(--set batch=\d+\); "):
-        engine.run_to_result(Job(recipes.load("resnet20(depth=8).he2015", "smoke"), 0), Run(tmp_path), Means())
+    recipe = recipes.load("resnet20(depth=8).he2015", "smoke")
+    smaller = rf"or begin anew with --set batch={recipe.batch // 2}$"
+    with pytest.raises(EtudeError, match=rf"no room for it: with fewer runs at a time .*{smaller}"):
+        engine.run_to_result(Job(recipe, 0), Run(tmp_path), Means())
 
 
 def test_a_run_that_diverges_is_a_result(tmp_path: Path) -> None:

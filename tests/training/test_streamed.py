@@ -17,7 +17,8 @@ from etude.data import folder, stream
 from etude.data.batches import epoch_order
 from etude.errors import UsageError
 from etude.export.card import card_of_run
-from etude.export.page import hub_page
+from etude.export.formats import export
+from etude.export.page import hub_config, hub_page
 from etude.train import checkpoint, engine, loop
 from etude.train import recipe as recipes
 from etude.train.answers import of_run
@@ -111,15 +112,25 @@ def test_a_stream_is_tested_by_one_crop_and_in_the_end_by_ten(whole: Run, capsys
     assert trained(etude.data.load(whole.recipe().data, image=(3, 32, 32)).test.images).shape == (8, 2)
 
 
-def test_a_file_is_seen_as_the_run_saw_it_in_its_test(photos: Path, whole: Run) -> None:
-    trained, tested = etude.load(whole.folder), of_run(whole, lambda message: None)
-    found = predict(trained, [photos / tested.name(at) for at in range(8)], device="cpu")
-    probabilities = torch.tensor([one.probabilities for one in found])
-    torch.testing.assert_close(probabilities, tested.probabilities.float(), rtol=1e-4, atol=1e-5)
-    assert {one.changes for one in found} == {("scaled to 36 on its shorter side, and the middle 32×32 of it taken",)}
-    of_size = predict(trained, [photos / tested.name(0)], answer=lambda images: trained(images))
-    assert of_size[0].changes == found[0].changes
-    assert "scaled bilinearly to 36 pixels on its shorter side, and the middle 32×32" in hub_page(card_of_run(trained, whole.folder))
+def test_a_file_is_seen_as_the_run_saw_it_in_its_test(photos: Path, tmp_path: Path) -> None:
+    """With another square than that of training; and by the file that it is exported to."""
+    tested_so = VIEWS.replace("[36, 32]", "[45, 40]")
+    result = engine.fit(
+        recipes.change(recipe_on(photos), (tested_so, "mean=[0.4,0.3,0.5]", "std=[0.2,0.2,0.2]", "epochs=1")), run=tmp_path / "run"
+    )
+    trained, tested = etude.load(result.folder), of_run(Run(result.folder), lambda message: None)
+    assert trained.image == (3, 40, 40)
+    card = card_of_run(trained, result.folder)
+    export(card, "safetensors", tmp_path / "net.safetensors")
+    export(card, "hub", tmp_path / "hub")
+    exported, shared = etude.load(tmp_path / "net.safetensors"), etude.load(tmp_path / "hub" / "model.safetensors")
+    for network in (trained, exported, shared):
+        found = predict(network, [photos / tested.name(at) for at in range(8)], device="cpu")
+        probabilities = torch.tensor([one.probabilities for one in found])
+        torch.testing.assert_close(probabilities, tested.probabilities.float(), rtol=1e-4, atol=1e-5)
+        assert {one.changes for one in found} == {("scaled to 45 on its shorter side, and the middle 40×40 of it taken",)}
+    assert "scaled bilinearly to 45 pixels on its shorter side, and the middle 40×40" in hub_page(card)
+    assert (hub_config(card)["shortest_edge"], hub_config(card)["crop_size"]) == (45, 40)
 
 
 def test_what_a_stream_gets_wrong_is_counted_and_can_be_looked_at(

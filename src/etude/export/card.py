@@ -48,6 +48,14 @@ class Card:
         return self.trained.network
 
     @property
+    def built(self) -> Network:
+        """With its number of classes among the options, where that is not the network's own: what builds it again."""
+        own = {name: tensor.shape for name, tensor in self.network.without_weights().state_dict().items()}
+        same = all(own[name] == tensor.shape for name, tensor in self.trained.module.state_dict().items())
+        classes = {"classes": len(self.trained.classes)}
+        return self.network if same else Network(self.network.name, {**self.network.options, **classes})
+
+    @property
     def module(self) -> torch.nn.Module:
         """What is exported."""
         return self.trained if self.normalises else self.trained.module
@@ -55,7 +63,7 @@ class Card:
     @property
     def images(self) -> Images:
         std = self.trained.std
-        return Images(numbers(self.trained.mean), numbers(std.where(std > 0, 1)), self.trained.classes)
+        return Images(numbers(self.trained.mean), numbers(std.where(std > 0, 1)), self.trained.classes, self.trained.middle or ())
 
     @property
     def pixels(self) -> str:
@@ -67,7 +75,7 @@ class Card:
         """As names and texts, which is what every format can keep; those that `etude.load` reads are among them."""
         told = {"input": self.pixels, "weights": self.weights, "licence": self.licence, "record": dict(self.record), "etude": VERSION}
         texts = {name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for name, value in told.items()}
-        return as_metadata(self.network, self.images) | {name: text for name, text in texts.items() if text not in ("", "{}")}
+        return as_metadata(self.built, self.images) | {name: text for name, text in texts.items() if text not in ("", "{}")}
 
 
 def numbers(values: Tensor) -> tuple[Any, ...]:

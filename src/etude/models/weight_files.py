@@ -29,12 +29,14 @@ class Images:
 
     mean, std  one a channel, of pixels from 0 to 1; the mean may be an image, as lists of lists
     classes    the names of the outputs, in order
+    middle     where the middle of images was tested: their shorter side, and that of the square
     Raises     UsageError for a mean or a std that are no numbers, or infinite
     """
 
     mean: tuple[Any, ...] = ()
     std: tuple[float, ...] = ()
     classes: tuple[str, ...] = ()
+    middle: tuple[()] | tuple[int, int] = ()
 
     def __post_init__(self) -> None:
         for name, values in (("mean", self.mean), ("std", self.std)):

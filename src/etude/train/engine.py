@@ -70,8 +70,8 @@ def run_job(job: Job, run: Run, means: Means) -> RunResult:
                 with torch.random.fork_rng(devices=[]), threads_kept():
                     Training(run, job, means).run_to_the_end()
             except torch.OutOfMemoryError as error:
-                smaller = f"smaller batches (--set batch={max(1, job.recipe.batch // 2)})"
-                raise EtudeError(f"the device has no room for it: do fewer at a time, or take {smaller}; {advice()}") from error
+                smaller = f", or begin anew with --set batch={job.recipe.batch // 2}" if job.recipe.batch > 1 else ""
+                raise EtudeError(f"the device has no room for it: with fewer runs at a time {advice()}{smaller}") from error
         return world.told(run.result)
 
 

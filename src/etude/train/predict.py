@@ -103,12 +103,12 @@ def error_rate(
 @torch.no_grad()
 def predictions(trained: TrainedNetwork, files: Iterable[Path], device: str | None, answer: Answer | None) -> Iterator[Prediction]:
     """Image by image, computed a batch at a time."""
-    where, side = torch.device("cpu") if answer else machine.choose_device(device), trained.image[1] if answer else None
+    where = torch.device("cpu") if answer else machine.choose_device(device)
     answer = answer or trained.to(where)
     files = list(files)
     for start in range(0, len(files), BATCH):
         paths = files[start : start + BATCH]
-        made = [seen_by(trained, path, side) for path in paths]
+        made = [seen_by(trained, path) for path in paths]
         logits = answer(torch.from_numpy(np.stack([pixels for pixels, _ in made])).to(where))
         for path, likely, (_, changes) in zip(paths, logits.softmax(dim=1).tolist(), made, strict=True):
             yield Prediction(path, trained.classes, tuple(likely), tuple(changes))
@@ -137,16 +137,11 @@ def every_file(images: Sequence[Path]) -> Iterable[Path]:
             raise EtudeError(f"{path}: {what}; name an image, or a folder of images")
 
 
-def seen_by(trained: TrainedNetwork, path: Path, side: int | None = None) -> tuple[Bytes, list[str]]:
-    """An image file as those were that the network was tested on, C×H×W uint8, and what had to be changed.
-
-    side  of the square that is cut out, where an engine takes no other than that it was made for
-    """
+def seen_by(trained: TrainedNetwork, path: Path) -> tuple[Bytes, list[str]]:
+    """An image file as those were that the network was tested on, C×H×W uint8, and what had to be changed."""
     if not trained.middle:
         return prepared(opened(path), trained.image, dark=trained.dark)
-    shorter, tested = trained.middle
-    side = side or tested
-    shorter = round(shorter * side / tested)
+    shorter, side = trained.middle
     (pixels,) = parts(path, lambda size: [middle(size, shorter, side)], side, trained.image[0])
     return pixels.transpose(2, 0, 1), [f"scaled to {shorter} on its shorter side, and the middle {side}×{side} of it taken"]
 

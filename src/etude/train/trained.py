@@ -44,7 +44,9 @@ class TrainedNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.network, self.module, self.classes, self.note = network, module, classes, note
-        self.image, self.middle = image or network.input, middle
+        channels, height, width = image or network.input
+        self.image = (channels, middle[1], middle[1]) if middle else (channels, height, width)
+        self.middle = middle
         self.register_buffer("mean", per_channel(torch.tensor(mean))[0].float())
         self.register_buffer("std", per_channel(std)[0].float())
 
@@ -100,4 +102,4 @@ def with_images(converted: Converted, file: Path) -> TrainedNetwork:
             f"{file}: how were its training images normalised? Say so to `etude predict`, or to `etude convert`, which keeps it: {example}"
         )
     classes = images.classes or tuple(f"output {index}" for index in range(converted.outputs))
-    return TrainedNetwork(converted.network, converted.module, classes, images.mean, images.std).eval()
+    return TrainedNetwork(converted.network, converted.module, classes, images.mean, images.std, middle=images.middle or None).eval()

@@ -90,7 +90,7 @@ def from_code(file: Path, target: Target, network: Network) -> tuple[Converted, 
             theirs = aligned(module, own, network)
             return proven(theirs, network, images, expected, str(file))
         except Unequal as error:
-            report = verify(module.float(), network.name, target=str(target), trained=True, **network.options)
+            report = verify(lambda: module.float(), network.name, target=str(target), trained=True, **network.options)
             sentence = str(error) if report.verdict == "faithful" else report.sentence
             raise EtudeError(f"{target} is not {network} as it stands here: {sentence}") from error
 

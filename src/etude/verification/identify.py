@@ -25,7 +25,7 @@ from etude.papers import Step
 from etude.targets.opening import in_hand
 from etude.verification.facts import facts_of, steps_of
 from etude.verification.judge import NOT_COPIED, default_dtype, in_training, liven, verify
-from etude.verification.prepare import as_usual, bare, copied, eagerly, in_mode, register_listed
+from etude.verification.prepare import bare, copied, eagerly, in_mode, noise_for, on_the_processor, register_listed
 from etude.verification.running import Image, Stopped, first_run, images_to_try
 from etude.verification.trace import Event, ran
 from etude.verification.variants import CHOICES, SHORTCUTS, computes
@@ -52,14 +52,15 @@ def identify(
     with torch.random.fork_rng(devices=[]), default_dtype(torch.float32), eagerly():
         if (copy := copied(own)) is module:
             return Identification(target, "could not judge", NOT_COPIED)
-        module = as_usual(bare(copy))
+        bared = on_the_processor(bare(copy))
         try:
-            seen = Seen.of(copied(module), input_shape)  # whose lazy layers would be made for the first image that is tried
+            seen = Seen.of(copied(bared), input_shape)  # whose lazy layers would be made for the first image that is tried
         except Stopped as error:
             return Identification(target, "could not judge", str(error))
         candidates = seen.candidates()
-        best = most_alike(module, seen, candidates)
-        report = verify(lambda: module, best.name, input_shape=input_shape, target=target, trained=trained, **best.options)
+        best = most_alike(bared, seen, candidates)
+        again = (lambda: copy) if isinstance(module, nn.Module) else module  # what makes one makes another, which nothing has changed
+        report = verify(again, best.name, input_shape=input_shape, target=target, trained=trained, **best.options)
     return identification(target, report, best, candidates)
 
 
@@ -120,7 +121,7 @@ class Seen:
         register_listed(module)
         run = first_run(in_mode(module, training=True), images_to_try((3, 32, 32)) if asked is None else [asked], 0)
         with torch.no_grad():
-            trace = ran(module, torch.randn(2, *run.image), whole_output(module))
+            trace = ran(module, noise_for(module, 2, run.image), whole_output(module))
         return cls(trace.events, run.image, run.classes, sum(parameter.numel() for parameter in module.parameters()))
 
     def candidates(self) -> list[Candidate]:

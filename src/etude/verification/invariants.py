@@ -143,7 +143,7 @@ def asleep_without(module: nn.Module, call: Callable[[Tensor], Any], images: Ten
     cold  ids of those that none reaches in any case
     """
     run = ran(in_mode(module, training=True), images.clone(), call)
-    loss = sum((out.sum() for out in run.outputs if out.is_floating_point()), torch.zeros(()))
+    loss = sum((out.sum() for out in run.outputs), torch.zeros(()))
     named = {name: own for name, own in module.named_parameters() if own.requires_grad and id(own) not in cold}
     given = gradients_of(loss, list(named.values()))
     names = [name for name, gradient in zip(named, given, strict=True) if gradient is None]

@@ -40,12 +40,13 @@ from etude.verification.limited import is_out_of_memory
 from etude.verification.limits import SMALL_SIDE, images_for
 from etude.verification.normal import normal
 from etude.verification.prepare import (
-    as_usual,
     bare,
     copied,
     eagerly,
     in_its_type,
     in_mode,
+    noise_for,
+    on_the_processor,
     plain_tensors,
     register_listed,
     register_tensors,
@@ -89,7 +90,7 @@ def verify(
     with torch.random.fork_rng(devices=[]), default_dtype(torch.float32), eagerly():
         if (copy := copied(own)) is module:
             return Verification(target or type(own).__name__, write_call(against, options), "could not judge", NOT_COPIED, ())
-        bared = as_usual(bare(copy))
+        bared = on_the_processor(bare(copy))
         return Judge(bared, against, options, steps, input_shape, target or type(bared).__name__, trained).report()
 
 
@@ -264,8 +265,8 @@ class Judge:
                 return model(image)
 
         with without_graph(model), torch.no_grad():
-            run = ran(model, torch.randn(1, *self.shape), counted)
-        self.names = [(event.name, event.padding) for event in run.events]
+            run = ran(model, noise_for(model, 1, self.shape), counted)
+        self.names = names_of(run)
         products = [step for step in self.steps if step.op in ("conv", "linear")]
         parameters = list(self.module.parameters())
         self.parameters = sum(p.numel() for p in parameters)
@@ -387,7 +388,7 @@ class Judge:
             with contextlib.suppress(Exception), torch.no_grad(), in_its_type():
                 steps_at(self.against, (self.shape[0], side, side), self.options)  # the table takes it too
                 model = in_mode(copied(self.module), training=False)
-                names = [(event.name, event.padding) for event in ran(model, small.clone(), model).events]
+                names = names_of(ran(model, small.clone(), model))
                 if names == self.names and not RESIZING.intersection(name for name, _ in names):
                     return small
         return noise(images_for(self.steps, min(self.shape[1:])), self.shape)
@@ -406,7 +407,7 @@ class Judge:
         ours = run_table(self.steps, found, copy_, training=True)
         pairs = []
         for index in ends_of(self.steps):
-            match = next((out for out in trained.outputs if out.is_floating_point() and same_numbers(out, ours[index])), None)
+            match = next((out for out in trained.outputs if same_numbers(out, ours[index])), None)
             if match is None:
                 self.level("L4", "fail", f"{self.steps[index].path} is not among what forward returns")
                 raise Departs(self.returned(index, trace, found))
@@ -543,9 +544,14 @@ def in_training(module: nn.Module, images: Tensor, call: Callable[[Tensor], Any]
         return traced(module, images.clone(), call)
 
 
+def names_of(run: Trace) -> list[tuple[str, Any]]:
+    """Of the operators that work on what comes from the images, with their paddings."""
+    return [(event.name, event.padding) for event in run.events if event.inputs]
+
+
 def apart(run: Trace, logits: Tensor) -> float:
     """How far that output of a run is from the table's which is nearest."""
-    alike = [out.reshape(logits.shape) for out in run.outputs if out.is_floating_point() and out.numel() == logits.numel()]
+    alike = [out.reshape(logits.shape) for out in run.outputs if out.numel() == logits.numel()]
     return min((difference(out, logits) for out in alike), default=math.inf)
 
 

@@ -94,14 +94,17 @@ def bare(module: nn.Module) -> nn.Module:
     return next(module.children()) if around else module
 
 
-def as_usual(module: nn.Module) -> nn.Module:
-    """The module on the processor, and in float32 where all of it is in float64; its numbers are compared in float64 anyway."""
-    own = [tensor for tensor in (*module.parameters(), *module.buffers()) if tensor.is_floating_point()]
-    if any(tensor.device.type not in ("cpu", "meta") for tensor in own):
+def on_the_processor(module: nn.Module) -> nn.Module:
+    """The module on the processor, where the images are."""
+    if any(tensor.device.type not in ("cpu", "meta") for tensor in (*module.parameters(), *module.buffers())):
         module.cpu()
-    if own and all(tensor.dtype is torch.float64 for tensor in own):
-        module.float()
     return module
+
+
+def noise_for(module: nn.Module, count: int, image: Sequence[int]) -> Tensor:
+    """Random images of that shape, in float64 for a module all of whose weights are."""
+    types = {own.dtype for own in module.parameters()}
+    return torch.randn(count, *image, dtype=torch.float64 if types == {torch.float64} else None)
 
 
 def eagerly() -> contextlib.AbstractContextManager[Any]:
@@ -173,9 +176,10 @@ def register_listed(module: nn.Module) -> list[str]:
 
 
 def follows(module: nn.Module) -> bool:
-    """Whether it makes a difference that a layer is registered: it has numbers, or is another one in eval mode."""
+    """Whether it makes a difference that a layer is registered: it has numbers, or may be another one in eval mode."""
     kinds = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase, nn.RReLU)
-    return any(True for _ in (*module.parameters(), *module.buffers())) or any(isinstance(part, kinds) for part in module.modules())
+    others = (part for part in module.modules() if isinstance(part, kinds) or not type(part).__module__.startswith("torch.nn."))
+    return any(True for _ in (*module.parameters(), *module.buffers(), *others))
 
 
 def plain_tensors(module: nn.Module) -> list[tuple[nn.Module, str, Tensor]]:

@@ -21,7 +21,7 @@ from etude.operator import Shape
 from etude.source import placed
 from etude.targets.opening import cause_of
 from etude.verification.limited import is_foreign, is_out_of_memory
-from etude.verification.prepare import eagerly, in_mode
+from etude.verification.prepare import eagerly, in_mode, noise_for
 from etude.verification.trace import EventRecorder
 from etude.wording import size
 
@@ -164,7 +164,7 @@ def no_size_would_do(module: nn.Module, telling: Stop, stops: Sequence[Stop]) ->
 
 def no_image_gives(features: int, module: nn.Module, image: Shape) -> bool:
     """Whether so many features can never come to the linear layer that stops the module: they are no multiple of the maps, or fixed."""
-    x = torch.randn(2, *image)
+    x = noise_for(module, 2, image)
     recorder = EventRecorder(module, x)
     with contextlib.suppress(Exception), torch.no_grad(), recorder:
         module(x)
@@ -185,7 +185,7 @@ def logits(module: nn.Module, image: Shape, images: int, classes: int) -> Tensor
 
     Raises NoLogits, and what the module raises.
     """
-    x = torch.randn(images, *image)
+    x = noise_for(module, images, image)
     result = module(x.clone())
     if result is None:
         raise NoLogits(module, "returns_nothing")
@@ -219,7 +219,9 @@ def of_the_last_layer(module: nn.Module, x: Tensor, outputs: Sequence[Tensor]) -
 @torch.no_grad()
 def without_batch(module: nn.Module, run: Run) -> Iterator[str]:
     """What to remark of a module that gives a single image without the batch, as `squeeze()` does."""
-    first = next(tensors_in(in_mode(module, training=False)(torch.randn(1, *run.image))))
+    given = tensors_in(in_mode(module, training=False)(noise_for(module, 1, run.image)))
+    floats = [tensor for tensor in given if tensor.is_floating_point()]
+    first = next((tensor for tensor in floats if tensor.numel() == run.classes), floats[0])
     if first.dim() == 0 or (first.dim() == 1 and run.classes > 1):
         yield f"for a single image it gives {size(first.shape) or 'a number'}, without the batch; `flatten(1)` keeps it"
 

@@ -159,7 +159,7 @@ def recorded(recorder: "EventRecorder", call: Callable[[Tensor], Any]) -> Trace:
     with in_its_type(), recorder:
         result = call(recorder.images)
     recorder.trace.chance = generators() != before
-    recorder.trace.outputs = tuple(tensors_in(result))
+    recorder.trace.outputs = tuple(tensor for tensor in tensors_in(result) if tensor.is_floating_point())  # a mask is no result
     if not any(map(recorder.origins, recorder.trace.outputs)):
         recorder.trace.lost.append("what forward returns")
     return recorder.trace
