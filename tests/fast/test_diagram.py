@@ -25,6 +25,7 @@ from etude.explain.nodes import Graph
 from etude.explain.outline import outline
 from etude.models import registry
 from etude.report.diagram import SCREEN, diagram
+from etude.report.items import channels
 from etude.report.sheet import text_width
 from etude.verification.exact import without_weights
 from etude.verification.facts import graph_of
@@ -381,6 +382,10 @@ def test_a_whole_network_has_every_part_of_its_outline_once(name: str) -> None:
     repeats = [f"×{part.count}" for part in parts if part.count > 1]
     assert [text for text in words(root) if re.fullmatch(r"×\d+", text)] == repeats
     assert {part.place for part in parts if part.count == 1 and part.place} <= {*words(root)}
+
+
+def test_channels_are_the_first_of_a_map_of_any_dimension() -> None:
+    assert [channels(shape) for shape in ((), (7,), (8, 5, 5), (8, 5, 5, 5))] == [1, 7, 8, 8]
 
 
 def test_segments_are_as_wide_as_their_share_of_the_channels() -> None:

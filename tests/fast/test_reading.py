@@ -168,6 +168,8 @@ def test_known_fields() -> None:
             size, jump = size + (kernel - 1) * jump, jump * stride
         return size
 
+    dilated = receptive_fields(etude.graph(nn.Sequential(nn.MaxPool2d(3, stride=1, dilation=2)), (1, 18, 12)))[-1]
+    assert (dilated.size, dilated.bound) == ((5, 5), False)
     three, *_ = reversed(receptive_fields(etude.graph(HAND_MADE["three 3×3"](), (1, 8, 8))))
     assert (three.size, three.jump, three.first, three.centre, three.covers) == ((7, 7), (1, 1), (-3, -3), (0.0, 0.0), False)
     vgg = [layer for convs in (2, 2, 3, 3, 3) for layer in (*[(3, 1)] * convs, (2, 2))]

@@ -95,6 +95,9 @@ def test_our_own_names(tmp_path: Path, door: Door, name: str) -> None:
 def test_on_all_addresses_a_number_may_be_asked_for_and_no_name() -> None:
     everywhere = Door("0.0.0.0", PORT, "")
     assert everywhere.is_ours(f"192.168.1.7:{PORT}")
+    for host in ("127.0.0.1", "localhost", "[::1]", "127.0.0.1:80"):
+        assert Door("127.0.0.1", 80, "").is_ours(host), "which browsers say without the port"
+        assert not Door("127.0.0.1", PORT, "").is_ours(host)
     assert not everywhere.is_ours(f"evil.com:{PORT}")
     assert not Door("192.168.1.7", PORT, "").is_ours(f"192.168.1.8:{PORT}")
 

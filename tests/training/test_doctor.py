@@ -190,6 +190,8 @@ def test_statistics_that_were_not_loaded(reds: Questions) -> None:
     patient = network()
     nn.init.constant_(patient.module.get_parameter("norm.weight"), 0.5)
     assert [text.split(":")[0] for text in certain(examined(patient, reds))][:1] == ["statistics that were not loaded"]
+    nn.init.zeros_(patient.module.get_parameter("norm.weight"))  # with which some let a branch begin
+    assert not [text for text in certain(examined(patient, reds)) if "statistics" in text]
 
 
 class Locked(nn.Module):

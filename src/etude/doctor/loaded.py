@@ -26,7 +26,8 @@ SHARED = 0.01  # of the test images among the training images, above which it is
 RULE = (
     "Certain is a cause if, with it mended, at least 5 % more of the same images are right, an exact one-sided sign test on the images "
     "that change sides passes at 1 % divided by the number of trials, and so it does against the best of every other cause. Weights that "
-    "are drawn anew whenever the network is made or are not numbers, and test images that are training images too, are certain when seen."
+    "are drawn anew whenever the network is made or are not numbers, new statistics beside trained scales, and test images that are "
+    "training images too, are certain when seen."
 )
 AS_IT_IS = "as it is"
 TRAINING = "left in training mode"
@@ -202,14 +203,17 @@ def seen_in_weights(patient: Patient) -> Iterator[Finding]:
             text = f"weights that were not loaded: {len(drawn)} of {len(own)} are drawn anew whenever it is made ({some(drawn)})"
             yield Finding(text, True)
     norms = [module for module in patient.module.modules() if isinstance(module, nn.BatchNorm2d) and module.running_mean is not None]
-    new = [
-        norm for norm in norms if is_new(norm) and norm.weight is not None and not torch.equal(norm.weight, torch.ones_like(norm.weight))
-    ]
+    new = [norm for norm in norms if is_new(norm) and norm.weight is not None and is_trained(norm.weight)]
     if new:
         text = (
             f"statistics that were not loaded: {len(new)} of {len(norms)} normalisations have trained weights beside mean 0 and variance 1"
         )
         yield Finding(text, True)
+
+
+def is_trained(scale: Tensor) -> bool:
+    """Whether a normalisation's scale is neither that it begins with nor zero, with which some let a branch begin."""
+    return bool(scale.any()) and not torch.equal(scale, torch.ones_like(scale))
 
 
 @torch.no_grad()

@@ -291,7 +291,7 @@ class Watcher(GraphRecorder):
 
     def rectifier(self, node: Node, values: Tensor) -> Rectifier:
         layer = self.last_layer[node.index]
-        linear = layer is not None and self.layers[layer].node.op == "linear"
+        linear = layer is not None and self.layers[layer].node.op == "linear" and self.layers[layer].node.shape == node.shape
         zero = (values == 0).movedim(-1 if linear else 1, 0).flatten(1)
         return Rectifier(node.path, layer, zero.all(1).float().mean().item(), zero.float().mean().item())
 

@@ -61,6 +61,7 @@ def pool(op: str) -> Describe:
             counts = {"zeros": padding == 0 or bool(argument(args, kwargs, 5, "count_include_pad", True))}
         else:
             ceil = argument(args, kwargs, 5, "ceil_mode", False)
+            counts = {"dilation": square(argument(args, kwargs, 4, "dilation", 1))}
         return {"op": op, "kernel": square(kernel), "stride": square(stride), "padding": padding, "ceil": bool(ceil), **counts}
 
     return describe

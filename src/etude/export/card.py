@@ -63,7 +63,8 @@ class Card:
     @property
     def images(self) -> Images:
         std = self.trained.std
-        return Images(numbers(self.trained.mean), numbers(std.where(std > 0, 1)), self.trained.classes, self.trained.middle or ())
+        image = () if self.trained.image == self.network.input else self.trained.image
+        return Images(numbers(self.trained.mean), numbers(std.where(std > 0, 1)), self.trained.classes, image, self.trained.middle or ())
 
     @property
     def pixels(self) -> str:

@@ -29,6 +29,7 @@ class Images:
 
     mean, std  one a channel, of pixels from 0 to 1; the mean may be an image, as lists of lists
     classes    the names of the outputs, in order
+    image      (channels, height, width), where that is not the network's own
     middle     where the middle of images was tested: their shorter side, and that of the square
     Raises     UsageError for a mean or a std that are no numbers, or infinite
     """
@@ -36,6 +37,7 @@ class Images:
     mean: tuple[Any, ...] = ()
     std: tuple[float, ...] = ()
     classes: tuple[str, ...] = ()
+    image: tuple[()] | tuple[int, int, int] = ()
     middle: tuple[()] | tuple[int, int] = ()
 
     def __post_init__(self) -> None:
@@ -151,7 +153,7 @@ def as_safetensors(module: nn.Module, metadata: Mapping[str, str]) -> bytes:
 
 def as_metadata(network: Network, images: Images) -> dict[str, str]:
     """What `read_converted` needs to know beside the weights."""
-    told = {"options": dict(network.options), "images": asdict(images)}
+    told = {"options": dict(network.options), "images": {name: value for name, value in asdict(images).items() if value}}
     return {"network": network.name, **{name: json.dumps(value, ensure_ascii=False) for name, value in told.items()}}
 
 

@@ -242,7 +242,7 @@ def grown(first: tuple[Step, ...], last: tuple[Step, ...]) -> tuple[Step, ...]:
 
 def channels(shape: Shape) -> int:
     """Of a map its channels, else the length of its last dimension."""
-    return (shape[0] if len(shape) == 3 else shape[-1]) if shape else 1
+    return (shape[0] if len(shape) > 2 else shape[-1]) if shape else 1
 
 
 def sizes_of(item: Item) -> str:

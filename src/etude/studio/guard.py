@@ -10,6 +10,7 @@ Not protected: whoever runs as the same user can read the secret, and the learne
 
 import hmac
 import ipaddress
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ class Door:
 
     def is_ours(self, host: str) -> bool:
         """Whether a Host header names us, to the letter. On all addresses of a machine no name can be checked, but a number can."""
-        name, _, port = host.rpartition(":")
+        name, _, port = host.rpartition(":") if re.search(r":\d+$", host) else (host, "", "80")  # which browsers leave out
         if port != str(self.port):
             return False
         if name in LOOPBACK or name.strip("[]") == self.host:

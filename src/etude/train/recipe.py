@@ -305,6 +305,11 @@ class Recipe(Budget):
         channels, height, width = self.model.input
         return (channels, min(height, self.side), min(width, self.side)) if self.side else self.model.input
 
+    @property
+    def tested(self) -> tuple[int, int, int]:
+        """The same of images in tests, which may be larger."""
+        return (self.image[0], self.views.test[1], self.views.test[1]) if self.views else self.image
+
     def streamed(self) -> "Recipe":
         """The same recipe for a folder that need not fit into memory: parts of the same areas, in proportions of their own."""
         if self.views:

@@ -44,9 +44,7 @@ class TrainedNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.network, self.module, self.classes, self.note = network, module, classes, note
-        channels, height, width = image or network.input
-        self.image = (channels, middle[1], middle[1]) if middle else (channels, height, width)
-        self.middle = middle
+        self.image, self.middle = image or network.input, middle
         self.register_buffer("mean", per_channel(torch.tensor(mean))[0].float())
         self.register_buffer("std", per_channel(std)[0].float())
 
@@ -90,7 +88,7 @@ def load(place: Path | str) -> TrainedNetwork:
     classes = (*named, *(f"output {index}" for index in range(len(named), count)))  # which no image of the data belongs to
     note = f"trained on {environment['images']}" if environment.get("reencoded") else ""
     middle = recipe.views.test if recipe.views else None
-    return TrainedNetwork(network, module, classes, environment["mean"], environment["std"], note, recipe.image, middle).eval()
+    return TrainedNetwork(network, module, classes, environment["mean"], environment["std"], note, recipe.tested, middle).eval()
 
 
 def with_images(converted: Converted, file: Path) -> TrainedNetwork:
@@ -102,4 +100,5 @@ def with_images(converted: Converted, file: Path) -> TrainedNetwork:
             f"{file}: how were its training images normalised? Say so to `etude predict`, or to `etude convert`, which keeps it: {example}"
         )
     classes = images.classes or tuple(f"output {index}" for index in range(converted.outputs))
-    return TrainedNetwork(converted.network, converted.module, classes, images.mean, images.std, middle=images.middle or None).eval()
+    image, middle = images.image or None, images.middle or None
+    return TrainedNetwork(converted.network, converted.module, classes, images.mean, images.std, "", image, middle).eval()

@@ -72,7 +72,7 @@ def chosen(request: Request) -> Choice:
 
 def digit(request: Request) -> Response:
     language, choice = language_of(request), chosen(request)
-    image = Run(choice.place).recipe().image
+    image = Run(choice.place).recipe().tested
     return page(
         request,
         "digit",
@@ -154,8 +154,7 @@ def pixels(trained: "TrainedNetwork", body: bytes, is_drawn: bool) -> "torch.Ten
     import torch
 
     from etude.data.digit import centred
-    from etude.data.picture import opened
-    from etude.train.predict import prepared
+    from etude.train.predict import seen_by
 
     if is_drawn and trained.image == GREY and len(body) == CANVAS * CANVAS:
         return torch.from_numpy(centred(np.frombuffer(body, np.uint8).reshape(CANVAS, CANVAS)))[None]
@@ -163,10 +162,9 @@ def pixels(trained: "TrainedNetwork", body: bytes, is_drawn: bool) -> "torch.Ten
         file = Path(folder, "image")
         file.write_bytes(body)
         try:
-            image = opened(file)
+            return torch.from_numpy(seen_by(trained, file)[0])
         except EtudeError:
             raise EtudeError("not a readable image; a PNG or JPEG file is expected") from None
-    return torch.from_numpy(prepared(image, trained.image, dark=trained.dark)[0])
 
 
 def drawn(one: "Junction") -> dict[str, Any]:

@@ -23,7 +23,7 @@ for (const cell of document.querySelectorAll("[data-cell]")) {
     try {
       const found = await ask("run", { code: code.text, name: running });
       if (found.line) code.mark([{ line: found.line, text: found.error }]);
-      const error = found.error && (found.line ? told.at_line.replace("{line}", found.line).replace("{error}", found.error) : told[found.error] ?? found.error);
+      const error = found.error && (found.line ? told.at_line.replace("{line}", found.line).replace("{error}", () => found.error) : told[found.error] ?? found.error);
       output.textContent = [found.printed.trimEnd(), error].filter(Boolean).join("\n");
     } catch (error) {
       output.textContent = error.message;

@@ -4,6 +4,7 @@ export const words = JSON.parse(document.getElementById("words").textContent);
 
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.textContent = words.copy;
+  button.hidden = !navigator.clipboard; // as on a page from another machine without https
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.dataset.copy);
     button.textContent = words.copied;

@@ -104,6 +104,7 @@ function curves(place) {
     shown.accuracy.setAttribute("aria-label", words.join("; ") || said.js_nothing);
   }
 
+  let lost = false; // whether the last look failed: what a button was told stays
   new ResizeObserver(redraw).observe(place);
   watch(async () => {
     const query = new URLSearchParams(runs.flatMap((run) => [["run", run.name], ["since", run.rows.length]]));
@@ -111,9 +112,11 @@ function curves(place) {
     try {
       found = await ask(`rows?${query}`);
     } catch (error) {
+      lost = true;
       return wrong(error);
     }
-    wrong();
+    if (lost) wrong();
+    lost = false;
     found.forEach((news, index) => {
       const run = runs[index];
       run.rows.length = news.from;
@@ -206,12 +209,16 @@ if (list) {
 
 const reproduction = document.getElementById("reproduction");
 if (reproduction) {
+  let lost = false;
   watch(async () => {
     try {
       const { state, html } = await ask(`table?${reproduction.dataset.query}`);
+      if (lost) wrong();
+      lost = false;
       put(reproduction, html);
       if (state !== reproduction.dataset.state) location.reload();
     } catch (error) {
+      lost = true;
       wrong(error);
     }
   }, 3000);
