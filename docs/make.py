@@ -228,7 +228,7 @@ DATA = {
 
 
 def full_table(language: str) -> str:
-    """The rows of the papers that were trained in full, or are: each as far as it has come."""
+    """The rows of the papers that were trained in full, each as far as it has come."""
     found = record("docs/records/paper.json")
     lines = []
     for row in found["runs"]:
@@ -246,9 +246,9 @@ def full_table(language: str) -> str:
 
 
 FULL = {
-    "en": "; data: CIFAR-10 in another encoding (JPEG), so that values are not judged. A row is as far as it has come. The training error "
+    "en": "; data: CIFAR-10 in another encoding (JPEG), so that values are not judged. The training error "
     "is that of the steps since the last row of the metrics, on images as they were augmented; the test error that after so many steps.",
-    "zh": "；数据：另一种编码（JPEG）的 CIFAR-10，因此不判断数值。每一行给出目前训练到的步数。"
+    "zh": "；数据：另一种编码（JPEG）的 CIFAR-10，因此不判断数值。"
     "训练错误率取最近一段训练步，图像经过数据增强；测试错误率是训练到该步数时的值。",
 }
 

@@ -111,8 +111,8 @@ def test_every_command_that_takes_a_run_takes_the_name_and_says_that_its_images_
     assert run(capsys, "ls", "--weights", "--recipes")[0] == 2
 
 
-def test_the_five_networks_of_the_lecture_are_there() -> None:
-    assert {name for name in recipes.names() if name.endswith(".lecture")} <= {*kept.names()}
+def test_the_five_networks_of_the_lecture_and_one_of_a_paper_are_there() -> None:
+    assert {name for name in recipes.names() if name.endswith(".lecture")} | {"resnet20.he2015"} <= {*kept.names()}
 
 
 @pytest.mark.parametrize("name", kept.names())
@@ -128,13 +128,17 @@ def test_what_etude_brings_is_as_its_record_says(name: str) -> None:
     assert logits.shape == (1, len(network.classes))
     assert logits.isfinite().all()
     if name.endswith(".lecture"):
-        row = next(row for row in record_of_the_lecture() if row["network"] == str(network.network))
+        row = next(row for row in record_in("lecture-laptop")["trained"] if row["network"] == str(network.network))
         assert row["accuracy"][0] == pytest.approx(100 * record.result().test_accuracy)
+    else:
+        (row,) = (row for row in record_in("paper")["runs"] if (row["recipe"], row["seed"]) == (name, record.result().seed))
+        assert (row["state"], row["test error"]) == ("finished", pytest.approx(100 * (1 - record.result().test_accuracy)))
+        assert (record.result().recipe.budget, record.environment()["reencoded"]) == ("paper", "cifar10")
 
 
-def record_of_the_lecture() -> list[dict[str, Any]]:
-    trained: list[dict[str, Any]] = json.loads((places.ROOT / "docs/records/lecture-laptop.json").read_text(encoding="utf-8"))["trained"]
-    return trained
+def record_in(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((places.ROOT / f"docs/records/{name}.json").read_text(encoding="utf-8"))
+    return content
 
 
 @pytest.mark.slow
