@@ -99,7 +99,7 @@ def test_show_tells_counts_and_every_published_result(capsys: pytest.CaptureFixt
     assert all(departure in " ".join(out.split()) for departure in found["departures"])
     assert ("no recipe yet" in out) == (not found["train"])
     assert found["weights"] == [known for known in kept.names() if known.startswith(f"{name}.")]
-    assert out.count("etude predict") == len(found["weights"])
+    assert ("\n  weights " in out) == bool(found["weights"])
 
 
 PLOTTED = {curve.network for curve in load("lecture").curves.values()}

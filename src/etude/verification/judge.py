@@ -387,7 +387,9 @@ class Judge:
             small = noise(4, (self.shape[0], side, side))
             with contextlib.suppress(Exception), torch.no_grad(), in_its_type():
                 steps_at(self.against, (self.shape[0], side, side), self.options)  # the table takes it too
-                model = in_mode(copied(self.module), training=False)
+                model = in_mode(copied(self.module), training=True)
+                ran(model, small.clone(), self.call(model))  # which heads may be too large for
+                model = in_mode(model, training=False)
                 names = names_of(ran(model, small.clone(), model))
                 if names == self.names and not RESIZING.intersection(name for name, _ in names):
                     return small

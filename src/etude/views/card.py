@@ -206,7 +206,7 @@ def head(shown: Card, options: Mapping[str, Any]) -> Terms:
         ("departures", "; ".join(shown.departures) or "none"),
         ("options", ", ".join(write_settings(shown.options))),
         ("train", "; ".join(f"etude train {recipe}" for recipe in recipes_of(shown.name)) or "no recipe yet"),
-        ("weights", "; ".join(f"etude predict {known} IMAGE" for known in weights_of(shown.name, options))),
+        ("weights", ", ".join(weights_of(shown.name, options))),
     )
     return Terms(tuple((key, text) for key, text in rows if text))
 

@@ -77,7 +77,7 @@ def kept_row(result: "RunResult", environment: Mapping[str, Any]) -> dict[str, s
         "weights": recipe.title,
         "budget": recipe.budget,
         "seed": str(result.seed),
-        "trained on": f"{recipe.data} ({reencoded} in another encoding)" if reencoded else recipe.data,
+        "trained on": f"{reencoded} in another encoding" if reencoded else recipe.data,
         "test error": percent(1 - result.test_accuracy),
         "device": environment["device"],
     }

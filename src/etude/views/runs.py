@@ -41,8 +41,8 @@ def summary(run: Run) -> dict[str, Any]:
             row |= {"epoch": metrics[-1]["epoch"], "test_accuracy": metrics[-1]["test_accuracy"]}
         if run.finished and run.result().diverged is not None:
             return row | {"test_accuracy": float("nan"), "state": "diverged"}
-        if run.finished:
-            row |= {"test_accuracy": run.result().test_accuracy}  # which need not be that of the last epoch
+        if run.finished and job.recipe.result != "last":
+            row |= {"test_accuracy": run.result().test_accuracy}  # which is that of the epoch that was chosen
         return row | {"state": state_of(run)}
     except EtudeError as error:
         return row | {"state": f"unreadable: {error}"}
