@@ -37,7 +37,7 @@ def keep(run: Run, root: Path = kept.FOLDER) -> Run:
         raise EtudeError(
             f"{run.folder}: its result is that of an earlier epoch, whose weights are gone; choose a run that reports the last"
         )
-    if result.diverged:
+    if result.diverged is not None:
         raise EtudeError(f"{run.folder}: it has diverged; choose a run that has not")
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root.parent, prefix=".kept-") as folder:

@@ -5,7 +5,7 @@ degradation.json anew (a quarter of an hour); the others take longer, or data:
     etude reproduce lecture --seeds 3 --json > docs/records/lecture-laptop.json
     etude reproduce lecture --budget paper --seeds 3 --json > docs/records/lecture-paper.json
     etude reproduce resnet --seeds 5 --data FOLDER --json > docs/records/resnet-laptop.json    (an hour; so for the two other papers)
-    python benchmarks/paper.py "resnet20*" --runs RUNS --data FOLDER       (hours; RUNS/paper.json)
+    python benchmarks/paper.py "resnet20*" --runs RUNS --data FOLDER       (hours; then python docs/make.py --paper RUNS/paper.json)
     etude explain --depth 8,20,56,110 --json > docs/records/depth.json
     etude audit --json > docs/records/audit.json                    (an hour, and the package index)
     python benchmarks/lecture.py                                    (writes benchmarks/lecture.json)
@@ -24,6 +24,7 @@ from typing import Any
 
 import etude
 from etude.audit.audit import Audited
+from etude.data import catalog
 from etude.explain.depth import DepthComparison
 from etude.export.engines import ENGINES
 from etude.files import write_text
@@ -515,6 +516,30 @@ def figures() -> dict[str, str]:
     return drawn | pairs | {"depth": depth_figure(depths()), "lecture": lecture(), "in_full": in_full()}
 
 
+def without_places(found: Any) -> str:
+    """The record of `benchmarks/paper.py` without where images and runs lie, nor for how long it trained; metrics to six digits."""
+    places = {recipe["data"] for recipe in found["recipes"].values() if recipe["data"] not in catalog.names()}
+    command = re.sub(r" --(runs|minutes) \S+", "", found["command"]).replace("'", '"')
+    runs = [
+        row
+        | {"curve": [{key: rounded(value) for key, value in one.items()} for one in row["curve"]]}
+        | (
+            {"environment": row["environment"] | {"images": re.sub(r"/\S*/", "", row["environment"]["images"])}}
+            if row["environment"]
+            else {}
+        )
+        for row in found["runs"]
+    ]
+    text = json.dumps(found | {"command": command, "runs": runs}, indent=1, ensure_ascii=False)
+    for place in places:
+        text = text.replace(place, "FOLDER")
+    return text + "\n"
+
+
+def rounded(value: Any) -> Any:
+    return round(value, 6) if isinstance(value, float) else value
+
+
 def measure() -> None:
     """Make the slow records of the lessons anew."""
     depth = subprocess.run(
@@ -527,6 +552,8 @@ def measure() -> None:
 if __name__ == "__main__":
     if "--measure" in sys.argv:
         measure()
+    if "--paper" in sys.argv:
+        write_text(ROOT / "docs" / "records" / "paper.json", without_places(json.loads(Path(sys.argv[-1]).read_text(encoding="utf-8"))))
     for name in PAGES:
         write_text(ROOT / name, page(name))
     for name, drawn in figures().items():

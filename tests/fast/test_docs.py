@@ -125,6 +125,15 @@ def test_the_readme_counts_the_networks() -> None:
     assert f"`etude ls` lists {len(names())}" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_the_record_of_what_was_trained_in_full_tells_no_place() -> None:
+    """As it is made of what `benchmarks/paper.py` wrote on somebody's machine."""
+    kept = (ROOT / "docs/records/paper.json").read_text(encoding="utf-8")
+    written = kept.replace("FOLDER", "/home/me/cifar").replace("images in ", "images in /home/me/")
+    written = written.replace("--seeds 1", "--seeds 1 --minutes 480 --runs /home/me/runs")
+    assert "/home/me" in json.loads(written)["command"]
+    assert make.without_places(json.loads(written)) == kept
+
+
 def test_what_was_trained_in_full_is_a_row_of_a_paper_by_its_own_recipe() -> None:
     record = make.record("docs/records/paper.json")
     for row in record["runs"]:

@@ -153,6 +153,16 @@ def test_units_of_a_linear_layer_stand_last() -> None:
     assert (found.dead, found.zero) == (0.5, 0.5)
 
 
+def test_units_of_maps_that_a_linear_layer_gave_are_channels() -> None:
+    """Of two channels of 2×2 one is dead, and no column is."""
+    linear = nn.Linear(3, 8)
+    nn.init.zeros_(linear.weight)
+    linear.bias = nn.Parameter(torch.tensor([-1.0] * 4 + [1.0] * 4))
+    maps = Mean(nn.Flatten(), linear, nn.Unflatten(1, (2, 2, 2)), nn.ReLU())
+    (found,) = gradients(maps, torch.ones(2, 3, 1, 1), torch.zeros(2)).rectifiers
+    assert (found.dead, found.zero) == (0.5, 0.5)
+
+
 def test_a_relu_belongs_to_the_layer_before_it() -> None:
     report = gradients(*made("resnet20"))
     before = [report.layers[rectifier.layer or 0].path for rectifier in report.rectifiers[:4]]

@@ -1,8 +1,12 @@
 """What belongs to a run and needs no training: optimisers, where runs lie, and what their numbers depend on."""
 
 import dataclasses
+import errno
 import json
+import os
 import shutil
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,8 @@ import torch
 
 from etude import data
 from etude.errors import EtudeError, UsageError
+from etude.jobs import child
+from etude.jobs.lane import Order
 from etude.models import registry
 from etude.models.network import Network
 from etude.train import engine, loop, machine, muon, optimizers
@@ -170,3 +176,28 @@ def test_a_damaged_folder_is_one_message(tmp_path: Path, file: str, content: str
         run.result()
     assert message in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_full_disk_in_a_lane_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = recipes.load("lecture_residual.lecture", "smoke")
+    order = Order(str(tmp_path), recipes.as_table(recipe), 0, torch.get_num_threads(), "cpu", None, machine.source_digest(recipe.model))
+
+    def fill(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/metrics.jsonl")
+
+    monkeypatch.setattr("etude.jobs.child.engine.run_to_result", fill)
+    monkeypatch.setattr("etude.jobs.child.interrupted_at_end", lambda descriptor: None)
+    handler, out = signal.getsignal(signal.SIGINT), sys.stdout
+    read, write = os.pipe()
+    with os.fdopen(read) as stdin, os.fdopen(write, "w") as line:
+        line.write(json.dumps(dataclasses.asdict(order)) + "\n")
+        line.flush()
+        monkeypatch.setattr(sys, "stdin", stdin)
+        monkeypatch.setattr(sys, "stdout", out)  # which the process of a lane exchanges
+        assert child.main() == 1
+        signal.signal(signal.SIGINT, handler)
+    said, printed = capsys.readouterr()
+    assert [json.loads(text)["why"] for text in said.splitlines()] == [
+        "runs/metrics.jsonl: No space left on device; what was saved before is intact"
+    ]
+    assert "Traceback" not in printed

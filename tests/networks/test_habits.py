@@ -246,7 +246,7 @@ HABITS: list[tuple[type[Net], str, str]] = [
         "departs",
         "norm1 starts with NaN or infinity among its weights",
     ),
-    (of(made=lambda self: setattr(self, "acts", [nn.ReLU(), nn.ReLU()]), end=lambda self, x: x), "faithful", ""),
+    (of(made=lambda self: setattr(self, "acts", [nn.ReLU(), nn.ReLU()])), "faithful", ""),
     (of(end=lambda self, x: (x > 0, x)), "faithful", ""),
     (of(end=lambda self, x: (x > 0, x), stem=lambda self, x: F.relu(self.conv1(x))), "departs", "the BN norm1 is missing"),
     (of(end=lambda self, x: (x.argmax(1), x)), "faithful", ""),

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import etude
 from etude.models import registry
-from etude.models.lecture import LectureResidual
 from etude.papers import Step
 from etude.verification import identify, limits
 from etude.verification.facts import steps_of
@@ -56,27 +55,6 @@ def test_of_what_is_none_the_nearest_is_named_with_what_differs() -> None:
     assert (identity.verdict, identity.network, identity.exit_code) == ("nearest", "resnet20(depth=8)", 1)
     assert identity.report
     assert "the BN conv3_x.0.norm2 is missing" in identity.report.sentence
-
-
-class Listed(LectureResidual):
-    """With its blocks in a plain list, which a copy that becomes float64 leaves behind."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.blocks = [self.rblock1, self.rblock2]
-        del self.rblock1, self.rblock2
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.blocks[0](self.mp(self.conv1(x).relu()))
-        x = self.blocks[1](self.mp(self.conv2(x).relu()))
-        return self.fc(x.flatten(1))
-
-
-def test_layers_in_a_plain_list_are_told_of_the_nearest() -> None:
-    identity = etude.identify(Listed())
-    assert (identity.verdict, identity.network) == ("nearest", "lecture_residual")
-    assert identity.report
-    assert "stand in a plain list" in identity.report.sentence
 
 
 def test_what_does_not_run_is_nothing() -> None:

@@ -16,6 +16,7 @@ from etude.models import registry
 from etude.models.densenet import DenseLayer
 from etude.models.lecture import LectureResidual, ResidualBlock
 from etude.report.terminal import text_of
+from etude.verification.identify import identify
 from etude.verification.judge import verify
 from etude.views.verification import verification_view
 from reduced import small
@@ -236,6 +237,10 @@ def test_layers_in_a_list_are_found_and_judged() -> None:
     assert report.verdict == "departs"
     assert report.sentence.startswith("the layers in blocks stand in a plain list")
     assert "but for that, all 18 operators of lecture_residual" in report.sentence
+    identity = identify(Listed())  # whose blocks a copy in float64 leaves behind
+    assert (identity.verdict, identity.network) == ("nearest", "lecture_residual")
+    assert identity.report
+    assert "stand in a plain list" in identity.report.sentence
 
 
 class Ending(nn.Module):

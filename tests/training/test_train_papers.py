@@ -1,5 +1,6 @@
 """What the papers' recipes ask for, on a few small images: steps, warm-up, a mean image, what is held out; all of it survives a break."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -14,12 +15,14 @@ from etude import data
 from etude.data.batches import Batches
 from etude.data.dataset import Dataset, Split
 from etude.errors import UsageError
+from etude.export.card import card_of_run
 from etude.train import engine, loop
 from etude.train import recipe as recipes
 from etude.train.job import Interrupted, Progress
 from etude.train.optimizers import set_learning_rates
 from etude.train.recipe import Recipe
 from etude.train.run import Run
+from etude.views.runs import summary
 from tiny import dataset as tiny_dataset
 
 SMALL = {"resnet": "resnet20(depth=8)", "identity": "ablation_resnet110(depth=8)", "densenet": "densenet_40_12(depth=7, growth_rate=4)"}
@@ -136,6 +139,12 @@ def test_what_is_held_out_is_not_trained_on_and_chooses_the_epoch(tmp_path: Path
     assert [row["step"] for row in rows] == [0, 3, 6, 9]
     best = max(rows, key=lambda row: row["validation_accuracy"])
     assert result.test_accuracy == best["test_accuracy"]
+    file = run.folder / "result.json"
+    of_another_epoch = json.loads(file.read_text(encoding="utf-8")) | {"test_accuracy": 0.5}
+    file.write_text(json.dumps(of_another_epoch), encoding="utf-8")
+    assert rows[-1]["test_accuracy"] != summary(run)["test_accuracy"] == 0.5
+    card = card_of_run(etude.load(run.folder), run.folder)
+    assert card.record["test_accuracy"] == rows[-1]["test_accuracy"], "that of the weights that are there"
     kept, held = loop.held_out(tiny.train, 15)
     assert (len(kept), len(held)) == (75, 15)
     assert torch.equal(torch.cat((kept.images, held.images)).long().sum(0), tiny.train.images.long().sum(0))

@@ -64,7 +64,7 @@ class Card:
     def images(self) -> Images:
         std = self.trained.std
         image = () if self.trained.image == self.network.input else self.trained.image
-        return Images(numbers(self.trained.mean), numbers(std.where(std > 0, 1)), self.trained.classes, image, self.trained.middle or ())
+        return Images(numbers(self.trained.mean), numbers(std.where(std > 0, 1)), self.trained.classes, image, self.trained.shorter)
 
     @property
     def pixels(self) -> str:

@@ -47,7 +47,7 @@ def hub_config(card: Card) -> dict[str, Any]:
         "image_std": images.std,
         "rescale_factor": 1 / 255,
         "resample": "bilinear",
-        **(dict(zip(("shortest_edge", "crop_size"), card.images.middle, strict=True)) if card.images.middle else {}),
+        **({"shortest_edge": card.trained.shorter, "crop_size": card.trained.image[1]} if card.trained.shorter else {}),
         "id2label": {str(index): name for index, name in enumerate(images.classes)},
         "label2id": {name: index for index, name in enumerate(images.classes)},
         "weights": card.weights,
@@ -87,11 +87,11 @@ def in_short(classes: tuple[str, ...]) -> str:
 
 def scaled(card: Card) -> str:
     """How an image is made as large as the network wants it, in a sentence."""
-    if not card.trained.middle:
-        _, height, width = card.trained.image
+    _, height, width = card.trained.image
+    if not card.trained.shorter:
         return f"An image is scaled to {height}×{width}, bilinearly and whatever its proportions"
-    shorter, side = card.trained.middle
-    return f"An image is scaled bilinearly to {shorter} pixels on its shorter side, and the middle {side}×{side} of it taken"
+    shorter = f"{card.trained.shorter} pixels on its shorter side"
+    return f"An image is scaled bilinearly to {shorter}, and the middle {height}×{width} of it taken"
 
 
 def normalisation(card: Card) -> str:

@@ -30,7 +30,7 @@ class Images:
     mean, std  one a channel, of pixels from 0 to 1; the mean may be an image, as lists of lists
     classes    the names of the outputs, in order
     image      (channels, height, width), where that is not the network's own
-    middle     where the middle of images was tested: their shorter side, and that of the square
+    shorter    where the middle of images was tested, to how many pixels their shorter side was scaled
     Raises     UsageError for a mean or a std that are no numbers, or infinite
     """
 
@@ -38,7 +38,7 @@ class Images:
     std: tuple[float, ...] = ()
     classes: tuple[str, ...] = ()
     image: tuple[()] | tuple[int, int, int] = ()
-    middle: tuple[()] | tuple[int, int] = ()
+    shorter: int | None = None
 
     def __post_init__(self) -> None:
         for name, values in (("mean", self.mean), ("std", self.std)):

@@ -139,10 +139,10 @@ def every_file(images: Sequence[Path]) -> Iterable[Path]:
 
 def seen_by(trained: TrainedNetwork, path: Path) -> tuple[Bytes, list[str]]:
     """An image file as those were that the network was tested on, C×H×W uint8, and what had to be changed."""
-    if not trained.middle:
+    if trained.shorter is None:
         return prepared(opened(path), trained.image, dark=trained.dark)
-    shorter, side = trained.middle
-    (pixels,) = parts(path, lambda size: [middle(size, shorter, side)], side, trained.image[0])
+    shorter, (channels, side, _) = trained.shorter, trained.image
+    (pixels,) = parts(path, lambda size: [middle(size, shorter, side)], side, channels)
     return pixels.transpose(2, 0, 1), [f"scaled to {shorter} on its shorter side, and the middle {side}×{side} of it taken"]
 
 

@@ -24,8 +24,8 @@ class TrainedNetwork(nn.Module):
     mean, std  of the training images, one a channel, of pixels from 0 to 1; the mean may be an image
     note       that these were a known set in another encoding, in words; "" where they were not
     image      (channels, height, width) of the images that it takes
-    middle     where it was tested on the middle of images: to how many pixels the shorter side was scaled, and the side of the square
-               that was cut out; None where images were scaled as they are
+    shorter    where it was tested on the middle of images: to how many pixels their shorter side was scaled before so large a square was
+               cut out; None where they were scaled to that whatever their proportions
     """
 
     mean: Tensor
@@ -40,11 +40,11 @@ class TrainedNetwork(nn.Module):
         std: Sequence[float],
         note: str = "",
         image: tuple[int, int, int] | None = None,
-        middle: tuple[int, int] | None = None,
+        shorter: int | None = None,
     ) -> None:
         super().__init__()
         self.network, self.module, self.classes, self.note = network, module, classes, note
-        self.image, self.middle = image or network.input, middle
+        self.image, self.shorter = image or network.input, shorter
         self.register_buffer("mean", per_channel(torch.tensor(mean))[0].float())
         self.register_buffer("std", per_channel(std)[0].float())
 
@@ -87,8 +87,8 @@ def load(place: Path | str) -> TrainedNetwork:
     checkpoint.load_model(run.checkpoint, module)
     classes = (*named, *(f"output {index}" for index in range(len(named), count)))  # which no image of the data belongs to
     note = f"trained on {environment['images']}" if environment.get("reencoded") else ""
-    middle = recipe.views.test if recipe.views else None
-    return TrainedNetwork(network, module, classes, environment["mean"], environment["std"], note, recipe.tested, middle).eval()
+    shorter = recipe.views.test[0] if recipe.views else None
+    return TrainedNetwork(network, module, classes, environment["mean"], environment["std"], note, recipe.tested, shorter).eval()
 
 
 def with_images(converted: Converted, file: Path) -> TrainedNetwork:
@@ -100,5 +100,5 @@ def with_images(converted: Converted, file: Path) -> TrainedNetwork:
             f"{file}: how were its training images normalised? Say so to `etude predict`, or to `etude convert`, which keeps it: {example}"
         )
     classes = images.classes or tuple(f"output {index}" for index in range(converted.outputs))
-    image, middle = images.image or None, images.middle or None
-    return TrainedNetwork(converted.network, converted.module, classes, images.mean, images.std, "", image, middle).eval()
+    image, shorter = images.image or None, images.shorter
+    return TrainedNetwork(converted.network, converted.module, classes, images.mean, images.std, "", image, shorter).eval()

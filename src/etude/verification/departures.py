@@ -261,10 +261,9 @@ class Words:
                 count, stage = self.names.units(unit)
                 more = f", {self.whose} has {count} in {stage}" if numbers else ""
                 return f"the unit[|s] {{who}} [is|are] missing{more}" if count else "{who} [is|are] missing"
-            case "block extra" if self.repeats(edit):
+            case "block extra" if times := self.repeats(edit):
                 count, stage = self.names.units(self.names.unit_before(edit.steps[0]))
                 more = f", {self.whose} has {count} in {stage}" if numbers else ""
-                times = self.repeats(edit)
                 units = "one unit too many stands" if times == 1 else f"{times} units too many stand"
                 return f"{units} behind {{who}}{{yours}}{more}"
             case "block extra":
